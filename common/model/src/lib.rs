@@ -1,1 +1,25 @@
-//! placeholder
+//! What daemon and clients agree on: ids, the workflow spec, records, the state and its fold, wire messages.
+//!
+//! Pure: no clock, no randomness, no files, no sockets, no processes, no threads. Time and ids
+//! come in as arguments. Read next: [`record`], then [`state`].
+
+pub mod error;
+pub mod exit_code;
+pub mod id;
+pub mod json;
+pub mod record;
+pub mod spec;
+pub mod state;
+pub mod time;
+pub mod wire;
+
+pub use error::{ErrorCode, Rejection};
+pub use id::{
+    AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, Namespace, Offset, RuleIndex,
+    RunId, Sequence, SnapshotNumber, TaskName, WorkflowName,
+};
+pub use json::JsonText;
+pub use record::{LoggedRecord, Record};
+pub use spec::{Condition, TaskSpec, WorkflowSpec};
+pub use state::State;
+pub use time::{Span, Timestamp, Window};

@@ -1,0 +1,289 @@
+//! Newtypes for every identity, so that one cannot stand where another is meant.
+//!
+//! Must never invent an identity: ids come from the state (counted) or from the edge (given).
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A name that breaks the rule of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {name:?} is not a valid name: {rule}")]
+pub struct InvalidName {
+    /// Which kind of name it was meant to be.
+    pub kind: &'static str,
+    /// The name as given, cut to 80 characters.
+    pub name: String,
+    /// What is allowed.
+    pub rule: &'static str,
+}
+
+/// Longest name of any kind, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+
+const WORD_RULE: &str = "1 to 128 of a-z A-Z 0-9 _ -, beginning with a letter, digit or _";
+const KEY_RULE: &str = "1 to 128 of a-z A-Z 0-9 _ - . : /, beginning with a letter, digit or _";
+
+fn follows_rule(name: &str, extra: &str) -> bool {
+    let mut chars = name.chars();
+    let first_is_good = chars.next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+    let rest_is_good =
+        chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-' || extra.contains(c));
+    first_is_good && rest_is_good && name.len() <= NAME_BYTES_MAX
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $type:ident, $kind:literal, $extra:literal, $rule:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// Checks the rule of this kind of name.
+            ///
+            /// # Errors
+            /// [`InvalidName`] when the name breaks it.
+            pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidName> {
+                let name = name.as_ref();
+                if follows_rule(name, $extra) {
+                    return Ok(Self(name.into()));
+                }
+                let name = name.chars().take(80).collect();
+                Err(InvalidName { kind: $kind, name, rule: $rule })
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = InvalidName;
+            fn from_str(name: &str) -> Result<Self, InvalidName> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = InvalidName;
+            fn try_from(name: String) -> Result<Self, InvalidName> {
+                Self::new(name)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0.as_ref().to_owned()
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+name_type!(
+    /// A space of workflows and events that does not see the others.
+    Namespace, "namespace", "", WORD_RULE
+);
+name_type!(
+    /// A workflow's name, unique in its namespace.
+    WorkflowName, "workflow", "", WORD_RULE
+);
+name_type!(
+    /// A task's name, unique in its workflow. Has no dot, so that an [`AttemptId`] can be read back.
+    TaskName, "task", "", WORD_RULE
+);
+name_type!(
+    /// What an event is about, such as `flights.watermark`.
+    EventKey, "event key", ".:/", KEY_RULE
+);
+
+impl Namespace {
+    /// The namespace that exists from the start.
+    #[must_use]
+    pub fn default_namespace() -> Self {
+        Self("default".into())
+    }
+}
+
+macro_rules! number_type {
+    ($(#[$doc:meta])* $type:ident, $repr:ty) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $type(pub $repr);
+
+        impl $type {
+            /// The number after this one.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = std::num::ParseIntError;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+number_type!(
+    /// Position of a record in the log: from 0, gapless, never reused.
+    Offset, u64
+);
+number_type!(
+    /// One run (workflow execution): from 1, never reused.
+    RunId, u64
+);
+number_type!(
+    /// One uploaded version of any workflow: from 1, never reused.
+    SnapshotNumber, u64
+);
+number_type!(
+    /// Which execution of a task within its run: from 1.
+    Sequence, u32
+);
+number_type!(
+    /// Which try of a task execution: from 1.
+    AttemptNumber, u32
+);
+number_type!(
+    /// Which rule of a snapshot, counted over its tasks in the order of the file: from 0.
+    RuleIndex, u32
+);
+
+/// One instance of a task in a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ExecutionId {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskName,
+    /// Which execution of the task.
+    pub sequence: Sequence,
+}
+
+impl ExecutionId {
+    /// The id of one of its attempts.
+    #[must_use]
+    pub fn attempt(&self, number: AttemptNumber) -> AttemptId {
+        AttemptId { execution: self.clone(), number }
+    }
+}
+
+impl fmt::Display for ExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.run, self.task, self.sequence)
+    }
+}
+
+/// One try of a task execution: the unit that is launched at most once. Reads `run.task.sequence.attempt`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AttemptId {
+    /// The execution that is tried.
+    pub execution: ExecutionId,
+    /// Which try.
+    pub number: AttemptNumber,
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.execution, self.number)
+    }
+}
+
+impl From<AttemptId> for String {
+    fn from(id: AttemptId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for AttemptId {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl FromStr for AttemptId {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let parse = || {
+            let mut parts = text.split('.');
+            let run = parts.next()?.parse().ok()?;
+            let task = TaskName::new(parts.next()?).ok()?;
+            let sequence = parts.next()?.parse().ok()?;
+            let number = parts.next()?.parse().ok()?;
+            let execution = ExecutionId { run, task, sequence };
+            parts.next().is_none().then_some(Self { execution, number })
+        };
+        parse().ok_or_else(|| InvalidName {
+            kind: "attempt id",
+            name: text.chars().take(80).collect(),
+            rule: "RUN.TASK.SEQUENCE.ATTEMPT",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_their_rules() {
+        for good in ["a", "flights", "A-1_b", "_x", "9"] {
+            assert!(TaskName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a.b", "a b", "ä", "a/b", &"x".repeat(129)] {
+            assert!(TaskName::new(bad).is_err(), "{bad}");
+        }
+        assert!(EventKey::new("flights.watermark").is_ok());
+        assert!(EventKey::new("../x").is_err());
+    }
+
+    #[test]
+    fn an_attempt_id_reads_back() {
+        let id: AttemptId = "7.train.12.3".parse().unwrap();
+        assert_eq!(id.execution.run, RunId(7));
+        assert_eq!(id.execution.sequence, Sequence(12));
+        assert_eq!(id.number, AttemptNumber(3));
+        assert_eq!(id.to_string(), "7.train.12.3");
+        for bad in ["", "7.train.12", "7.train.12.3.4", "x.train.1.1", "7..1.1"] {
+            assert!(bad.parse::<AttemptId>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! JSON text that is known to be valid and is kept as it was given.
+//!
+//! Event values pass through the daemon unread unless a filter looks at them, so they are not
+//! turned into trees. Must never hold text that is not one valid JSON value.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// One JSON value as text. Cloning shares the text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JsonText(Arc<str>);
+
+impl JsonText {
+    /// Checks that `text` is one JSON value.
+    ///
+    /// # Errors
+    /// What `serde_json` finds wrong, with line and column.
+    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        let raw: &RawValue = serde_json::from_str(text)?;
+        Ok(Self(raw.get().into()))
+    }
+
+    /// The JSON `null`.
+    #[must_use]
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
+    /// The JSON string that holds `text`.
+    #[must_use]
+    pub fn string(text: &str) -> Self {
+        Self(serde_json::Value::from(text).to_string().into())
+    }
+
+    /// A tree as text.
+    #[must_use]
+    pub fn from_value(value: &serde_json::Value) -> Self {
+        Self(value.to_string().into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads it as `T`.
+    ///
+    /// # Errors
+    /// When the value does not have the shape of `T`.
+    pub fn to<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+
+    /// The tree. Nesting beyond what `serde_json` reads (128) gives `null`.
+    #[must_use]
+    pub fn to_value(&self) -> serde_json::Value {
+        self.to().unwrap_or(serde_json::Value::Null)
+    }
+
+    /// Text for a place where people read it or a shell takes it: strings without their quotes.
+    #[must_use]
+    pub fn to_plain(&self) -> String {
+        self.to::<String>().unwrap_or_else(|_| self.0.as_ref().to_owned())
+    }
+}
+
+impl Default for JsonText {
+    fn default() -> Self {
+        Self::null()
+    }
+}
+
+impl fmt::Display for JsonText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for JsonText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for JsonText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(raw.get().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_survives_a_round_trip_byte_for_byte() {
+        let text = r#"{"b":1,"a":[1.50, 9007199254740993]}"#;
+        let json = JsonText::parse(text).unwrap();
+        let back: JsonText = serde_json::from_str(&serde_json::to_string(&json).unwrap()).unwrap();
+        assert_eq!(back.as_str(), text);
+    }
+
+    #[test]
+    fn plain_text_drops_the_quotes_of_strings_only() {
+        assert_eq!(JsonText::string("a \"b\"").to_plain(), "a \"b\"");
+        assert_eq!(JsonText::parse("[1]").unwrap().to_plain(), "[1]");
+        assert!(JsonText::parse("{,}").is_err());
+        assert!(JsonText::parse("1 2").is_err());
+    }
+}

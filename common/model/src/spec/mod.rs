@@ -1,0 +1,85 @@
+//! A workflow as its author means it: tasks, their rules, their policies.
+//!
+//! This is the checked, normal form. Text (YAML, with positions and hints) is read by the core;
+//! must never hold a reference to a task that does not exist: the reader refuses it.
+
+mod condition;
+mod task;
+
+pub use condition::{Clock, Condition};
+pub use task::{Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{JsonText, RuleIndex, TaskName, WorkflowName};
+
+/// Most tasks in one workflow.
+pub const TASKS_MAX: usize = 10_000;
+/// Longest definition, in bytes.
+pub const DEFINITION_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of conditions.
+pub const CONDITION_DEPTH_MAX: usize = 16;
+/// Longest filter, in bytes.
+pub const FILTER_BYTES_MAX: usize = 4096;
+
+/// One workflow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowSpec {
+    /// Its name.
+    pub name: WorkflowName,
+    /// Parameters and their defaults; tasks get each as `AIFLOW_PARAM_<NAME>`.
+    #[serde(default)]
+    pub params: BTreeMap<String, JsonText>,
+    /// Files and folders beside the definition that its tasks need, relative, as written.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// Its tasks, in the order of the file.
+    pub tasks: Vec<TaskSpec>,
+}
+
+impl WorkflowSpec {
+    /// The place of a task in [`Self::tasks`].
+    #[must_use]
+    pub fn task_index(&self, name: &str) -> Option<usize> {
+        self.tasks.iter().position(|task| task.name.as_str() == name)
+    }
+
+    /// The task of that name.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<&TaskSpec> {
+        self.tasks.iter().find(|task| task.name.as_str() == name)
+    }
+
+    /// Every rule with its index and the task it acts on.
+    pub fn rules(&self) -> impl Iterator<Item = (RuleIndex, &TaskSpec, &Rule)> {
+        let pairs = self.tasks.iter().flat_map(|task| task.rules.iter().map(move |r| (task, r)));
+        (0..).map(RuleIndex).zip(pairs).map(|(index, (task, rule))| (index, task, rule))
+    }
+
+    /// The rule at `index` and the task it acts on.
+    #[must_use]
+    pub fn rule(&self, index: RuleIndex) -> Option<(&TaskSpec, &Rule)> {
+        let mut left = index.0 as usize;
+        for task in &self.tasks {
+            if let Some(rule) = task.rules.get(left) {
+                return Some((task, rule));
+            }
+            left -= task.rules.len();
+        }
+        None
+    }
+
+    /// Whether some rule ticks on a clock, so that a run never ends by itself.
+    #[must_use]
+    pub fn has_clock(&self) -> bool {
+        self.rules().any(|(_, _, rule)| rule.condition.nodes().any(Condition::is_clock))
+    }
+
+    /// Names of the tasks that a condition of this workflow looks at.
+    #[must_use]
+    pub fn names(&self) -> Vec<&TaskName> {
+        self.tasks.iter().map(|task| &task.name).collect()
+    }
+}

@@ -1,0 +1,306 @@
+//! The fold: what each record changes.
+//!
+//! Must never decide, never look at a clock, never fail on a log that the core wrote; a record that
+//! does not fit what came before is a damaged log or a bug, and says so.
+
+use std::sync::Arc;
+
+use super::deadline::clock_due;
+use super::{
+    Attempt, Deadline, Execution, ExecutionStatus, NodeState, PendingRestart, Run, RunStatus,
+    Snapshot, State, TaskState,
+};
+use crate::record::{
+    Event, LoggedRecord, Outcome, Record, RunStarted, StopReason, Usage, WorkflowUploaded,
+};
+use crate::time::{Timestamp, Window};
+use crate::{AttemptId, ExecutionId, Offset, RuleIndex, RunId, TaskName};
+
+/// A record that does not fit the state it meets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {offset} does not fit: {what}")]
+pub struct ApplyError {
+    /// The record.
+    pub offset: Offset,
+    /// What is missing or impossible.
+    pub what: String,
+}
+
+type Fit = Result<(), String>;
+
+/// The place and time of the record being applied.
+#[derive(Clone, Copy)]
+struct At {
+    offset: Offset,
+    time: Timestamp,
+}
+
+impl State {
+    /// Takes in the next record.
+    ///
+    /// # Errors
+    /// [`ApplyError`] when the record is not the next one or names something that does not exist;
+    /// the state is then of no more use.
+    pub fn apply(&mut self, logged: &LoggedRecord) -> Result<(), ApplyError> {
+        let offset = logged.offset;
+        let fit = if offset == self.next_offset {
+            self.fold(&logged.record, At { offset, time: logged.time })
+        } else {
+            Err(format!("expected record {}", self.next_offset))
+        };
+        self.next_offset = offset.next();
+        fit.map_err(|what| ApplyError { offset, what })
+    }
+
+    fn fold(&mut self, record: &Record, at: At) -> Fit {
+        match record {
+            Record::DaemonStarted(started) => {
+                if self.boot_id != started.boot_id {
+                    self.mark_reboot();
+                }
+                self.epoch = started.epoch;
+                self.boot_id.clone_from(&started.boot_id);
+                Ok(())
+            }
+            Record::NamespaceAdded { namespace } => {
+                self.namespaces.entry(namespace.clone()).or_default();
+                Ok(())
+            }
+            Record::WorkflowUploaded(uploaded) => self.fold_upload(uploaded, at),
+            Record::EventEmitted(event) => self.fold_event(event, at),
+            Record::RunStarted(started) => self.fold_run_started(started, at),
+            Record::RunStopRequested { run } => {
+                self.run_mut(*run)?.status = RunStatus::Stopping;
+                Ok(())
+            }
+            Record::RunFinished { run, status } => self.fold_run_finished(*run, *status, at),
+            Record::ConditionAdvanced { run, rule, node, state } => {
+                self.fold_condition(*run, *rule, *node, state)
+            }
+            Record::FilterFailed { run, .. } | Record::RuleFired { run, .. } => {
+                self.run_mut(*run).map(drop)
+            }
+            Record::TaskExecutionCreated { id, events, window } => {
+                self.fold_created(id, events, *window, at)
+            }
+            Record::TaskRestartRequested { run, task, events } => {
+                let restart = PendingRestart { events: events.clone(), offset: at.offset };
+                self.task_mut(*run, task)?.restart = Some(restart);
+                Ok(())
+            }
+            Record::TaskExecutionStopRequested { id, reason } => self.fold_stop(id, *reason, at),
+            Record::AttemptQueued { id } => self.fold_queued(id, at),
+            Record::AttemptStarted { id, pid } => self.fold_started(id, *pid, at),
+            Record::AttemptEnded { id, outcome, usage } => self.fold_ended(id, outcome, *usage, at),
+            Record::RetryScheduled { id, due } => self.change(id, at, |execution| {
+                execution.status = ExecutionStatus::Retrying;
+                execution.deadline = Some(*due);
+            }),
+            Record::TaskExecutionFinished { id, status } => self.fold_finished(id, *status, at),
+        }
+    }
+
+    fn mark_reboot(&mut self) {
+        let alive: Vec<AttemptId> = self.alive_attempts().map(|(id, _)| id).collect();
+        for id in alive {
+            let execution = id.execution;
+            if let Ok(execution) = self.execution_mut(&execution)
+                && let Some(attempt) = execution.attempts.last_mut()
+            {
+                attempt.before_reboot = true;
+            }
+        }
+    }
+
+    fn fold_upload(&mut self, uploaded: &WorkflowUploaded, at: At) -> Fit {
+        let number = uploaded.snapshot;
+        let namespace = self
+            .namespaces
+            .get_mut(&uploaded.namespace)
+            .ok_or_else(|| format!("no namespace {}", uploaded.namespace))?;
+        namespace.workflows.insert(uploaded.spec.name.clone(), number);
+        let snapshot = Snapshot {
+            number,
+            namespace: uploaded.namespace.clone(),
+            spec: uploaded.spec.clone(),
+            source: uploaded.source.clone(),
+            files: uploaded.files.clone(),
+            uploaded_at: at.time,
+            offset: at.offset,
+        };
+        match self.snapshots.insert(number, Arc::new(snapshot)) {
+            None => Ok(()),
+            Some(_) => Err(format!("snapshot {number} exists already")),
+        }
+    }
+
+    fn fold_event(&mut self, event: &Event, at: At) -> Fit {
+        let namespace = self
+            .namespaces
+            .get_mut(&event.namespace)
+            .ok_or_else(|| format!("no namespace {}", event.namespace))?;
+        namespace.event_count += 1;
+        self.event_ids.remember(event, at.offset);
+        Ok(())
+    }
+
+    fn fold_run_started(&mut self, started: &RunStarted, at: At) -> Fit {
+        let number = started.snapshot;
+        let snapshot =
+            self.snapshots.get(&number).ok_or_else(|| format!("no snapshot {number}"))?;
+        let run = Run::new(started, &snapshot.spec, at.offset, at.time);
+        self.subscriptions.add_run(&run, &snapshot.spec);
+        if let Some(request) = &started.request {
+            self.requests.insert(request.clone(), started.run);
+        }
+        match self.runs.insert(started.run, run) {
+            None => Ok(()),
+            Some(_) => Err(format!("run {} exists already", started.run)),
+        }
+    }
+
+    fn fold_run_finished(&mut self, id: RunId, status: RunStatus, at: At) -> Fit {
+        let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
+        run.status = status;
+        run.ended_at = Some(at.time);
+        if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
+            self.subscriptions.remove_run(run, &snapshot.spec);
+            self.deadlines.remove_run(run, &snapshot.spec);
+        }
+        Ok(())
+    }
+
+    fn fold_condition(&mut self, id: RunId, rule: RuleIndex, node: u32, new: &NodeState) -> Fit {
+        let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
+        let spec = self.snapshots.get(&run.snapshot).map(|snapshot| &snapshot.spec);
+        let condition = spec
+            .and_then(|spec| spec.rule(rule))
+            .and_then(|(_, rule)| rule.condition.nodes().nth(node as usize))
+            .ok_or_else(|| format!("no node {node} in rule {rule} of run {id}"))?;
+        let states = run.conditions.get_mut(rule.0 as usize).ok_or("rule out of range")?;
+        let old = states.insert(node, new.clone());
+        let deadline = Deadline::Clock { run: id, rule, node };
+        let due_before = old.and_then(|old| clock_due(condition, &old));
+        self.deadlines.clear_clock(deadline.clone(), due_before);
+        self.deadlines.set_clock(deadline, clock_due(condition, new));
+        Ok(())
+    }
+
+    fn fold_created(
+        &mut self,
+        id: &ExecutionId,
+        events: &[Offset],
+        window: Option<Window>,
+        at: At,
+    ) -> Fit {
+        let task = self.task_mut(id.run, &id.task)?;
+        if task.next_sequence() != id.sequence {
+            return Err(format!("execution {id} is not the next"));
+        }
+        task.alive.insert(id.sequence);
+        task.restart = None;
+        task.executions.push(Execution {
+            sequence: id.sequence,
+            status: ExecutionStatus::Waiting,
+            window,
+            events: events.to_vec(),
+            attempts: Vec::new(),
+            created_at: at.time,
+            ended_at: None,
+            deadline: None,
+            stop: None,
+            offset: at.offset,
+        });
+        Ok(())
+    }
+
+    fn fold_stop(&mut self, id: &ExecutionId, reason: StopReason, at: At) -> Fit {
+        self.change(id, at, |execution| {
+            execution.status = ExecutionStatus::Stopping;
+            execution.deadline = None;
+            execution.stop = Some(reason);
+        })
+    }
+
+    fn fold_queued(&mut self, id: &AttemptId, at: At) -> Fit {
+        self.change(&id.execution, at, |execution| {
+            execution.status = ExecutionStatus::Queued;
+            execution.deadline = None;
+            execution.attempts.push(Attempt {
+                number: id.number,
+                queued_at: at.time,
+                started_at: None,
+                ended_at: None,
+                pid: None,
+                outcome: None,
+                usage: Usage::default(),
+                before_reboot: false,
+            });
+        })
+    }
+
+    fn fold_started(&mut self, id: &AttemptId, pid: u32, at: At) -> Fit {
+        let timeout = self.task_spec(id.execution.run, &id.execution.task).and_then(|t| t.timeout);
+        self.change(&id.execution, at, |execution| {
+            if execution.status == ExecutionStatus::Queued {
+                execution.status = ExecutionStatus::Running;
+                execution.deadline = timeout.map(|timeout| at.time.plus(timeout));
+            }
+            if let Some(attempt) = execution.attempts.last_mut() {
+                attempt.started_at = Some(at.time);
+                attempt.pid = Some(pid);
+            }
+        })
+    }
+
+    fn fold_ended(&mut self, id: &AttemptId, outcome: &Outcome, usage: Usage, at: At) -> Fit {
+        self.change(&id.execution, at, |execution| {
+            execution.deadline = None;
+            if let Some(attempt) = execution.attempts.last_mut() {
+                attempt.ended_at = Some(at.time);
+                attempt.outcome = Some(outcome.clone());
+                attempt.usage = usage;
+            }
+        })
+    }
+
+    fn fold_finished(&mut self, id: &ExecutionId, status: ExecutionStatus, at: At) -> Fit {
+        self.change(id, at, |execution| {
+            execution.status = status;
+            execution.deadline = None;
+            execution.ended_at = Some(at.time);
+        })?;
+        self.task_mut(id.run, &id.task)?.alive.remove(&id.sequence);
+        Ok(())
+    }
+
+    /// Changes an execution and keeps the order of deadlines true.
+    fn change(&mut self, id: &ExecutionId, at: At, change: impl FnOnce(&mut Execution)) -> Fit {
+        let mut deadlines = std::mem::take(&mut self.deadlines);
+        let execution = self.execution_mut(id)?;
+        deadlines.clear_execution(id.clone(), execution);
+        change(execution);
+        execution.offset = at.offset;
+        deadlines.set_execution(id.clone(), execution);
+        self.deadlines = deadlines;
+        Ok(())
+    }
+
+    fn run_mut(&mut self, id: RunId) -> Result<&mut Run, String> {
+        self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))
+    }
+
+    fn task_mut(&mut self, run: RunId, task: &TaskName) -> Result<&mut TaskState, String> {
+        let index = self
+            .snapshot_of(run)
+            .and_then(|snapshot| snapshot.spec.task_index(task.as_str()))
+            .ok_or_else(|| format!("no task {task} in run {run}"))?;
+        self.run_mut(run)?.tasks.get_mut(index).ok_or_else(|| format!("no task {task}"))
+    }
+
+    fn execution_mut(&mut self, id: &ExecutionId) -> Result<&mut Execution, String> {
+        self.task_mut(id.run, &id.task)?
+            .execution_mut(id.sequence)
+            .ok_or_else(|| format!("no execution {id}"))
+    }
+}

@@ -1,0 +1,212 @@
+//! One task in a run: its executions, and the attempts of each.
+//!
+//! Must never hold more than the records said.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Outcome, StopReason, Usage};
+use crate::time::{Timestamp, Window};
+use crate::{AttemptNumber, Offset, Sequence};
+
+/// Where an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    /// It waits for its turn: as many executions of the task are alive as may be.
+    Waiting,
+    /// An attempt is being launched.
+    Queued,
+    /// The process runs.
+    Running,
+    /// It waits for the time of the next attempt.
+    Retrying,
+    /// It is being stopped.
+    Stopping,
+    /// It ended as it should.
+    Success,
+    /// It ended otherwise, and no attempt is left.
+    Failed,
+    /// It was stopped.
+    Stopped,
+}
+
+impl ExecutionStatus {
+    /// Whether it has not ended.
+    #[must_use]
+    pub const fn is_alive(self) -> bool {
+        !matches!(self, Self::Success | Self::Failed | Self::Stopped)
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Stopping => "stopping",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for ExecutionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// One task in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskState {
+    /// All executions, in the order of their sequence numbers, which count from 1.
+    pub executions: Vec<Execution>,
+    /// Those that have not ended.
+    pub alive: BTreeSet<Sequence>,
+    /// A start that waits until nothing is alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart: Option<PendingRestart>,
+}
+
+/// A start that waits until nothing of the task is alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRestart {
+    /// Event offsets that asked for it.
+    pub events: Vec<Offset>,
+    /// Where it was asked for.
+    pub offset: Offset,
+}
+
+/// One execution of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Which one of its task.
+    pub sequence: Sequence,
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// The window it works on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// Event offsets that fired it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Offset>,
+    /// Its attempts so far.
+    pub attempts: Vec<Attempt>,
+    /// When it came into being.
+    pub created_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// When the next attempt is queued, or the present one reaches its timeout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Why it is to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopReason>,
+    /// The record that made its status what it is.
+    pub offset: Offset,
+}
+
+/// One try of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Which one.
+    pub number: AttemptNumber,
+    /// When it got its id.
+    pub queued_at: Timestamp,
+    /// When its process was seen running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When its end was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Its process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// What it used.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The host was booted anew since it was queued.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub before_reboot: bool,
+}
+
+impl TaskState {
+    /// One execution.
+    #[must_use]
+    pub fn execution(&self, sequence: Sequence) -> Option<&Execution> {
+        self.executions.get(usize::try_from(sequence.0.checked_sub(1)?).ok()?)
+    }
+
+    pub(super) fn execution_mut(&mut self, sequence: Sequence) -> Option<&mut Execution> {
+        self.executions.get_mut(usize::try_from(sequence.0.checked_sub(1)?).ok()?)
+    }
+
+    /// The newest execution.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Execution> {
+        self.executions.last()
+    }
+
+    /// Executions that have not ended, oldest first.
+    pub fn alive_executions(&self) -> impl Iterator<Item = &Execution> {
+        self.alive.iter().filter_map(|sequence| self.execution(*sequence))
+    }
+
+    /// How many executions hold a place: alive and past waiting.
+    #[must_use]
+    pub fn busy_count(&self) -> usize {
+        self.alive_executions().filter(|e| e.status != ExecutionStatus::Waiting).count()
+    }
+
+    /// The oldest execution that waits for a place.
+    #[must_use]
+    pub fn first_waiting(&self) -> Option<&Execution> {
+        self.alive_executions().find(|e| e.status == ExecutionStatus::Waiting)
+    }
+
+    /// The sequence number of the next execution.
+    #[must_use]
+    pub fn next_sequence(&self) -> Sequence {
+        self.executions.last().map_or(Sequence(1), |execution| execution.sequence.next())
+    }
+}
+
+impl Execution {
+    /// One attempt.
+    #[must_use]
+    pub fn attempt(&self, number: AttemptNumber) -> Option<&Attempt> {
+        self.attempts.get(usize::try_from(number.0.checked_sub(1)?).ok()?)
+    }
+
+    /// The attempt that has no end yet.
+    #[must_use]
+    pub fn current_attempt(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|attempt| attempt.outcome.is_none())
+    }
+
+    /// The number of the next attempt.
+    #[must_use]
+    pub fn next_attempt(&self) -> AttemptNumber {
+        self.attempts.last().map_or(AttemptNumber(1), |attempt| attempt.number.next())
+    }
+
+    /// How many attempts ran code of the task and are over.
+    #[must_use]
+    pub fn spent_attempts(&self) -> u32 {
+        let spent = |a: &&Attempt| {
+            a.outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::NeverStarted)
+        };
+        u32::try_from(self.attempts.iter().filter(spent).count()).unwrap_or(u32::MAX)
+    }
+}

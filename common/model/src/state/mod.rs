@@ -1,0 +1,186 @@
+//! All that is known of workflows and runs: a fold of records.
+//!
+//! The daemon folds what it decides; clients fold what they follow; both with [`State::apply`].
+//! Must never contain anything that is not in the records, and never decide.
+
+mod apply;
+mod condition;
+mod deadline;
+mod event_ids;
+mod execution;
+mod run;
+mod subscription;
+
+pub use apply::ApplyError;
+pub use condition::{Firing, NodeState};
+pub use deadline::{Deadline, Deadlines};
+pub use event_ids::{EVENT_IDS_MAX, EventIds};
+pub use execution::{Attempt, Execution, ExecutionStatus, PendingRestart, TaskState};
+pub use run::{Run, RunStatus};
+pub use subscription::Subscriptions;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::FileEntry;
+use crate::spec::{TaskSpec, WorkflowSpec};
+use crate::time::Timestamp;
+use crate::{
+    AttemptId, ExecutionId, Namespace, Offset, RunId, SnapshotNumber, TaskName, WorkflowName,
+};
+
+/// The fold of all records before [`State::next_offset`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// Position that the next record will have.
+    pub next_offset: Offset,
+    /// Count of daemons so far; the present one has this number.
+    pub epoch: u64,
+    /// Boot of the host under the present daemon.
+    pub boot_id: String,
+    /// Namespaces by name.
+    pub namespaces: BTreeMap<Namespace, NamespaceState>,
+    /// Snapshots by number.
+    pub snapshots: BTreeMap<SnapshotNumber, Arc<Snapshot>>,
+    /// Runs by id.
+    pub runs: BTreeMap<RunId, Run>,
+    /// Which request started which run.
+    pub requests: BTreeMap<String, RunId>,
+    /// Identities of the latest events. Not sent to clients, which decide nothing.
+    #[serde(skip)]
+    pub event_ids: EventIds,
+    /// Which rules of living runs look at which keys. Derived.
+    #[serde(skip)]
+    pub subscriptions: Subscriptions,
+    /// What falls due when. Derived.
+    #[serde(skip)]
+    pub deadlines: Deadlines,
+}
+
+/// One namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamespaceState {
+    /// Current snapshot of each workflow.
+    pub workflows: BTreeMap<WorkflowName, SnapshotNumber>,
+    /// Events accepted so far.
+    pub event_count: u64,
+}
+
+/// One uploaded version of a workflow; never changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its number.
+    pub number: SnapshotNumber,
+    /// Where it lives.
+    pub namespace: Namespace,
+    /// What it says.
+    pub spec: WorkflowSpec,
+    /// The text as uploaded.
+    pub source: String,
+    /// The files that came with it.
+    pub files: Vec<FileEntry>,
+    /// When it was uploaded.
+    pub uploaded_at: Timestamp,
+    /// Where in the log.
+    pub offset: Offset,
+}
+
+impl State {
+    /// The state before the first record.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Makes a state that came as JSON whole again: derived parts are not sent.
+    #[must_use]
+    pub fn with_derived(mut self) -> Self {
+        self.subscriptions = Subscriptions::default();
+        self.deadlines = Deadlines::default();
+        let runs = std::mem::take(&mut self.runs);
+        for run in runs.values().filter(|run| run.status.is_alive()) {
+            if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
+                self.subscriptions.add_run(run, &snapshot.spec);
+                self.deadlines.add_run(run, &snapshot.spec);
+            }
+        }
+        self.runs = runs;
+        self
+    }
+
+    /// The run, if there ever was one of that id.
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.runs.get(&id)
+    }
+
+    /// The snapshot that a run is pinned to.
+    #[must_use]
+    pub fn snapshot_of(&self, run: RunId) -> Option<&Arc<Snapshot>> {
+        self.snapshots.get(&self.runs.get(&run)?.snapshot)
+    }
+
+    /// The snapshot that new runs of a workflow use.
+    #[must_use]
+    pub fn current_snapshot(&self, namespace: &str, workflow: &str) -> Option<&Arc<Snapshot>> {
+        let number = self.namespaces.get(namespace)?.workflows.get(workflow)?;
+        self.snapshots.get(number)
+    }
+
+    /// What is known of a task in a run.
+    #[must_use]
+    pub fn task(&self, run: RunId, task: &TaskName) -> Option<&TaskState> {
+        let index = self.snapshot_of(run)?.spec.task_index(task.as_str())?;
+        self.runs.get(&run)?.tasks.get(index)
+    }
+
+    /// The definition of a task in a run.
+    #[must_use]
+    pub fn task_spec(&self, run: RunId, task: &TaskName) -> Option<&TaskSpec> {
+        self.snapshot_of(run)?.spec.task(task.as_str())
+    }
+
+    /// One execution.
+    #[must_use]
+    pub fn execution(&self, id: &ExecutionId) -> Option<&Execution> {
+        self.task(id.run, &id.task)?.execution(id.sequence)
+    }
+
+    /// One attempt.
+    #[must_use]
+    pub fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        self.execution(&id.execution)?.attempt(id.number)
+    }
+
+    /// Every attempt that has no end yet, in the order of runs and tasks.
+    pub fn alive_attempts(&self) -> impl Iterator<Item = (AttemptId, &Attempt)> {
+        self.runs.values().filter(|run| run.status.is_alive()).flat_map(move |run| {
+            let spec = self.snapshots.get(&run.snapshot).map(|snapshot| &snapshot.spec);
+            let names = spec.into_iter().flat_map(|spec| &spec.tasks).map(|task| &task.name);
+            names.zip(&run.tasks).flat_map(move |(name, task)| {
+                task.alive_executions().filter_map(move |execution| {
+                    let attempt = execution.current_attempt()?;
+                    let sequence = execution.sequence;
+                    let id = ExecutionId { run: run.id, task: name.clone(), sequence };
+                    Some((id.attempt(attempt.number), attempt))
+                })
+            })
+        })
+    }
+
+    /// The id of the next run.
+    #[must_use]
+    pub fn next_run_id(&self) -> RunId {
+        self.runs.last_key_value().map_or(RunId(1), |(id, _)| id.next())
+    }
+
+    /// The number of the next snapshot.
+    #[must_use]
+    pub fn next_snapshot_number(&self) -> SnapshotNumber {
+        self.snapshots.last_key_value().map_or(SnapshotNumber(1), |(number, _)| number.next())
+    }
+}

@@ -1,0 +1,120 @@
+//! One run: its place, its parameters, its tasks and the state of its rules.
+//!
+//! Must never hold a copy of its definition: that is the snapshot's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NodeState, TaskState};
+use crate::record::RunStarted;
+use crate::spec::WorkflowSpec;
+use crate::time::Timestamp;
+use crate::{JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber, WorkflowName};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// It lives: something runs, or waits for events.
+    Running,
+    /// It is being stopped.
+    Stopping,
+    /// The latest execution of every task succeeded.
+    Success,
+    /// Nothing is alive and some task failed.
+    Failed,
+    /// It was stopped.
+    Stopped,
+}
+
+impl RunStatus {
+    /// Whether it has not ended.
+    #[must_use]
+    pub const fn is_alive(self) -> bool {
+        matches!(self, Self::Running | Self::Stopping)
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Where it lives.
+    pub namespace: Namespace,
+    /// Which workflow.
+    pub workflow: WorkflowName,
+    /// The version it is pinned to.
+    pub snapshot: SnapshotNumber,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Its parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, JsonText>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The record that began it.
+    pub offset: Offset,
+    /// Its tasks, in the order of the snapshot.
+    pub tasks: Vec<TaskState>,
+    /// For each rule the state of its nodes that have any.
+    pub conditions: Vec<BTreeMap<u32, NodeState>>,
+}
+
+impl Run {
+    pub(super) fn new(
+        started: &RunStarted,
+        spec: &WorkflowSpec,
+        offset: Offset,
+        time: Timestamp,
+    ) -> Self {
+        Self {
+            id: started.run,
+            namespace: started.namespace.clone(),
+            workflow: started.workflow.clone(),
+            snapshot: started.snapshot,
+            status: RunStatus::Running,
+            params: started.params.clone(),
+            started_at: time,
+            ended_at: None,
+            offset,
+            tasks: vec![TaskState::default(); spec.tasks.len()],
+            conditions: vec![BTreeMap::new(); spec.rules().count()],
+        }
+    }
+
+    /// What a node of a rule's condition knows.
+    #[must_use]
+    pub fn node_state(&self, rule: RuleIndex, node: u32) -> Option<&NodeState> {
+        self.conditions.get(rule.0 as usize)?.get(&node)
+    }
+
+    /// Whether nothing of any task is alive or about to start.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.tasks.iter().all(|task| task.alive.is_empty() && task.restart.is_none())
+    }
+}

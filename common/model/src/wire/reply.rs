@@ -1,0 +1,181 @@
+//! What the daemon answers.
+//!
+//! Fields are only added. Must never answer with state that is not durable: the server waits.
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::LoggedRecord;
+use crate::state::State;
+use crate::{Namespace, Offset, RunId, SnapshotNumber, WorkflowName};
+
+/// Who answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hello {
+    /// Version of the protocol that the daemon speaks.
+    pub protocol: u32,
+    /// Version of the daemon.
+    pub version: String,
+    /// What else it can: names of features.
+    #[serde(default)]
+    pub features: Vec<String>,
+}
+
+/// An event was accepted and is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmitReply {
+    /// Where it stands in the log.
+    pub offset: Offset,
+    /// It had been accepted before; this is where.
+    #[serde(default)]
+    pub duplicate: bool,
+}
+
+/// A definition was stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UploadReply {
+    /// The workflow's name.
+    pub workflow: WorkflowName,
+    /// Where it lives.
+    pub namespace: Namespace,
+    /// Its version.
+    pub snapshot: SnapshotNumber,
+    /// The same text and files were there already; nothing new was stored.
+    #[serde(default)]
+    pub unchanged: bool,
+}
+
+/// A run was started, or had been by the same request.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct RunReply {
+    /// Its id.
+    pub run: RunId,
+}
+
+/// Something was asked to stop.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct StopReply {
+    /// How many executions are being stopped.
+    pub stopping: u32,
+}
+
+/// A namespace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NamespaceView {
+    /// Its name.
+    pub namespace: Namespace,
+    /// How many workflows it has.
+    pub workflows: usize,
+    /// How many events it has seen.
+    pub events: u64,
+}
+
+/// A workflow.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WorkflowView {
+    /// Where it lives.
+    pub namespace: Namespace,
+    /// Its name.
+    pub workflow: WorkflowName,
+    /// Its current version.
+    pub snapshot: SnapshotNumber,
+    /// When that was uploaded.
+    pub uploaded_at: String,
+    /// Its tasks with their rules in words.
+    pub tasks: Vec<TaskLine>,
+    /// Runs that live.
+    pub alive_runs: usize,
+    /// The text as uploaded, in `workflow.show`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// A task of a definition, for people.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TaskLine {
+    /// Its name.
+    pub task: String,
+    /// `batch` or `stream`.
+    pub kind: String,
+    /// Its rules in words.
+    pub rules: Vec<String>,
+}
+
+/// How many events.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct EventCount {
+    /// So many.
+    pub count: u64,
+}
+
+/// A piece of an attempt's output.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogPiece {
+    /// Whose.
+    pub attempt: String,
+    /// Where the piece begins; later than asked when older output was rotated away.
+    pub position: u64,
+    /// Where the next begins.
+    pub next: u64,
+    /// The output as kept: lines `<microseconds> <o|e> <text>`.
+    pub text: String,
+    /// No more will come: the attempt has ended and all has been read.
+    pub ended: bool,
+}
+
+/// A subscription began.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FollowReply {
+    /// Number that its notifications carry.
+    pub subscription: u64,
+    /// First offset that will be sent.
+    pub next: Offset,
+    /// The state before it, when asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Box<State>>,
+}
+
+/// Params of the notification `records`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Records {
+    /// Which subscription.
+    pub subscription: u64,
+    /// The records, in order.
+    pub records: Vec<LoggedRecord>,
+    /// Where to resume after a break.
+    pub next: Offset,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// Its version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its home.
+    pub home: String,
+    /// Count of daemons on this log.
+    pub epoch: u64,
+    /// When it started.
+    pub started_at: String,
+    /// Records that are durable.
+    pub durable: Offset,
+    /// Runs that live.
+    pub alive_runs: usize,
+    /// Attempts that live.
+    pub alive_attempts: usize,
+    /// Commits so far.
+    pub commits: u64,
+    /// Records in those commits.
+    pub committed_records: u64,
+    /// Bytes in those commits.
+    pub committed_bytes: u64,
+    /// Median time of a commit of the latest 1,024, in microseconds.
+    pub commit_us_p50: u64,
+    /// 99th percentile of the same.
+    pub commit_us_p99: u64,
+    /// Whether the disk is short of room, so that new work is refused.
+    pub disk_low: bool,
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+}
