@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::WorkflowSpec;
-use crate::state::{ExecutionStatus, NodeState, RunStatus};
+use crate::state::{ExecutionStatus, Firing, NodeState, RunStatus};
 use crate::time::{Timestamp, Window};
 use crate::{
     AttemptId, EventKey, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId,
@@ -97,11 +97,8 @@ pub enum Record {
         run: RunId,
         /// The rule.
         rule: RuleIndex,
-        /// The records that were used up, at most [`CONSUMED_MAX`] of the newest.
-        consumed: Vec<Offset>,
-        /// The window, when a clock took part.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        window: Option<Window>,
+        /// What was used up.
+        firing: Firing,
     },
     /// An execution of a task came into being; it waits for its turn.
     TaskExecutionCreated {
@@ -168,9 +165,6 @@ pub enum Record {
         status: ExecutionStatus,
     },
 }
-
-/// Most offsets kept of what a firing consumed: the newest.
-pub const CONSUMED_MAX: usize = 1_000;
 
 /// A daemon took over this log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -219,7 +219,11 @@ impl State {
             execution.status = ExecutionStatus::Stopping;
             execution.deadline = None;
             execution.stop = Some(reason);
-        })
+        })?;
+        if reason != StopReason::Restart {
+            self.task_mut(id.run, &id.task)?.restart = None;
+        }
+        Ok(())
     }
 
     fn fold_queued(&mut self, id: &AttemptId, at: At) -> Fit {

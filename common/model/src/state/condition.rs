@@ -7,14 +7,38 @@ use serde::{Deserialize, Serialize};
 use crate::Offset;
 use crate::time::{Timestamp, Window};
 
-/// A condition was met once.
+/// Most offsets of one kind that a firing keeps: the newest.
+pub const CONSUMED_MAX: usize = 1_000;
+
+/// A condition was met once: what it used up.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Firing {
-    /// Records that led to it, oldest first.
-    pub consumed: Vec<Offset>,
-    /// The window, when a clock took part.
+    /// Events, oldest first, at most [`CONSUMED_MAX`] of the newest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Offset>,
+    /// Ends of task executions, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<Offset>,
+    /// The window, when a clock took part; of several the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+}
+
+impl Firing {
+    /// Takes in what another firing used up.
+    pub fn absorb(&mut self, other: Self) {
+        union(&mut self.events, other.events);
+        union(&mut self.ends, other.ends);
+        self.window = other.window.or(self.window);
+    }
+}
+
+fn union(offsets: &mut Vec<Offset>, others: Vec<Offset>) {
+    offsets.extend(others);
+    offsets.sort_unstable();
+    offsets.dedup();
+    let surplus = offsets.len().saturating_sub(CONSUMED_MAX);
+    offsets.drain(..surplus);
 }
 
 /// State of one node; nodes without any are absent.
@@ -31,26 +55,35 @@ pub enum NodeState {
     Count {
         /// Less than `n`.
         met: u64,
-        /// Newest records that led to it.
-        consumed: Vec<Offset>,
+        /// What led to it.
+        so_far: Firing,
     },
     /// Of `every`.
     Clock {
         /// Highest watermark of each source, in the order of the clock's keys; empty for the wall.
         #[serde(default)]
-        watermarks: Vec<Option<Timestamp>>,
+        marks: Vec<Option<Watermark>>,
         /// Start of the window that fires next; none while the clock is not armed.
         #[serde(default)]
         next: Option<Timestamp>,
     },
 }
 
+/// How far a source has come in event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Watermark {
+    /// All that happened before this instant is known.
+    pub time: Timestamp,
+    /// The event that said so.
+    pub event: Offset,
+}
+
 impl NodeState {
-    /// The time up to which a clock of watermarks has come: the lowest of its sources, once all spoke.
+    /// How far a clock of watermarks has come: the lowest of its sources, once each has spoken.
     #[must_use]
-    pub fn watermark(&self) -> Option<Timestamp> {
+    pub fn watermark(&self) -> Option<Watermark> {
         match self {
-            Self::Clock { watermarks, .. } => watermarks.iter().copied().min().flatten(),
+            Self::Clock { marks, .. } => marks.iter().copied().min().flatten(),
             Self::All { .. } | Self::Count { .. } => None,
         }
     }

@@ -110,7 +110,7 @@ pub(super) fn clock_due(condition: &Condition, state: &NodeState) -> Option<Time
     match clock {
         Clock::Wall => Some(end),
         Clock::Watermark(_) => {
-            state.watermark().filter(|watermark| *watermark >= end).map(|_| Timestamp(i64::MIN))
+            state.watermark().filter(|watermark| watermark.time >= end).map(|_| Timestamp(i64::MIN))
         }
     }
 }

@@ -12,7 +12,7 @@ mod run;
 mod subscription;
 
 pub use apply::ApplyError;
-pub use condition::{Firing, NodeState};
+pub use condition::{CONSUMED_MAX, Firing, NodeState, Watermark};
 pub use deadline::{Deadline, Deadlines};
 pub use event_ids::{EVENT_IDS_MAX, EventIds};
 pub use execution::{Attempt, Execution, ExecutionStatus, PendingRestart, TaskState};
