@@ -81,7 +81,7 @@ class Daemon:
         self._await_ready(lines)
 
     def log_path(self):
-        return self.home.rstrip(os.sep) + ".aiflowd.log"
+        return os.path.join(self.home, "demo-aiflowd.log")
 
     @staticmethod
     def _read(stream, lines):
@@ -136,12 +136,14 @@ class Daemon:
     def stop(self, run):
         """Ends the run, its tasks and the daemon. A killed daemon is started once more: its tasks have survived it,
         and only a daemon can tell which they are."""
+        if run is None and not self.alive():
+            return
         if not self.alive():
             self.start()
+        if run is not None:
+            self.client("workflow-execution", "stop", run, within=5)
+        self.client("server", "stop", within=5)
         try:
-            if run is not None:
-                self.client("workflow-execution", "stop", run, within=5)
-            self.client("server", "stop", within=5)
             self.process.wait(20)
         except subprocess.TimeoutExpired:
             self.kill()
@@ -184,9 +186,9 @@ class Run:
 
     def all_ended(self, within):
         """Whether nothing but the streams is still at work."""
-        ended = Counter(e["task"] for e in self.listed(within) if batch(e) and has_ended(e))
-        alive = [e for e in self.listed(within) if batch(e) and not has_ended(e)]
-        return not alive and min(ended["train"], ended["validate"]) >= self.days * 24
+        batches = [e for e in self.listed(within) if batch(e)]
+        count = Counter(e["task"] for e in batches)
+        return all(map(has_ended, batches)) and min(count["train"], count["validate"]) >= self.days * 24
 
     def ingest_pid(self, within):
         """The process of the last attempt of ingest; None while there is none."""
@@ -199,7 +201,7 @@ def batch(execution):
 
 
 def has_ended(execution):
-    return execution["status"] not in ("queued", "starting", "running", "retrying", "waiting", "stopping", "init")
+    return execution["status"] not in ("waiting", "queued", "running", "retrying", "stopping")
 
 
 class Chaos:
@@ -298,6 +300,7 @@ def problems(run, listed):
         if run.model(window) is None:
             yield "no model for %s" % window
     yield from sequence_problems(run, listed)
+    yield from deploy_problems(run, listed)
 
 
 def sequence_problems(run, listed):
@@ -309,6 +312,17 @@ def sequence_problems(run, listed):
     for attempt, times in Counter(line[1] for line in run.witnessed("train")).items():
         if times > 1:
             yield "attempt %s ran %d times" % (attempt, times)
+
+
+def deploy_problems(run, listed):
+    """Which windows are deployed depends on their models; but each at most once, and by both sides' word."""
+    witnessed = Counter(line[0] for line in run.witnessed("deploy"))
+    count = sum(1 for e in listed if e["task"] == "deploy")
+    if count != sum(witnessed.values()):
+        yield "deploy: %d executions listed, %d witnessed" % (count, sum(witnessed.values()))
+    for window, times in sorted(witnessed.items()):
+        if times > 1:
+            yield "%s was deployed %d times" % (window, times)
 
 
 def report(run, chaos, complete):
@@ -329,9 +343,9 @@ def verdict(run, chaos, listed, complete):
     if not complete:
         found.insert(0, "the time limit passed before every window had ended")
     count = Counter(e["task"] for e in listed)
-    witnessed = len(run.witnessed("train"))
-    print("\ntrain %(train)d, validate %(validate)d, deploy %(deploy)d" % count_of(count), end="")
-    print("; the tasks' own witness: train %d, validate %d" % (witnessed, len(run.witnessed("validate"))))
+    print()
+    for task in ("train", "validate", "deploy"):
+        print("%-9s %4d executions, %4d witnessed by the task itself" % (task, count[task], len(run.witnessed(task))))
     if chaos:
         print("%d kills of the daemon; ingest process %s before, %s after" % (
             chaos.kills, chaos.pid_before, chaos.pid_after))  # fmt: skip
@@ -342,10 +356,6 @@ def verdict(run, chaos, listed, complete):
     if not found:
         print("%d windows, each exactly once, none incomplete" % (run.days * 24))
     return 1 if found else 0
-
-
-def count_of(count):
-    return {task: count[task] for task in ("train", "validate", "deploy")}
 
 
 def headless(run, options):
@@ -385,14 +395,25 @@ def home_directory(options):
 def demo(options):
     programs = options.programs or build(options.debug_build)
     with home_directory(options) as home:
-        daemon, run = Daemon(programs, home), None
+        daemon, run = Daemon(os.path.abspath(programs), home), None
         try:
             daemon.start()
             run = Run(daemon, options.days, options.speed)
-            return headless(run, options) if options.headless else interactive(run)
+            code = headless(run, options) if options.headless else interactive(run)
         finally:
-            if daemon.process is not None:
-                daemon.stop(run.id if run else None)
+            stopped = stop(daemon, run, options)
+        return code if stopped else 1
+
+
+def stop(daemon, run, options):
+    """Stops all; says what went wrong with that, but never hides what went wrong before. Then the home is evidence."""
+    try:
+        daemon.stop(run.id if run else None)
+        return True
+    except Failed as failure:
+        say("demo: stopping failed: %s" % failure)
+        options.keep = True
+        return False
 
 
 def parse(arguments):
