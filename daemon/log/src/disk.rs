@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 
 use crate::storage::{Access, Storage, StorageFile};
 
@@ -104,6 +104,11 @@ impl StorageFile for DiskFile {
     fn sync_data(&self) -> io::Result<()> {
         // Not the standard library's `sync_data`, which repeats an interrupted sync.
         Ok(rustix::fs::fdatasync(&self.0)?)
+    }
+
+    fn drop_cache(&self) {
+        // Advice: a file system without a disk behind it has nothing to drop.
+        let _ = fadvise(&self.0, 0, None, Advice::DontNeed);
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {

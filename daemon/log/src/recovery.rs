@@ -4,7 +4,7 @@
 //! may have been acknowledged, or write into a log that is damaged or of a newer version.
 
 use crate::error::{Damage, DamageReason, OpenError, StorageError};
-use crate::format::{FrameFault, NO_PREVIOUS, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::format::{FrameFault, NO_PREVIOUS, SegmentHeader};
 use crate::scan::{Cursor, Mark, Rest, Step, search};
 use crate::segment::{self, Opened, SegmentError};
 use crate::storage::{Access, Storage, StorageFile};
@@ -39,8 +39,6 @@ pub struct TornTail {
 /// The state of the last segment, judged but not yet repaired.
 struct Tail<F> {
     cursor: Cursor<F>,
-    /// Position of the first frame that no later one proves to be durable.
-    unproven: u64,
     rest: Rest,
 }
 
@@ -67,7 +65,9 @@ pub fn open<S: Storage>(
     for pair in headers.windows(2).filter(|pair| pair[1].base > options.check_from) {
         check_sealed(&storage, &pair[0], &pair[1])?;
     }
-    let tail = read_tail(segment::open(&storage, *last, Access::Write)?)?;
+    let opened = segment::open(&storage, *last, Access::Write)?;
+    settle(&opened)?;
+    let tail = read_tail(opened)?;
     let cut = repair(&storage, &tail)?;
     let mark = tail.cursor.mark;
     let recovered = Recovered {
@@ -166,24 +166,27 @@ pub(crate) fn check_seal<F: StorageFile>(
     Ok(())
 }
 
+/// Makes sure that what is read next is on the disk, and not only in the system's memory: first
+/// what a killed process wrote and did not sync, then, by forgetting, what a failed sync lost.
+/// Writing the frames again would do as well, but put acknowledged bytes at risk in a power cut.
+fn settle<F: StorageFile>(opened: &Opened<F>) -> Result<(), StorageError> {
+    let name = segment::name(opened.header.base);
+    opened.file.sync_data().map_err(StorageError::of("sync", &name))?;
+    opened.file.drop_cache();
+    Ok(())
+}
+
 /// Reads the last segment up to its last good frame and judges what lies behind.
 fn read_tail<F: StorageFile>(opened: Opened<F>) -> Result<Tail<F>, OpenError> {
     let mut cursor = Cursor::new(opened);
-    let mut durable_before = cursor.mark.offset;
-    let mut unproven = SEGMENT_HEADER_BYTES;
     let fault = loop {
         match cursor.step()? {
-            Step::Frame(span) => {
-                if span.header.durable_before > durable_before {
-                    durable_before = span.header.durable_before;
-                    unproven = span.position;
-                }
-            }
+            Step::Frame(_) => {}
             Step::Stop(fault) => break fault,
         }
     };
     let rest = judge(&cursor, fault)?;
-    Ok(Tail { cursor, unproven, rest })
+    Ok(Tail { cursor, rest })
 }
 
 /// Tells a commit that a crash interrupted from damage to one that was acknowledged.
@@ -202,23 +205,18 @@ pub(crate) fn judge<F: StorageFile>(
     Ok(rest)
 }
 
-/// Makes the judged state durable: writes again what no frame proves to be durable, since after a
-/// failed sync the system may take lost bytes for written, and zeros over the torn tail.
+/// Writes zeros over the torn tail, so that nothing of it can ever be read as a frame.
 fn repair<S: Storage>(storage: &S, tail: &Tail<S::File>) -> Result<Option<TornTail>, StorageError> {
-    let Tail { cursor, unproven, rest } = tail;
+    let Tail { cursor, rest } = tail;
     let (file, name) = (&cursor.file, cursor.name());
     let position = cursor.mark.position;
-    let mut bytes = vec![0; (position - unproven) as usize];
-    file.read_full_at(&mut bytes, *unproven).map_err(StorageError::of("read", &name))?;
-    file.write_all_at(&bytes, *unproven).map_err(StorageError::of("write", &name))?;
-    let dirty = rest.dirty_end > position;
-    if dirty {
-        segment::write_zeros(file, position, rest.dirty_end)
-            .map_err(StorageError::of("write", &name))?;
-    }
-    file.sync_data().map_err(StorageError::of("sync", &name))?;
     segment::remove_spare(storage)?;
     storage.sync_dir().map_err(StorageError::of("sync", "the directory"))?;
-    let bytes = rest.dirty_end - position;
-    Ok(dirty.then_some(TornTail { segment: name, position, bytes }))
+    if rest.dirty_end <= position {
+        return Ok(None);
+    }
+    segment::write_zeros(file, position, rest.dirty_end)
+        .map_err(StorageError::of("write", &name))?;
+    file.sync_data().map_err(StorageError::of("sync", &name))?;
+    Ok(Some(TornTail { segment: name, position, bytes: rest.dirty_end - position }))
 }

@@ -227,12 +227,14 @@ pub(crate) fn search_frames<F: StorageFile>(
     wanted: impl Fn(&FrameHeader) -> bool,
 ) -> Result<Rest, StorageError> {
     let name = segment::name(header.base);
-    let mut window = vec![0; READ_BYTES_MAX + FRAME_HEADER_BYTES];
+    let rest_bytes = header.capacity.saturating_sub(from) as usize;
+    let mut window = vec![0; rest_bytes.min(READ_BYTES_MAX + FRAME_HEADER_BYTES)];
     let mut rest = Rest { proof: None, dirty_end: from };
     let mut position = from;
     while position < header.capacity {
-        let n =
-            file.read_full_at(&mut window, position).map_err(StorageError::of("read", &name))?;
+        let n = window.len().min((header.capacity - position) as usize);
+        let bytes = &mut window[..n];
+        let n = file.read_full_at(bytes, position).map_err(StorageError::of("read", &name))?;
         let bytes = &window[..n];
         if let Some(end) = last_nonzero(bytes) {
             rest.dirty_end = rest.dirty_end.max(position + end as u64);
@@ -246,9 +248,6 @@ pub(crate) fn search_frames<F: StorageFile>(
                     return Ok(rest);
                 }
             }
-        }
-        if n < window.len() {
-            break;
         }
         position += READ_BYTES_MAX as u64;
     }

@@ -83,6 +83,10 @@ pub trait StorageFile: Send + Debug {
     /// What the system reports; then nothing is known about what is durable.
     fn sync_data(&self) -> io::Result<()>;
 
+    /// Makes later reads come from the disk as far as the system can do that, for bytes that are
+    /// not waiting to be written. After a failed sync the system may show bytes that it lost.
+    fn drop_cache(&self);
+
     /// Reserves space so that the file is `length` bytes long; new bytes read as zeros.
     ///
     /// # Errors

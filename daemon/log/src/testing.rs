@@ -1,1 +1,0 @@
-//! Storage in memory that can fail and crash in every way that the log must survive.
