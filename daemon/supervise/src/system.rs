@@ -134,14 +134,17 @@ pub(crate) fn set_variable(name: &OsStr, value: &OsStr) {
 pub(crate) fn take_signals() -> rustix::io::Result<OwnedFd> {
     let crashes =
         [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT, libc::SIGTRAP];
-    // SAFETY: sigset_t is plain data that sigfillset and sigemptyset initialise; signals 1..=64
-    // exist, and those the C library keeps for itself are refused without effect. The descriptor
-    // is new and owned by nobody else.
+    let default = [0_u64; 8];
+    // SAFETY: sigset_t is plain data that sigfillset and sigemptyset initialise. Zeros are the
+    // default action in the kernel's own form, which is shorter than 64 bytes; the C library's
+    // function would leave out the two signals that it keeps for itself. The descriptor is new
+    // and owned by nobody else.
     unsafe {
         // An ignored SIGCHLD would reap the task behind the shim's back, and ignored signals
         // would be inherited by the task.
-        for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
+        for signal in 1..=64_i32 {
+            let old = std::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), old, 8_usize);
         }
         let mut blocked: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&raw mut blocked);

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait, waitpid};
 
 use crate::handle::wait_readable;
 use crate::process::{all_pids, stat, to_pid};
@@ -37,7 +37,7 @@ pub(crate) fn end_all(leader: Pid, signals: &OwnedFd) -> u32 {
     let _ = kill_process_group(leader, Signal::KILL);
     let deadline = Instant::now() + KILL_TIME_MAX;
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             // One more gone; its own children have just become ours.
             Ok(Some(_)) | Err(Errno::INTR) => continue,
             Ok(None) => {}
