@@ -13,7 +13,6 @@ mod reap;
 mod supervise;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use rustix::io::Errno;
 
@@ -53,14 +52,15 @@ impl Failure {
     }
 }
 
-/// Runs the shim to its end. Its standard output is the report pipe. Called by the binary
-/// `aiflow-shim` and by nothing else.
-pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let Some(arguments) = Arguments::parse(arguments.skip(1)) else {
+/// Runs the shim to its end and returns its exit code. The arguments come without the shim's own
+/// name; its standard output is the report pipe. Called by the binary `aiflow-shim` and by nothing
+/// else.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let Some(arguments) = Arguments::parse(arguments) else {
         report(&Report::Failed { errno: Errno::INVAL.raw_os_error(), what: "arguments".into() });
-        return ExitCode::from(EXIT_USAGE);
+        return EXIT_USAGE;
     };
-    ExitCode::from(run(&arguments))
+    run(&arguments)
 }
 
 fn run(arguments: &Arguments) -> u8 {
