@@ -3,7 +3,7 @@
 //! It signals through that descriptor only, and it must never signal by process number.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
@@ -82,6 +82,13 @@ impl ShimHandle {
 impl AsFd for ShimHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+}
+
+/// For event loops that register descriptors by number; the number is valid as long as the handle.
+impl AsRawFd for ShimHandle {
+    fn as_raw_fd(&self) -> RawFd {
+        self.pidfd.as_raw_fd()
     }
 }
 

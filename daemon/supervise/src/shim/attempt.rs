@@ -167,3 +167,140 @@ fn open_failure(error: DirectoryError) -> Failure {
         DirectoryError::NotPrivate { .. } => Failure { what, errno: Errno::PERM },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::time::Instant;
+
+    use crate::handle::wait_readable;
+    use crate::{Evidence, inspect};
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// Not a test by itself: a shim that halts at one of its crash points until it is killed.
+    /// Another test runs this executable again with the point in a variable.
+    #[test]
+    fn helper_halts_at_a_point() {
+        let Ok(point) = std::env::var("SUPERVISE_TEST_POINT") else { return };
+        let parent = std::env::var("SUPERVISE_TEST_PARENT").unwrap();
+        let command =
+            [c"touch".to_owned(), std::ffi::CString::new(parent.clone() + "/witness").unwrap()];
+        let arguments = Arguments {
+            directory: Path::new(&parent).join("attempt"),
+            attempt: "crash".to_owned(),
+            grace: Duration::ZERO,
+            log_bytes_max: 1 << 20,
+            log_files_max: 1,
+            settings: Vec::new(),
+            command: command.to_vec(),
+        };
+        let Ok(Claimed::Won(attempt)) = crate::shim::claim(&arguments) else { panic!() };
+        let halt = |child: u32| -> ! {
+            std::fs::write(parent.clone() + "/new", child.to_string()).unwrap();
+            std::fs::rename(parent.clone() + "/new", parent.clone() + "/halted").unwrap();
+            loop {
+                std::thread::park();
+            }
+        };
+        if point == "claimed" {
+            halt(0);
+        }
+        let (held, _output) = fork_held(&arguments.command, &attempt.claim).unwrap();
+        if point == "held" {
+            halt(from_pid(held.pid));
+        }
+        attempt.write_released(&held).unwrap();
+        halt(from_pid(held.pid));
+    }
+
+    /// Kills a shim at the point and returns what was true before and after.
+    fn crash_at(point: &str) -> (Evidence, Evidence) {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("attempt");
+        AttemptDirectory::open_or_create(&directory).unwrap();
+        let mut shim = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "shim::attempt::tests::helper_halts_at_a_point"])
+            .env("SUPERVISE_TEST_POINT", point)
+            .env("SUPERVISE_TEST_PARENT", parent.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + DEADLINE;
+        let halted = parent.path().join("halted");
+        while !halted.exists() {
+            assert!(shim.try_wait().unwrap().is_none() && Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        let child = std::fs::read_to_string(&halted).unwrap().parse().unwrap();
+        let child = crate::process::to_pid(child).map(|pid| {
+            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap()
+        });
+        let boot_id = boot_id().unwrap();
+        let before = inspect(&directory, "crash", &boot_id).unwrap();
+        shim.kill().unwrap();
+        shim.wait().unwrap();
+        let after = inspect(&directory, "crash", &boot_id).unwrap();
+        if let Some(child) = child {
+            assert!(wait_readable(child.as_fd(), DEADLINE).unwrap());
+        }
+        assert!(!parent.path().join("witness").exists());
+        let again = inspect(&directory, "crash", &boot_id).unwrap();
+        assert_eq!(std::mem::discriminant(&again), std::mem::discriminant(&after));
+        (before, after)
+    }
+
+    #[test]
+    fn a_shim_that_dies_with_the_claim_alone_never_started() {
+        let (before, after) = crash_at("claimed");
+        assert!(matches!(before, Evidence::Running { released: None, .. }), "{before:?}");
+        assert!(matches!(after, Evidence::NeverStarted), "{after:?}");
+    }
+
+    #[test]
+    fn a_shim_that_dies_holding_its_child_never_started_and_the_child_ends() {
+        let (before, after) = crash_at("held");
+        assert!(matches!(before, Evidence::Running { released: None, .. }), "{before:?}");
+        assert!(matches!(after, Evidence::NeverStarted), "{after:?}");
+    }
+
+    #[test]
+    fn a_shim_that_dies_between_the_file_and_the_release_is_lost_though_nothing_ran() {
+        let (before, after) = crash_at("released");
+        assert!(matches!(before, Evidence::Running { released: Some(_), .. }), "{before:?}");
+        assert!(matches!(after, Evidence::Lost { .. }), "{after:?}");
+    }
+
+    #[test]
+    fn an_exit_is_written_over_the_room_kept_for_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("attempt");
+        AttemptDirectory::open_or_create(&directory).unwrap();
+        let arguments = Arguments {
+            directory: directory.clone(),
+            attempt: "a".to_owned(),
+            grace: Duration::ZERO,
+            log_bytes_max: 0,
+            log_files_max: 0,
+            settings: Vec::new(),
+            command: Vec::new(),
+        };
+        let me = ProcessIdentity::of(std::process::id()).unwrap().unwrap();
+        let signals = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+        let Ok(Claimed::Won(attempt)) = Attempt::claim(&arguments, me, signals) else { panic!() };
+        attempt.reserve_exit();
+        assert_eq!(std::fs::metadata(directory.join("exit.new")).unwrap().len(), 4096);
+        assert!(crate::read_outcome(&directory).unwrap().is_none());
+        let failure = Failure { what: "fork", errno: Errno::AGAIN };
+        attempt.publish_failure(failure).unwrap();
+        let exit = crate::read_outcome(&directory).unwrap().unwrap();
+        attempt.reserve_exit();
+        attempt.publish_exit(&exit).unwrap();
+        assert_eq!(crate::read_outcome(&directory).unwrap(), Some(exit.clone()));
+        let message = "fork: Resource temporarily unavailable".to_owned();
+        assert_eq!(exit.outcome, Outcome::SpawnFailed { errno: 11, message });
+    }
+}
