@@ -1,0 +1,296 @@
+//! One connection: lines in, lines out.
+//!
+//! Lengths are checked before anything is allocated for them. A line that is wrong gets an error and
+//! the connection lives on. Must never block the loop, and never read on while too many of its
+//! requests are unanswered.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::wire::{Call, REQUEST_BYTES_MAX, RequestLine, RpcError};
+use interprocess::local_socket::tokio::Stream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::files::FileStore;
+
+/// Most requests of one connection without a reply.
+const UNANSWERED_MAX: usize = 256;
+/// Most notifications of one connection that wait to be written.
+const NOTIFICATIONS_MAX: usize = 16;
+const READ_BYTES: usize = 64 << 10;
+
+/// The way from connections to the loop.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// Requests, bounded: when the loop is busy, readers wait.
+    pub(crate) requests: mpsc::Sender<(Call, Reply)>,
+    /// Files of uploads, which do not pass through the loop.
+    pub(crate) files: FileStore,
+    /// One permit a reply that is not written yet, so that a stop can wait for all.
+    pub(crate) unwritten: Arc<Semaphore>,
+}
+
+/// One line to write, with what is freed when it is written.
+#[derive(Debug)]
+pub(crate) struct Line {
+    text: Vec<u8>,
+    _permits: Option<[OwnedSemaphorePermit; 2]>,
+}
+
+/// Where the answer to one request goes.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// To a client.
+    Client {
+        /// The request's id as JSON; none: no answer is wanted.
+        id: Option<String>,
+        /// Lines to write.
+        lines: mpsc::UnboundedSender<Line>,
+        /// Notifications to write.
+        notifications: mpsc::Sender<Vec<u8>>,
+        /// Freed when the answer is written: of the connection, of the daemon.
+        permits: [OwnedSemaphorePermit; 2],
+    },
+    /// To a part of the daemon that only wants to know whether it was done.
+    Inside(oneshot::Sender<Result<(), Rejection>>),
+}
+
+impl Reply {
+    /// A reply that stays inside, and where it arrives.
+    pub(crate) fn inside() -> (Self, oneshot::Receiver<Result<(), Rejection>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self::Inside(sender), receiver)
+    }
+
+    /// Answers with a result, given as JSON text.
+    pub(crate) fn result(self, result: &str) {
+        self.send(Ok(()), |id| {
+            format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}\n").into_bytes()
+        });
+    }
+
+    /// Answers with a refusal.
+    pub(crate) fn refuse(self, rejection: Rejection) {
+        self.send(Err(rejection.clone()), |id| error_line(id, rejection));
+    }
+
+    /// Where notifications of a subscription go; closed when the client has gone.
+    pub(crate) fn notifications(&self) -> Option<mpsc::Sender<Vec<u8>>> {
+        match self {
+            Self::Client { notifications, .. } => Some(notifications.clone()),
+            Self::Inside(_) => None,
+        }
+    }
+
+    fn send(self, done: Result<(), Rejection>, text: impl FnOnce(&str) -> Vec<u8>) {
+        // Whoever has gone wants no answer.
+        match self {
+            Self::Client { id: Some(id), lines, permits, .. } => {
+                let _ = lines.send(Line { text: text(&id), _permits: Some(permits) });
+            }
+            Self::Client { id: None, .. } => {}
+            Self::Inside(sender) => {
+                let _ = sender.send(done);
+            }
+        }
+    }
+}
+
+fn error_line(id: &str, rejection: Rejection) -> Vec<u8> {
+    let error = serde_json::to_string(&RpcError::from(rejection)).unwrap_or_default();
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}\n").into_bytes()
+}
+
+/// Serves a connection until the client goes.
+pub(crate) async fn serve(stream: Stream, gate: Rc<Gate>) {
+    let stream = Rc::new(stream);
+    let (lines, line_queue) = mpsc::unbounded_channel();
+    let (notifications, notification_queue) = mpsc::channel(NOTIFICATIONS_MAX);
+    let writing =
+        tokio::task::spawn_local(write_lines(Rc::clone(&stream), line_queue, notification_queue));
+    let source =
+        Source { gate, lines, notifications, unanswered: Semaphore::new(UNANSWERED_MAX).into() };
+    if let Err(error) = source.read_lines(&*stream).await {
+        tracing::debug!(%error, "a connection broke");
+    }
+    drop(source);
+    // Replies that are on their way still go out; the writer ends when all senders are gone.
+    if let Err(error) = writing.await {
+        tracing::warn!(%error, "the writer of a connection failed");
+    }
+}
+
+async fn write_lines(
+    stream: Rc<Stream>,
+    mut lines: mpsc::UnboundedReceiver<Line>,
+    mut notifications: mpsc::Receiver<Vec<u8>>,
+) {
+    let mut writer = &*stream;
+    let mut gathered = Vec::new();
+    loop {
+        let mut buffer = Vec::new();
+        tokio::select! {
+            biased;
+            count = lines.recv_many(&mut gathered, UNANSWERED_MAX) => if count == 0 { return },
+            Some(text) = notifications.recv() => buffer = text,
+        }
+        for line in &gathered {
+            buffer.extend_from_slice(&line.text);
+        }
+        let written = writer.write_all(&buffer).await;
+        gathered.clear();
+        if written.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a line turned out to be.
+enum Taken {
+    /// Nothing: it was empty.
+    Nothing,
+    /// A refusal for this id.
+    Refusal(String, Rejection),
+    /// A request.
+    Request(Option<String>, Box<Call>),
+}
+
+struct Source {
+    gate: Rc<Gate>,
+    lines: mpsc::UnboundedSender<Line>,
+    notifications: mpsc::Sender<Vec<u8>>,
+    unanswered: Arc<Semaphore>,
+}
+
+impl Source {
+    async fn read_lines(&self, mut reader: impl AsyncRead + Unpin) -> std::io::Result<()> {
+        let mut buffer: Vec<u8> = Vec::new();
+        // Of a line that is too long the rest is skipped, not kept.
+        let mut skipping = false;
+        let mut searched = 0;
+        loop {
+            buffer.reserve(READ_BYTES);
+            if reader.read_buf(&mut buffer).await? == 0 {
+                return Ok(());
+            }
+            let mut start = 0;
+            while let Some(end) = newline(&buffer, start.max(searched)) {
+                if !std::mem::take(&mut skipping) {
+                    self.take_line(&buffer[start..end]).await;
+                }
+                start = end + 1;
+                searched = start;
+            }
+            buffer.drain(..start);
+            searched = buffer.len();
+            if buffer.len() > REQUEST_BYTES_MAX || skipping {
+                if !std::mem::replace(&mut skipping, true) {
+                    self.refuse_long_line();
+                }
+                buffer.clear();
+                searched = 0;
+            }
+            if buffer.is_empty() && buffer.capacity() > 4 * READ_BYTES {
+                buffer.shrink_to(READ_BYTES);
+            }
+        }
+    }
+
+    fn refuse_long_line(&self) {
+        let message = format!("the line is longer than {REQUEST_BYTES_MAX} bytes; it was skipped");
+        let rejection = Rejection::new(ErrorCode::FrameTooLarge, message)
+            .hint("put large data in a file and emit its path");
+        let _ = self.lines.send(Line { text: error_line("null", rejection), _permits: None });
+    }
+
+    async fn take_line(&self, line: &[u8]) {
+        match read_request(line) {
+            Taken::Nothing => {}
+            Taken::Refusal(id, rejection) => {
+                let _ = self.lines.send(Line { text: error_line(&id, rejection), _permits: None });
+            }
+            Taken::Request(id, call) => self.hand_on(id, *call).await,
+        }
+    }
+
+    async fn hand_on(&self, id: Option<String>, call: Call) {
+        let own = Arc::clone(&self.unanswered).acquire_owned().await;
+        let all = Arc::clone(&self.gate.unwritten).acquire_owned().await;
+        let (Ok(own), Ok(all)) = (own, all) else { return };
+        let reply = Reply::Client {
+            id,
+            lines: self.lines.clone(),
+            notifications: self.notifications.clone(),
+            permits: [own, all],
+        };
+        match call {
+            // A piece of a file is written here, so that the loop never waits for it.
+            Call::FilePut(piece) => match self.gate.files.put(piece).await {
+                Ok(()) => reply.result("{}"),
+                Err(rejection) => reply.refuse(rejection),
+            },
+            Call::WorkflowUpload(upload) => match self.gate.files.check(upload).await {
+                Ok(upload) => self.request(Call::WorkflowUpload(upload), reply).await,
+                Err(rejection) => reply.refuse(rejection),
+            },
+            call => self.request(call, reply).await,
+        }
+    }
+
+    async fn request(&self, call: Call, reply: Reply) {
+        if let Err(mpsc::error::SendError((_, reply))) =
+            self.gate.requests.send((call, reply)).await
+        {
+            let message = "the daemon is going down; nothing was done";
+            reply.refuse(Rejection::new(ErrorCode::ShuttingDown, message));
+        }
+    }
+}
+
+fn newline(buffer: &[u8], from: usize) -> Option<usize> {
+    let rest = buffer.get(from..)?;
+    rest.iter().position(|byte| *byte == b'\n').map(|at| from + at)
+}
+
+fn read_request(line: &[u8]) -> Taken {
+    if line.iter().all(u8::is_ascii_whitespace) {
+        return Taken::Nothing;
+    }
+    let refusal = |id: &str, code, message: String| {
+        let hint = r#"{"jsonrpc":"2.0","id":1,"method":"emit","params":{"key":"data.ready"}}"#;
+        let rejection = Rejection::new(code, message).hint(format!("one line such as {hint}"));
+        Taken::Refusal(id.to_owned(), rejection)
+    };
+    let text = match std::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) => {
+            let message = format!("the line is not UTF-8: {error}");
+            return refusal("null", ErrorCode::InvalidFrame, message);
+        }
+    };
+    let request: RequestLine<'_> = match serde_json::from_str(text) {
+        Ok(request) => request,
+        Err(error) => {
+            let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            let (code, what) = if is_json {
+                (ErrorCode::InvalidRequest, "not a JSON-RPC 2.0 request")
+            } else {
+                (ErrorCode::InvalidFrame, "not JSON")
+            };
+            return refusal("null", code, format!("the line is {what}: {error}"));
+        }
+    };
+    // An id is a string, a number or null; anything else is not given back.
+    let id = request.id.map(serde_json::value::RawValue::get);
+    let id = id.filter(|id| !id.starts_with(['{', '['])).map(str::to_owned);
+    if request.jsonrpc != "2.0" {
+        let message = "the member jsonrpc has to be \"2.0\"".to_owned();
+        return refusal(id.as_deref().unwrap_or("null"), ErrorCode::InvalidRequest, message);
+    }
+    match Call::read(&request.method, request.params) {
+        Ok(call) => Taken::Request(id, Box::new(call)),
+        Err(rejection) => Taken::Refusal(id.unwrap_or_else(|| "null".to_owned()), rejection),
+    }
+}

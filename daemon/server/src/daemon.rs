@@ -1,0 +1,380 @@
+//! The loop: one writer over one closed set of inputs.
+//!
+//! Each input is decided, its records go to the log, and what follows from them (replies, effects,
+//! published records) waits until they are durable. While one commit syncs, the next inputs are
+//! decided. Must never wait for anything but its inputs.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use aiflow_core::{Answer, Decision, Effect, Engine, Input, effect_of, launch_plan, outstanding};
+use aiflow_log::{CommitOutcome, Committer, DiskStorage, LogWriter, Space};
+use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::wire::Call;
+use aiflow_model::{Timestamp, exit_code};
+use aiflow_supervise::BootId;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::attempts::{Attempts, News};
+use crate::clock::Clock;
+use crate::connection::{Gate, Reply};
+use crate::failure::Failure;
+use crate::files::FileStore;
+use crate::home::Home;
+use crate::meters::Meters;
+use crate::pending::{Departure, Pending};
+use crate::{follow, records, socket, spool, start};
+
+/// Requests that wait for the loop.
+const REQUESTS_MAX: usize = 1024;
+/// Requests decided before the loop looks at anything else.
+const REQUESTS_PER_TURN: usize = 256;
+/// Bytes on their way to the disk beyond which no request is taken.
+const UNCOMMITTED_BYTES_MAX: u64 = 64 << 20;
+/// Replies that may be unwritten.
+const UNWRITTEN_MAX: u32 = 4096;
+/// Longest sleep while something is due later, so that a wall clock set forward is noticed.
+const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// All that the loop holds.
+pub(crate) struct Daemon {
+    pub(crate) home: Home,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Clock,
+    pub(crate) epoch: u64,
+    pub(crate) started_at: Timestamp,
+    pub(crate) meters: Meters,
+    pub(crate) space: Space,
+    pub(crate) storage: DiskStorage,
+    pub(crate) durable: watch::Sender<u64>,
+    pub(crate) subscriptions: u64,
+    pub(crate) stopping: bool,
+    committer: Committer,
+    pending: Pending,
+    attempts: Rc<Attempts>,
+    gate: Option<Rc<Gate>>,
+    unwritten: Arc<Semaphore>,
+    inputs: Inputs,
+}
+
+/// Where inputs come from.
+struct Inputs {
+    requests: mpsc::Receiver<(Call, Reply)>,
+    news: mpsc::UnboundedReceiver<News>,
+    outcomes: mpsc::UnboundedReceiver<CommitOutcome>,
+}
+
+/// One turn's input.
+enum Turn {
+    Request(Call, Reply),
+    News(News),
+    Outcome(CommitOutcome),
+    Deadline,
+    Signal,
+}
+
+impl Daemon {
+    pub(crate) fn new(
+        home: Home,
+        engine: Engine,
+        writer: LogWriter<DiskStorage>,
+        clock: Clock,
+        epoch: u64,
+        boot_id: BootId,
+    ) -> Result<Self, Failure> {
+        let (durable, _) = watch::channel(writer.next_offset());
+        let space = writer.space();
+        let (outcome_sender, outcomes) = mpsc::unbounded_channel();
+        let committer = Committer::spawn(writer, move |outcome| {
+            // The loop ends only after the committer.
+            let _ = outcome_sender.send(outcome);
+        })
+        .map_err(|error| {
+            Failure::new(exit_code::OPERATING, "cannot start the log's thread").because(error)
+        })?;
+        let storage = start::open_storage(&home)?;
+        let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let (news_sender, news) = mpsc::unbounded_channel();
+        let files = FileStore::new(&home);
+        let unwritten = Arc::new(Semaphore::new(UNWRITTEN_MAX as usize));
+        let gate = Gate {
+            requests: request_sender,
+            files: files.clone(),
+            unwritten: Arc::clone(&unwritten),
+        };
+        let attempts =
+            Attempts::new(home.clone(), files, boot_id, shim()?, storage.clone(), news_sender);
+        let started_at = clock.now();
+        Ok(Self {
+            home,
+            engine,
+            clock,
+            epoch,
+            started_at,
+            meters: Meters::default(),
+            space,
+            storage,
+            durable,
+            subscriptions: 0,
+            stopping: false,
+            committer,
+            pending: Pending::default(),
+            attempts: Rc::new(attempts),
+            gate: Some(Rc::new(gate)),
+            unwritten,
+            inputs: Inputs { requests, news, outcomes },
+        })
+    }
+
+    /// Serves until asked to stop. `first` is the decision that this daemon has started.
+    pub(crate) async fn serve(mut self, first: Decision) -> Result<(), Failure> {
+        let failed =
+            |error| Failure::new(exit_code::OPERATING, "cannot listen to signals").because(error);
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        self.log(&first)?;
+        let unfinished = outstanding(self.engine.state());
+        // Nobody is served, and nothing of an earlier daemon is touched, before the epoch is durable.
+        while *self.durable.borrow() < self.engine.state().next_offset.0 {
+            let Some(outcome) = self.inputs.outcomes.recv().await else { break };
+            self.committed(outcome)?;
+        }
+        for (id, stopping) in unfinished {
+            let before_reboot =
+                self.engine.state().attempt(&id).is_some_and(|attempt| attempt.before_reboot);
+            self.attempts.recover(id, stopping, before_reboot);
+        }
+        self.open_gate()?;
+        while !self.stopping {
+            let turn = tokio::select! {
+                turn = self.next_turn() => turn,
+                _ = terminate.recv() => Turn::Signal,
+                _ = interrupt.recv() => Turn::Signal,
+            };
+            self.take(turn)?;
+            for _ in 0..REQUESTS_PER_TURN {
+                if self.is_congested() {
+                    break;
+                }
+                let Ok((call, reply)) = self.inputs.requests.try_recv() else { break };
+                self.take(Turn::Request(call, reply))?;
+            }
+        }
+        self.shut_down().await
+    }
+
+    fn open_gate(&mut self) -> Result<(), Failure> {
+        let Some(gate) = &self.gate else { return Ok(()) };
+        let path = self.home.socket();
+        let listener = socket::bind(&path)?;
+        tokio::task::spawn_local(socket::accept(listener, Rc::clone(gate)));
+        tokio::task::spawn_local(spool::drain(self.home.spool(), Rc::clone(gate)));
+        announce(&path);
+        Ok(())
+    }
+
+    async fn next_turn(&mut self) -> Turn {
+        let is_congested = self.is_congested();
+        let sleep = self.engine.next_deadline().map(|due| self.time_until(due));
+        let inputs = &mut self.inputs;
+        tokio::select! {
+            biased;
+            Some(outcome) = inputs.outcomes.recv() => Turn::Outcome(outcome),
+            Some(news) = inputs.news.recv() => Turn::News(news),
+            Some((call, reply)) = inputs.requests.recv(), if !is_congested => {
+                Turn::Request(call, reply)
+            }
+            () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => Turn::Deadline,
+        }
+    }
+
+    fn is_congested(&self) -> bool {
+        self.committer.queued_bytes() > UNCOMMITTED_BYTES_MAX
+    }
+
+    fn time_until(&self, due: Timestamp) -> std::time::Duration {
+        // Rounded up, so that the sleep never ends just before the time.
+        let wait = due.since(self.clock.now()).to_std();
+        (wait + std::time::Duration::from_millis(u64::from(!wait.is_zero()))).min(SLEEP_MAX)
+    }
+
+    fn take(&mut self, turn: Turn) -> Result<(), Failure> {
+        match turn {
+            Turn::Request(call, reply) => self.request(call, reply),
+            Turn::News(News::Started(id, pid)) => self.note(Input::AttemptStarted(id, pid)),
+            Turn::News(News::Ended(id, outcome, usage)) => {
+                self.note(Input::AttemptEnded(id, outcome, usage))
+            }
+            Turn::Outcome(outcome) => self.committed(outcome),
+            Turn::Deadline => self.note(Input::Tick),
+            Turn::Signal => {
+                self.stopping = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Decides an input that nobody waits for.
+    fn note(&mut self, input: Input) -> Result<(), Failure> {
+        match self.engine.decide(input, self.clock.now()) {
+            Ok(decision) => self.log(&decision),
+            Err(rejection) => {
+                tracing::error!(%rejection, "an input of the daemon itself was refused");
+                Ok(())
+            }
+        }
+    }
+
+    /// Decides a request and answers it once it is durable.
+    pub(crate) fn decide(
+        &mut self,
+        input: Input,
+        reply: Reply,
+        result: impl FnOnce(Answer) -> Result<String, Rejection>,
+    ) -> Result<(), Failure> {
+        if let Space::Low { kind } = self.space {
+            let message = format!("the disk has no room for new work: {kind}; nothing was done");
+            let hint = format!("free some space: df -h {}", self.home.root().display());
+            reply.refuse(Rejection::new(ErrorCode::DiskFull, message).hint(hint));
+            return Ok(());
+        }
+        let decided = self.engine.decide(input, self.clock.now());
+        match decided {
+            Ok(decision) => {
+                self.log(&decision)?;
+                self.answer(reply, result(decision.answer));
+            }
+            Err(rejection) => reply.refuse(rejection),
+        }
+        Ok(())
+    }
+
+    /// Answers once everything that the state shows now is durable.
+    pub(crate) fn answer(&mut self, reply: Reply, result: Result<String, Rejection>) {
+        match result {
+            Ok(result) => self.hold(Departure::Reply(reply, result)),
+            Err(rejection) => reply.refuse(rejection),
+        }
+    }
+
+    /// Lets a departure go when all that was decided so far is durable.
+    pub(crate) fn hold(&mut self, departure: Departure) {
+        self.pending.hold(self.engine.state().next_offset.0, departure);
+        self.release();
+    }
+
+    fn log(&mut self, decision: &Decision) -> Result<(), Failure> {
+        if decision.records.is_empty() {
+            return Ok(());
+        }
+        let failed = |what: String| Failure::new(exit_code::OPERATING, what);
+        let frame = records::encode(&decision.records, self.epoch)
+            .map_err(|error| failed(format!("a batch cannot be encoded: {error}")))?;
+        let end = frame.end();
+        self.committer
+            .submit(frame)
+            .map_err(|error| failed("the log is closed".to_owned()).because(error))?;
+        for logged in &decision.records {
+            if let Some(effect) = effect_of(self.engine.state(), &logged.record) {
+                self.pending.hold(end, Departure::Effect(effect));
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, outcome: CommitOutcome) -> Result<(), Failure> {
+        match outcome {
+            CommitOutcome::Durable { end, frames, space, took } => {
+                if !frames.is_empty() {
+                    self.meters.committed(&frames, took);
+                }
+                if space != self.space {
+                    tracing::warn!(?space, "the room on the disk has changed");
+                    self.space = space;
+                }
+                self.durable.send_replace(end);
+                self.release();
+                Ok(())
+            }
+            CommitOutcome::Failed(error) => {
+                // What was not acknowledged is told by the log when it is opened again.
+                Err(Failure::new(
+                    exit_code::OPERATING,
+                    "the log cannot be written; the daemon ends",
+                )
+                .because(error)
+                .hint("look at the disk, then start the daemon again: it re-reads the log"))
+            }
+        }
+    }
+
+    fn release(&mut self) {
+        let durable = *self.durable.borrow();
+        while let Some(departure) = self.pending.release(durable) {
+            match departure {
+                Departure::Reply(reply, result) => reply.result(&result),
+                Departure::Follow(reply, subscription) => {
+                    let notifications = reply.notifications();
+                    reply.result(&subscription.reply);
+                    let Some(notifications) = notifications else { continue };
+                    let (storage, durable) = (self.storage.clone(), self.durable.subscribe());
+                    let follower = follow::follow(storage, subscription, durable, notifications);
+                    tokio::task::spawn_local(follower);
+                }
+                Departure::Effect(Effect::Launch(id)) => {
+                    match launch_plan(self.engine.state(), &id) {
+                        Some(plan) => self.attempts.launch(id, plan),
+                        None => tracing::error!(%id, "there is no such attempt to launch"),
+                    }
+                }
+                Departure::Effect(Effect::Stop(id)) => self.attempts.stop(&id),
+            }
+        }
+    }
+
+    /// Commits what was decided, answers it, and goes. Tasks go on.
+    async fn shut_down(mut self) -> Result<(), Failure> {
+        tracing::info!("going down; tasks go on");
+        self.gate = None;
+        self.inputs.requests.close();
+        while *self.durable.borrow() < self.engine.state().next_offset.0 {
+            let Some(outcome) = self.inputs.outcomes.recv().await else { break };
+            self.committed(outcome)?;
+        }
+        while let Ok((_, reply)) = self.inputs.requests.try_recv() {
+            let message = "the daemon is going down; nothing was done";
+            reply.refuse(Rejection::new(ErrorCode::ShuttingDown, message));
+        }
+        let written = self.unwritten.acquire_many(UNWRITTEN_MAX);
+        if tokio::time::timeout(std::time::Duration::from_secs(1), written).await.is_err() {
+            tracing::warn!("some replies were not read by their clients");
+        }
+        if let Err(error) = std::fs::remove_file(self.home.socket()) {
+            tracing::warn!(%error, "cannot remove the socket");
+        }
+        Ok(())
+    }
+}
+
+/// The shim stands beside the daemon.
+fn shim() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe().map_err(|error| {
+        Failure::new(exit_code::OPERATING, "cannot find the daemon's own program").because(error)
+    })?;
+    let shim = own.with_file_name("aiflow-shim");
+    if shim.exists() {
+        return Ok(shim);
+    }
+    let what = format!("the program aiflow-shim is missing beside {}", own.display());
+    Err(Failure::new(exit_code::OPERATING, what)
+        .hint("cargo build --release --workspace --bins, or install all three programs together"))
+}
+
+fn announce(path: &std::path::Path) {
+    use std::io::Write;
+    let mut stdout = std::io::stdout().lock();
+    // Whoever started the daemon may have gone; that is no reason to go as well.
+    let _ = writeln!(stdout, "ready {}", path.display()).and_then(|()| stdout.flush());
+}

@@ -1,0 +1,34 @@
+//! What a task's environment holds besides its own variables: little, by an allow-list.
+//!
+//! Must never pass on a variable that is not named here: the daemon's environment may hold secrets.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::home::Home;
+
+/// Variables of the daemon that tasks get too.
+const ALLOWED: &[&str] =
+    &["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM"];
+
+/// The part of a task's environment that comes from the host and the home.
+pub(crate) fn of_host(home: &Home) -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<(OsString, OsString)> = ALLOWED
+        .iter()
+        .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+        .collect();
+    variables.push(("PATH".into(), path()));
+    variables.push(("AIFLOW_HOME".into(), home.root().into()));
+    variables.push(("AIFLOW_SOCKET".into(), home.socket().into()));
+    variables
+}
+
+/// The daemon's `PATH` with its own directory in front, so that tasks find `aiflow`.
+fn path() -> OsString {
+    let inherited =
+        std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let own = std::env::current_exe().ok();
+    let own = own.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+    let parts = own.into_iter().chain(std::env::split_paths(&inherited));
+    std::env::join_paths(parts).unwrap_or(inherited)
+}

@@ -1,0 +1,59 @@
+//! `aiflowd`: the daemon. Runs in the foreground, prints `ready <socket path>` when it serves.
+//!
+//! The only room that reads the clock and the environment. Must never decide: that is the core's.
+
+mod attempts;
+mod clock;
+mod connection;
+mod daemon;
+mod environment;
+mod failure;
+mod files;
+mod follow;
+mod home;
+mod log_command;
+mod meters;
+mod output;
+mod pending;
+mod queries;
+mod readiness;
+mod records;
+mod requests;
+mod socket;
+mod spool;
+mod start;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The AIFlow daemon: event-driven workflows, from one append-only log.
+#[derive(Debug, Parser)]
+#[command(name = "aiflowd", version, about)]
+struct Arguments {
+    /// Directory of the log, the runs and the socket [default: $AIFLOW_HOME, else the XDG state directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at the log of a home that no daemon uses.
+    #[command(subcommand)]
+    Log(log_command::LogCommand),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        None => start::run(arguments.home),
+        Some(Command::Log(command)) => log_command::run(arguments.home, &command),
+    };
+    match result {
+        Ok(()) => ExitCode::from(aiflow_model::exit_code::SUCCESS),
+        Err(failure) => failure.report(),
+    }
+}

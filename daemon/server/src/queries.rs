@@ -1,0 +1,103 @@
+//! Answers that only look: lists and shows, from the state as it stands.
+//!
+//! Must never change anything. The loop holds the answer back until what it shows is durable.
+
+use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::state::{Snapshot, State};
+use aiflow_model::wire::{
+    ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, RunRef,
+    RunView, TaskLine, WorkflowView,
+};
+use aiflow_model::{RunId, spec::TaskKind};
+use serde::Serialize;
+
+/// A result as JSON text.
+pub(crate) fn to_json(result: &impl Serialize) -> Result<String, Rejection> {
+    serde_json::to_string(result)
+        .map_err(|error| Rejection::new(ErrorCode::Internal, format!("cannot encode: {error}")))
+}
+
+pub(crate) fn namespaces(state: &State) -> Result<String, Rejection> {
+    let view =
+        |(name, namespace): (&aiflow_model::Namespace, &aiflow_model::state::NamespaceState)| {
+            NamespaceView {
+                namespace: name.clone(),
+                workflows: namespace.workflows.len(),
+                events: namespace.event_count,
+            }
+        };
+    to_json(&state.namespaces.iter().map(view).collect::<Vec<_>>())
+}
+
+pub(crate) fn workflows(state: &State, filter: &NamespaceFilter) -> Result<String, Rejection> {
+    let wanted = state
+        .namespaces
+        .iter()
+        .filter(|(name, _)| filter.namespace.as_ref().is_none_or(|wanted| wanted == *name));
+    let snapshots = wanted
+        .flat_map(|(_, namespace)| namespace.workflows.values())
+        .filter_map(|number| state.snapshots.get(number));
+    to_json(&snapshots.map(|snapshot| workflow_view(state, snapshot)).collect::<Vec<_>>())
+}
+
+pub(crate) fn workflow(state: &State, named: &NamedWorkflow) -> Result<String, Rejection> {
+    let (namespace, name) = (named.namespace.as_str(), named.workflow.as_str());
+    let snapshot = state.current_snapshot(namespace, name).ok_or_else(|| {
+        let message = format!("there is no workflow {name} in namespace {namespace}");
+        Rejection::new(ErrorCode::UnknownWorkflow, message).hint("aiflow workflow list")
+    })?;
+    let mut view = workflow_view(state, snapshot);
+    view.source = Some(snapshot.source.clone());
+    to_json(&view)
+}
+
+fn workflow_view(state: &State, snapshot: &Snapshot) -> WorkflowView {
+    let name = &snapshot.spec.name;
+    let is_alive = |run: &&aiflow_model::state::Run| {
+        run.status.is_alive() && run.workflow == *name && run.namespace == snapshot.namespace
+    };
+    let line = |task: &aiflow_model::TaskSpec| TaskLine {
+        task: task.name.to_string(),
+        kind: match task.kind {
+            TaskKind::Batch => "batch".to_owned(),
+            TaskKind::Stream => "stream".to_owned(),
+        },
+        rules: task
+            .rules
+            .iter()
+            .map(|rule| format!("{} {}", rule.action.word(), rule.condition))
+            .collect(),
+    };
+    WorkflowView {
+        namespace: snapshot.namespace.clone(),
+        workflow: name.clone(),
+        snapshot: snapshot.number,
+        uploaded_at: snapshot.uploaded_at.to_string(),
+        tasks: snapshot.spec.tasks.iter().map(line).collect(),
+        alive_runs: state.runs.values().filter(is_alive).count(),
+        source: None,
+    }
+}
+
+pub(crate) fn runs(state: &State, filter: &OptionalWorkflow) -> Result<String, Rejection> {
+    let wanted = state.runs.values().filter(|run| {
+        filter.namespace.as_ref().is_none_or(|namespace| *namespace == run.namespace)
+            && filter.workflow.as_ref().is_none_or(|workflow| *workflow == run.workflow)
+    });
+    to_json(&wanted.map(RunView::of).collect::<Vec<_>>())
+}
+
+pub(crate) fn run(state: &State, RunRef { run }: RunRef) -> Result<String, Rejection> {
+    let found = state.run(run).ok_or_else(|| unknown_run(run))?;
+    to_json(&RunView::of(found))
+}
+
+pub(crate) fn tasks(state: &State, RunRef { run }: RunRef) -> Result<String, Rejection> {
+    let views = ExecutionView::all_of_run(state, run).ok_or_else(|| unknown_run(run))?;
+    to_json(&views)
+}
+
+fn unknown_run(run: RunId) -> Rejection {
+    Rejection::new(ErrorCode::UnknownRun, format!("there is no run {run}"))
+        .hint("aiflow workflow-execution list")
+}

@@ -1,0 +1,59 @@
+//! Between records and the bytes of the log.
+//!
+//! Must never interpret: a payload is JSON, offset and time stand in the frame.
+
+use aiflow_core::Engine;
+use aiflow_log::{Batch, FrameBuilder, LogReader, Storage};
+use aiflow_model::record::Payload;
+use aiflow_model::state::State;
+use aiflow_model::{LoggedRecord, Offset, Record, Timestamp, exit_code};
+
+use crate::failure::Failure;
+
+/// One batch as a frame.
+pub(crate) fn encode(records: &[LoggedRecord], epoch: u64) -> anyhow::Result<aiflow_log::Frame> {
+    let first = records.first().ok_or_else(|| anyhow::anyhow!("an empty batch"))?;
+    let mut builder = FrameBuilder::new(first.offset.0, first.time.0, epoch);
+    for logged in records {
+        let payload = Payload { cause: logged.cause, record: &logged.record };
+        builder.try_record(|out| serde_json::to_writer(out, &payload))?;
+    }
+    Ok(builder.finish()?)
+}
+
+/// A record as it was logged.
+pub(crate) fn decode(record: &aiflow_log::Record<'_>) -> serde_json::Result<LoggedRecord> {
+    let payload: Payload<Record> = serde_json::from_slice(record.payload)?;
+    let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
+    Ok(LoggedRecord { offset, time, cause: payload.cause, record: payload.record })
+}
+
+/// The JSON of a [`LoggedRecord`], spliced from the payload without reading it.
+pub(crate) fn splice_json(out: &mut Vec<u8>, record: &aiflow_log::Record<'_>) {
+    let head = format!("{{\"offset\":{},\"time\":{},", record.offset, record.time_us);
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(record.payload.get(1..).unwrap_or_default());
+}
+
+/// Folds the log up to `until`.
+pub(crate) fn replay<S: Storage>(reader: &mut LogReader<S>, until: u64) -> Result<Engine, Failure> {
+    let mut engine = Engine::new(State::empty());
+    let refuse = |what: String| {
+        Failure::new(exit_code::LOG_REFUSED, format!("the log cannot be replayed: {what}"))
+            .hint("aiflowd log verify")
+    };
+    let mut batches = reader.read(0, until).map_err(|error| refuse(error.to_string()))?;
+    while let Some(batch) = batches.next_batch().map_err(|error| refuse(error.to_string()))? {
+        replay_batch(&mut engine, &batch).map_err(refuse)?;
+    }
+    Ok(engine)
+}
+
+fn replay_batch(engine: &mut Engine, batch: &Batch<'_>) -> Result<(), String> {
+    for record in batch.records() {
+        let logged = decode(&record)
+            .map_err(|error| format!("record {} cannot be read: {error}", record.offset))?;
+        engine.replay(&logged).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}

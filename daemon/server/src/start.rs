@@ -1,0 +1,123 @@
+//! From nothing to serving: home, lock, log, replay, then the loop.
+//!
+//! The order is the safety: nothing is written before the lock is held and the log is judged.
+
+use std::path::PathBuf;
+
+use aiflow_core::{Engine, Input};
+use aiflow_log::{
+    DirectoryLock, DiskStorage, LockError, LogOptions, LogReader, LogWriter, OpenError, Recovered,
+};
+use aiflow_model::record::DaemonStarted;
+use aiflow_model::{Timestamp, exit_code};
+
+use crate::clock::Clock;
+use crate::daemon::Daemon;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::records;
+
+/// Runs the daemon until it is asked to stop.
+pub(crate) fn run(flag: Option<PathBuf>) -> Result<(), Failure> {
+    start_logging();
+    // Whatever is created from here on is ours alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let home = Home::locate(flag)?;
+    home.prepare()?;
+    let _lock = lock(&home)?;
+    let boot_id = aiflow_supervise::boot_id().map_err(|error| {
+        Failure::new(exit_code::OPERATING, "cannot read the host's boot id").because(error)
+    })?;
+    let (writer, recovered, mut engine) = open_log(&home)?;
+    let clock = Clock::new(Timestamp(recovered.last_time_us));
+    let started = DaemonStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        epoch: recovered.last_epoch + 1,
+        boot_id: boot_id.as_str().to_owned(),
+        pid: std::process::id(),
+    };
+    let epoch = started.epoch;
+    let decision =
+        engine.decide(Input::StartDaemon(started), clock.now()).map_err(|rejection| {
+            Failure::new(exit_code::OPERATING, "the daemon's start was refused").because(rejection)
+        })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .build()
+        .map_err(|error| {
+            Failure::new(exit_code::OPERATING, "cannot start the event loop").because(error)
+        })?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async move {
+        let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id)?;
+        daemon.serve(decision).await
+    })
+}
+
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AIFLOW_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn lock(home: &Home) -> Result<DirectoryLock, Failure> {
+    DirectoryLock::acquire(home.root()).map_err(|error| match error {
+        LockError::Held { .. } => {
+            Failure::new(exit_code::HOME_BUSY, "another daemon uses this home")
+                .because(error)
+                .hint(format!("aiflow --home {} server status", home.root().display()))
+        }
+        LockError::Storage { .. } => {
+            Failure::new(exit_code::OPERATING, "cannot lock the home").because(error)
+        }
+    })
+}
+
+type Opened = (LogWriter<DiskStorage>, Recovered, Engine);
+
+fn open_log(home: &Home) -> Result<Opened, Failure> {
+    let storage = open_storage(home)?;
+    let (writer, recovered) =
+        aiflow_log::open(storage.clone(), LogOptions::default()).map_err(|e| refuse(home, e))?;
+    if let Some(cut) = &recovered.cut {
+        tracing::warn!(
+            segment = cut.segment,
+            position = cut.position,
+            bytes = cut.bytes,
+            "cut the rest of a commit that was never acknowledged"
+        );
+    }
+    let begin = std::time::Instant::now();
+    let engine = records::replay(&mut LogReader::new(storage), recovered.next_offset)?;
+    tracing::info!(records = recovered.next_offset, took = ?begin.elapsed(), "replayed the log");
+    Ok((writer, recovered, engine))
+}
+
+/// The directory of the log.
+pub(crate) fn open_storage(home: &Home) -> Result<DiskStorage, Failure> {
+    DiskStorage::open(home.log()).map_err(|error| {
+        let what = format!("cannot open the log in {}", home.log().display());
+        Failure::new(exit_code::OPERATING, what).because(error)
+    })
+}
+
+/// Why a log is not opened, with what to do.
+pub(crate) fn refuse(home: &Home, error: OpenError) -> Failure {
+    let root = home.root().display();
+    let what = format!("the log in {} is refused; nothing was written", home.log().display());
+    match error {
+        OpenError::NewerVersion { .. } => Failure::new(exit_code::LOG_REFUSED, what)
+            .because(error)
+            .hint("use the version of aiflowd that wrote it, or a later one"),
+        OpenError::Damaged(_) | OpenError::SegmentBytes(_) => {
+            Failure::new(exit_code::LOG_REFUSED, what)
+                .because(error)
+                .hint(format!("aiflowd --home {root} log verify"))
+        }
+        OpenError::Storage(_) => {
+            let what = format!("cannot open the log in {}", home.log().display());
+            Failure::new(exit_code::OPERATING, what).because(error).hint(format!("df -h {root}"))
+        }
+    }
+}
