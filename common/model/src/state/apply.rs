@@ -95,6 +95,8 @@ impl State {
             Record::RetryScheduled { id, due } => self.change(id, at, |execution| {
                 execution.status = ExecutionStatus::Retrying;
                 execution.deadline = Some(*due);
+                // A timeout was of the attempt before.
+                execution.stop = None;
             }),
             Record::TaskExecutionFinished { id, status } => self.fold_finished(id, *status, at),
         }

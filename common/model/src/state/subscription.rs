@@ -54,5 +54,8 @@ impl Subscriptions {
                 }
             }
         }
+        if keys.is_empty() {
+            self.rules.remove(&run.namespace);
+        }
     }
 }

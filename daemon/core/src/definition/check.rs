@@ -1,0 +1,86 @@
+//! What only the whole definition can tell: tasks that do not exist, and tasks that can never start.
+//!
+//! Must never change the draft.
+
+use std::collections::BTreeSet;
+
+use aiflow_model::TaskName;
+use aiflow_model::spec::{Action, Condition, TaskSpec};
+
+use super::reader::{Reader, nearest};
+use super::workflow::Draft;
+
+pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
+    let names: Vec<&str> = draft.spec.names().into_iter().map(TaskName::as_str).collect();
+    let mut all_exist = true;
+    for reference in &draft.references {
+        let name = reference.task.as_str();
+        if names.contains(&name) {
+            continue;
+        }
+        all_exist = false;
+        let hint = nearest(name, &names).map_or_else(
+            || format!("the tasks are: {}", names.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        reader.fault_with_hint(reference.place, format!("there is no task `{name}`"), Some(hint));
+    }
+    if all_exist {
+        check_startable(reader, draft);
+    }
+}
+
+/// Grows the set of tasks that can start until it grows no more; the others never can.
+fn check_startable(reader: &mut Reader, draft: &Draft) {
+    let tasks = &draft.spec.tasks;
+    let mut startable: BTreeSet<&str> = BTreeSet::new();
+    loop {
+        let before = startable.len();
+        for task in tasks {
+            if can_start(task, &startable) {
+                startable.insert(task.name.as_str());
+            }
+        }
+        if startable.len() == before {
+            break;
+        }
+    }
+    for (task, place) in tasks.iter().zip(&draft.places) {
+        if startable.contains(task.name.as_str()) {
+            continue;
+        }
+        let waits: BTreeSet<&str> = task
+            .rules
+            .iter()
+            .flat_map(|rule| rule.condition.upstream_tasks())
+            .map(TaskName::as_str)
+            .filter(|name| !startable.contains(name))
+            .collect();
+        let waits = waits.into_iter().collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "task `{}` can never start: it waits for {waits}, which cannot start before it",
+            task.name
+        );
+        let hint = Some("break the circle: start one of them by an event or with the run".into());
+        reader.fault_with_hint(*place, message, hint);
+    }
+}
+
+fn can_start(task: &TaskSpec, startable: &BTreeSet<&str>) -> bool {
+    task.starts_with_run()
+        || task
+            .rules
+            .iter()
+            .filter(|rule| rule.action != Action::Stop)
+            .any(|rule| can_be_met(&rule.condition, startable))
+}
+
+fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
+    match condition {
+        Condition::On { .. } | Condition::Every { .. } => true,
+        Condition::After { tasks } => tasks.keys().all(|task| startable.contains(task.as_str())),
+        Condition::All(parts) => parts.iter().all(|part| can_be_met(part, startable)),
+        Condition::Any(parts) => parts.iter().any(|part| can_be_met(part, startable)),
+        Condition::Count { of, .. } => can_be_met(of, startable),
+    }
+}

@@ -1,0 +1,45 @@
+//! Reads a workflow's definition: YAML text to the checked spec, or every fault with its place.
+//!
+//! All or nothing: a spec comes out only when there is no fault. Must never guess what was meant;
+//! a hint says what to write.
+
+mod check;
+mod condition;
+mod node;
+mod reader;
+mod task;
+mod workflow;
+
+pub use aiflow_model::error::Diagnostic;
+use aiflow_model::spec::{DEFINITION_BYTES_MAX, WorkflowSpec};
+
+use reader::Reader;
+
+/// Reads a definition.
+///
+/// # Errors
+/// Every fault that was found, in the order of the text.
+pub fn read(text: &str) -> Result<WorkflowSpec, Vec<Diagnostic>> {
+    if text.len() > DEFINITION_BYTES_MAX {
+        let message = format!(
+            "the text has {} bytes, at most {DEFINITION_BYTES_MAX} are allowed",
+            text.len()
+        );
+        return Err(vec![Diagnostic { line: 1, column: 1, message, hint: None }]);
+    }
+    let root = node::parse(text).map_err(|fault| vec![fault])?;
+    let mut reader = Reader::default();
+    let draft = workflow::read(&mut reader, &root);
+    if let Some(draft) = &draft {
+        check::check(&mut reader, draft);
+    }
+    let mut faults = reader.into_faults();
+    faults.sort_by_key(|fault| (fault.line, fault.column));
+    match draft {
+        Some(draft) if faults.is_empty() => Ok(draft.spec),
+        Some(_) | None => Err(faults),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! One task of a definition.
+//!
+//! Must never start from another task: each is read by itself, references are checked later.
+
+use std::collections::BTreeMap;
+
+use aiflow_model::TaskName;
+use aiflow_model::spec::{
+    Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,
+};
+use aiflow_model::time::Span;
+
+use super::condition;
+use super::node::{Node, Place, Value};
+use super::reader::{Map, Reader};
+
+/// A condition names a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    pub(crate) task: TaskName,
+    pub(crate) place: Place,
+}
+
+const KEYS: &[&str] = &[
+    "kind", "bash", "exec", "env", "start", "stop", "restart", "overlap", "parallel", "retry",
+    "timeout", "grace",
+];
+const GRACE_DEFAULT: Span = Span::from_seconds(10);
+const BACKOFF_DEFAULT: Backoff =
+    Backoff { min: Span::from_seconds(1), max: Span::from_seconds(60) };
+const PARALLEL_MAX: u64 = 10_000;
+
+pub(crate) fn read(
+    reader: &mut Reader,
+    name: TaskName,
+    node: &Node,
+    references: &mut Vec<Reference>,
+) -> Option<TaskSpec> {
+    let map = reader.map(node, "a task", KEYS)?;
+    let kinds = [("batch", TaskKind::Batch), ("stream", TaskKind::Stream)];
+    let kind = match map.get("kind") {
+        Some(node) => reader.word(node, "kind", &kinds)?,
+        None => TaskKind::Batch,
+    };
+    let overlaps = [("ignore", Overlap::Ignore), ("queue", Overlap::Queue)];
+    let overlap = match map.get("overlap") {
+        Some(node) => reader.word(node, "overlap", &overlaps)?,
+        None => Overlap::Ignore,
+    };
+    let parallel = match map.get("parallel") {
+        Some(node) => reader.number(node, "parallel", 1, PARALLEL_MAX)?,
+        None => 1,
+    };
+    let mut rules = Vec::new();
+    let mut restart_policy = None;
+    for action in [Action::Start, Action::Stop, Action::Restart] {
+        let Some(node) = map.get(action.word()) else { continue };
+        if action == Action::Restart && is_restart_policy(node) {
+            restart_policy = read_restart(reader, node);
+            continue;
+        }
+        let condition = condition::read(reader, node, references, 0);
+        rules.extend(condition.map(|condition| Rule { action, condition }));
+    }
+    let retry = match map.get("retry") {
+        Some(node) if restart_policy.is_some() => {
+            reader.fault(node.place, "a task has either `retry` or a `restart` policy");
+            None
+        }
+        Some(node) => read_retry(reader, node),
+        None => restart_policy,
+    };
+    Some(TaskSpec {
+        command: read_command(reader, map)?,
+        name,
+        kind,
+        env: map.get("env").and_then(|node| read_env(reader, node)).unwrap_or_default(),
+        rules,
+        overlap,
+        parallel: u32::try_from(parallel).unwrap_or(1),
+        retry,
+        timeout: map.get("timeout").and_then(|node| read_span(reader, node, "timeout")),
+        grace: map
+            .get("grace")
+            .and_then(|node| reader.parse(node, "grace"))
+            .unwrap_or(GRACE_DEFAULT),
+    })
+}
+
+fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
+    match (map.get("bash"), map.get("exec")) {
+        (Some(node), None) => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
+        (None, Some(node)) => {
+            let items = reader.list(node, "exec")?;
+            let words: Option<Vec<String>> = items
+                .iter()
+                .map(|item| reader.text(item, "a word of exec").map(str::to_owned))
+                .collect();
+            let words = words?;
+            if words.is_empty() {
+                reader.fault(node.place, "exec needs at least the program");
+                return None;
+            }
+            Some(Command::Exec(words))
+        }
+        (Some(node), Some(_)) => {
+            reader.fault(node.place, "a task has either `bash` or `exec`, not both");
+            None
+        }
+        (None, None) => {
+            let hint = Some("bash: echo hello".to_owned());
+            reader.fault_with_hint(map.place, "the task does not say what to run", hint);
+            None
+        }
+    }
+}
+
+fn read_env(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {
+    let mut env = BTreeMap::new();
+    for entry in reader.open_map(node, "env")? {
+        let name = entry.key.as_str();
+        let is_name = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit());
+        if !is_name || name.starts_with("AIFLOW_") {
+            let hint = Some("letters, digits and _; AIFLOW_… are the daemon's".to_owned());
+            let message = format!("{name:?} cannot be set as a variable");
+            reader.fault_with_hint(entry.place, message, hint);
+        }
+        if let Some(value) = reader.text(&entry.node, "a variable") {
+            env.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    Some(env)
+}
+
+fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {
+    let span: Span = reader.parse(node, what)?;
+    if span == Span(0) {
+        reader.fault(node.place, format!("{what} has to be longer than nothing"));
+    }
+    Some(span)
+}
+
+fn read_retry(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
+    let map = reader.map(node, "retry", &["attempts", "backoff"])?;
+    let attempts = match map.get("attempts") {
+        Some(node) => reader.number(node, "attempts", 1, 1_000_000)?,
+        None => {
+            let hint = Some("retry: {attempts: 3, backoff: 1s..1m}".to_owned());
+            reader.fault_with_hint(map.place, "retry does not say how many attempts", hint);
+            return None;
+        }
+    };
+    let attempts_max = u32::try_from(attempts).ok();
+    Some(RetryPolicy { on: RetryOn::Failure, attempts_max, backoff: read_backoff(reader, map)? })
+}
+
+/// `restart` stands for a policy when it says on which ends; else it is a condition.
+fn is_restart_policy(node: &Node) -> bool {
+    let Value::Map(entries) = &node.value else { return false };
+    entries.iter().any(|entry| {
+        let is_end = matches!(&entry.node.value, Value::Scalar { text, .. }
+            if matches!(text.as_str(), "failure" | "always"));
+        matches!(entry.key.as_str(), "backoff" | "attempts") || (entry.key == "on" && is_end)
+    })
+}
+
+fn read_restart(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
+    let map = reader.map(node, "a restart policy", &["on", "attempts", "backoff"])?;
+    let ends = [("failure", RetryOn::Failure), ("always", RetryOn::Always)];
+    let on = match map.get("on") {
+        Some(node) => reader.word(node, "on", &ends)?,
+        None => RetryOn::Failure,
+    };
+    let attempts = match map.get("attempts") {
+        Some(node) => Some(reader.number(node, "attempts", 1, 1_000_000)?),
+        None => None,
+    };
+    let attempts_max = attempts.and_then(|number| u32::try_from(number).ok());
+    Some(RetryPolicy { on, attempts_max, backoff: read_backoff(reader, map)? })
+}
+
+/// `5s`, or `1s..1m`: the first wait and the longest.
+fn read_backoff(reader: &mut Reader, map: Map<'_>) -> Option<Backoff> {
+    let Some(node) = map.get("backoff") else { return Some(BACKOFF_DEFAULT) };
+    let text = reader.text(node, "backoff")?;
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    match (min.parse::<Span>(), max.parse::<Span>()) {
+        (Ok(min), Ok(max)) if min <= max => Some(Backoff { min, max }),
+        (Ok(_), Ok(_)) => {
+            reader.fault(node.place, "backoff: the first wait is longer than the longest");
+            None
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            let hint = Some("backoff: 1s..1m".to_owned());
+            reader.fault_with_hint(node.place, format!("backoff: {error}"), hint);
+            None
+        }
+    }
+}

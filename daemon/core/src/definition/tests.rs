@@ -1,0 +1,129 @@
+//! A good definition gives its spec; each bad one gives line, column, message and hint.
+
+use super::*;
+use aiflow_model::spec::{Clock, Condition, RetryOn, TaskKind};
+
+const FLIGHTS: &str = include_str!("../../../../examples/flight-delays/workflow.yaml");
+
+#[test]
+fn the_founding_example_is_read() {
+    let spec = read(FLIGHTS).unwrap();
+    assert_eq!(spec.name.as_str(), "flight_delays");
+    let train = spec.task("train").unwrap();
+    let Condition::Every { clock: Clock::Watermark(keys), .. } = &train.rules[0].condition else {
+        panic!("train does not tick on a watermark: {:?}", train.rules);
+    };
+    assert_eq!(keys.len(), 2);
+    assert_eq!(train.retry.unwrap().attempts_max, Some(3));
+    let ingest = spec.task("ingest").unwrap();
+    assert_eq!((ingest.kind, ingest.retry.unwrap().on), (TaskKind::Stream, RetryOn::Failure));
+    assert!(ingest.starts_with_run() && !train.starts_with_run());
+}
+
+/// The fault that a definition gives, as `line:column message | hint`.
+fn fault_of(text: &str) -> String {
+    let faults = read(text).unwrap_err();
+    let lines = faults.iter().map(|fault| {
+        let hint = fault.hint.as_deref().unwrap_or("-");
+        format!("{}:{} {} | {hint}", fault.line, fault.column, fault.message)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let fault = fault_of(text);
+    assert!(fault.contains(expected), "expected {expected:?} in:\n{fault}");
+}
+
+#[test]
+fn every_kind_of_fault_names_its_place() {
+    refused("", "1:1 the file is empty");
+    refused("workflow: w\n", "1:1 the workflow has no tasks | tasks:");
+    refused("tasks: {a: {bash: x}}\n", "1:1 the workflow has no name | workflow:");
+    refused(
+        "workflow: w\nworkfow: x\ntasks: {a: {bash: x}}",
+        "2:1 a workflow has no key `workfow` | did you mean `workflow`?",
+    );
+    refused(
+        "workflow: w\ntasks:\n  a:\n    bsh: x\n",
+        "4:5 a task has no key `bsh` | did you mean `bash`?",
+    );
+    refused(
+        "workflow: w\ntasks:\n  a:\n    bash: [x]\n",
+        "4:11 bash has to be a single value, not a list",
+    );
+    refused(
+        "workflow: w\ntasks:\n  a: {bash: x}\n  a: {bash: y}\n",
+        "4:3 `a` stands twice; first in line 3",
+    );
+    refused(
+        "workflow: w\ntasks:\n  a:\n    bash: x\n    timeout: 10 minutes\n",
+        "5:14 timeout: \"10 minutes\" is not a length of time",
+    );
+    refused("workflow: w\ntasks:\n  a.b: {bash: x}\n", "3:3 task \"a.b\" is not a valid name");
+    refused(
+        "workflow: w\ntasks:\n  a:\n    bash: x\n    parallel: 0\n",
+        "5:15 parallel has to be a whole number from 1",
+    );
+    refused("workflow: w\ntasks:\n  a: {bash: x, exec: [y]}\n", "either `bash` or `exec`");
+    refused("workflow: w\ntasks:\n  a: {kind: stream}\n", "does not say what to run");
+    refused(
+        "workflow: w\ntasks:\n  a: {bash: x, kind: straem}\n",
+        "kind cannot be `straem` | did you mean `stream`?",
+    );
+    refused(
+        "workflow: w\ntasks:\n  a: {bash: x, env: {AIFLOW_X: y}}\n",
+        "cannot be set as a variable",
+    );
+    refused("workflow: w\nfiles: [../x]\ntasks: {a: {bash: x}}\n", "2:9 \"../x\" lies outside");
+    refused("workflow: w\ntasks: {a: {bash: x}}\n---\nworkflow: v\n", "a second document");
+    refused("workflow: w\ntasks: {a: {bash: x}\n", "not YAML");
+    refused("workflow: &x w\ntasks: *x\n", "aliases");
+}
+
+#[test]
+fn faults_of_conditions_name_their_place() {
+    let with = |start: &str| {
+        format!("workflow: w\ntasks:\n  a: {{bash: x}}\n  b:\n    bash: y\n    start: {start}\n")
+    };
+    refused(&with("{after: aa}"), "6:20 there is no task `aa` | did you mean `a`?");
+    refused(&with("{after: {a: succes}}"), "a status cannot be `succes` | did you mean `success`?");
+    refused(&with("{onn: x}"), "this is no condition | did you mean `on`?");
+    refused(&with("{on: x, after: a}"), "more than one condition | join them");
+    refused(&with("{on: x, when: y}"), "a condition `on` has no key `when`");
+    refused(&with("{on: \"a b\"}"), "event key \"a b\" is not a valid name");
+    refused(&with("{on: x, if: value.mae <}"), "the filter does not compile");
+    refused(&with("{on: x, if: valeu > 1}"), "the filter does not compile");
+    refused(&with("{all: []}"), "`all` needs at least one condition");
+    refused(&with("{count: {of: {on: x}}}"), "count needs `of` and `n`");
+    refused(&with("{count: {of: {on: x}, n: 0}}"), "n has to be a whole number from 1");
+    refused(&with("{every: 0s}"), "every has to be at least 1ms");
+    refused(&with("{every: 1h, clock: {watermark: []}}"), "at least one event key");
+    refused(&with("{every: 1h, clock: wal}"), "clock cannot be `wal` | did you mean `wall`?");
+    refused(&with("{every: 1h, from: yesterday}"), "from: \"yesterday\" is not a time");
+    let deep = format!("{}{{on: x}}{}", "{any: [".repeat(20), "]}".repeat(20));
+    refused(&with(&deep), "nested deeper than");
+}
+
+#[test]
+fn circles_that_can_never_start_are_refused() {
+    let circle = "workflow: w\ntasks:\n  a: {bash: x, start: {after: b}}\n  b: {bash: y, start: {after: a}}\n";
+    refused(circle, "3:3 task `a` can never start: it waits for b");
+    let opened = circle.replace("{after: b}", "{any: [{after: b}, {on: go}]}");
+    assert!(read(&opened).is_ok());
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = "workflow: w\ntasks:\n  a: {bash: x, timeout: y}\n  b: {bash: x, kind: z}\n  c: {bahs: x}\n";
+    assert_eq!(fault_of(text).lines().count(), 4, "{}", fault_of(text));
+}
+
+#[test]
+fn no_text_makes_the_reader_panic() {
+    use proptest::prelude::*;
+    proptest!(ProptestConfig::with_cases(300), |(text in "[a-z:{}\\[\\]\\-, \n\"'&*!|>#]{0,80}")| {
+        let _ = read(&text);
+    });
+}

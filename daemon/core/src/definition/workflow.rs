@@ -1,0 +1,98 @@
+//! The top of a definition: name, parameters, files, tasks.
+//!
+//! Must never look into the meaning of a task's rules: that is `check`.
+
+use std::collections::BTreeMap;
+
+use aiflow_model::spec::{TASKS_MAX, TaskSpec, WorkflowSpec};
+use aiflow_model::{JsonText, TaskName};
+
+use super::node::{Node, Place};
+use super::reader::Reader;
+use super::task::{self, Reference};
+
+/// A definition that was read, with the places that later checks need.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) spec: WorkflowSpec,
+    /// Where each task stands.
+    pub(crate) places: Vec<Place>,
+    /// Tasks that conditions name, and where.
+    pub(crate) references: Vec<Reference>,
+}
+
+const KEYS: &[&str] = &["workflow", "params", "files", "tasks"];
+
+pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
+    let map = reader.map(root, "a workflow", KEYS)?;
+    let name = match map.get("workflow") {
+        Some(node) => reader.parse(node, "workflow"),
+        None => {
+            let hint = Some("workflow: my_workflow".to_owned());
+            reader.fault_with_hint(map.place, "the workflow has no name", hint);
+            None
+        }
+    };
+    let params = map.get("params").and_then(|n| read_params(reader, n)).unwrap_or_default();
+    let files = map.get("files").and_then(|node| read_files(reader, node)).unwrap_or_default();
+    let mut draft_tasks = Vec::new();
+    let mut places = Vec::new();
+    let mut references = Vec::new();
+    match map.get("tasks") {
+        Some(node) => {
+            let entries = reader.open_map(node, "tasks").unwrap_or_default();
+            if entries.len() > TASKS_MAX {
+                reader.fault(node.place, format!("more than {TASKS_MAX} tasks"));
+            }
+            for entry in entries.iter().take(TASKS_MAX) {
+                match entry.key.parse::<TaskName>() {
+                    Ok(name) => {
+                        let spec = task::read(reader, name, &entry.node, &mut references);
+                        draft_tasks.extend(spec);
+                        places.push(entry.place);
+                    }
+                    Err(error) => reader.fault(entry.place, error.to_string()),
+                }
+            }
+            if entries.is_empty() {
+                reader.fault(node.place, "a workflow needs at least one task");
+            }
+        }
+        None => {
+            let hint = Some("tasks: {hello: {bash: echo hello}}".to_owned());
+            reader.fault_with_hint(map.place, "the workflow has no tasks", hint);
+        }
+    }
+    let tasks: Vec<TaskSpec> = draft_tasks;
+    let complete = places.len() == tasks.len();
+    let spec = WorkflowSpec { name: name?, params, files, tasks };
+    complete.then_some(Draft { spec, places, references })
+}
+
+fn read_params(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, JsonText>> {
+    let mut params = BTreeMap::new();
+    for entry in reader.open_map(node, "params")? {
+        // A parameter becomes part of a variable's name, so it follows the rule of task names.
+        if let Err(error) = TaskName::new(&entry.key) {
+            reader.fault(entry.place, format!("parameter {:?}: {}", entry.key, error.rule));
+        }
+        let value = reader.json(&entry.node);
+        params.insert(entry.key.clone(), value);
+    }
+    Some(params)
+}
+
+fn read_files(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
+    let mut files = Vec::new();
+    for item in reader.list(node, "files")? {
+        let Some(path) = reader.text(item, "a file") else { continue };
+        let is_inside = !path.starts_with('/') && path.split('/').all(|part| part != "..");
+        if is_inside {
+            files.push(path.to_owned());
+        } else {
+            let hint = Some("name files beside or below the definition".to_owned());
+            reader.fault_with_hint(item.place, format!("{path:?} lies outside"), hint);
+        }
+    }
+    Some(files)
+}

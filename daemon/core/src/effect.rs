@@ -1,0 +1,51 @@
+//! What a record asks of the world, once it is durable.
+//!
+//! Effects are data; the server carries them out and brings the results back as inputs. Carrying one
+//! out twice must be harmless: an attempt's claim lets it run once.
+
+use aiflow_model::{AttemptId, Record, State};
+
+/// Something to do outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Launch the attempt.
+    Launch(AttemptId),
+    /// Ask the attempt's process to end, and kill it after its grace.
+    Stop(AttemptId),
+}
+
+/// What a record asks for; `state` is at or after the record.
+#[must_use]
+pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
+    match record {
+        Record::AttemptQueued { id } => Some(Effect::Launch(id.clone())),
+        Record::TaskExecutionStopRequested { id, .. } => {
+            let attempt = state.execution(id)?.current_attempt()?;
+            Some(Effect::Stop(id.attempt(attempt.number)))
+        }
+        Record::DaemonStarted(_)
+        | Record::NamespaceAdded { .. }
+        | Record::WorkflowUploaded(_)
+        | Record::EventEmitted(_)
+        | Record::RunStarted(_)
+        | Record::RunStopRequested { .. }
+        | Record::RunFinished { .. }
+        | Record::ConditionAdvanced { .. }
+        | Record::FilterFailed { .. }
+        | Record::RuleFired { .. }
+        | Record::TaskExecutionCreated { .. }
+        | Record::TaskRestartRequested { .. }
+        | Record::AttemptStarted { .. }
+        | Record::AttemptEnded { .. }
+        | Record::RetryScheduled { .. }
+        | Record::TaskExecutionFinished { .. } => None,
+    }
+}
+
+/// Attempts without an end, whose processes a new daemon has to find: each with whether it is to stop.
+#[must_use]
+pub fn outstanding(state: &State) -> Vec<(AttemptId, bool)> {
+    let is_stopping =
+        |id: &AttemptId| state.execution(&id.execution).is_some_and(|e| e.stop.is_some());
+    state.alive_attempts().map(|(id, _)| (id.clone(), is_stopping(&id))).collect()
+}

@@ -1,0 +1,108 @@
+//! The way into the core: the state, and decisions upon it.
+//!
+//! Must never do anything but decide and apply: what a decision asks of the world is an [`crate::Effect`].
+
+use aiflow_model::{LoggedRecord, Namespace, Record, Rejection, State, Timestamp};
+
+use crate::filter::Filters;
+use crate::input::{Answer, Decision, Input};
+use crate::transaction::Transaction;
+
+/// Most clock firings in one batch; what is left falls due at once, in the next.
+pub(crate) const WINDOWS_PER_BATCH_MAX: usize = 1_000;
+/// Most deadlines handled in one batch.
+const DEADLINES_PER_BATCH_MAX: usize = 1_000;
+
+/// The state and what is compiled for it.
+#[derive(Debug, Default)]
+pub struct Engine {
+    state: State,
+    filters: Filters,
+}
+
+impl Engine {
+    /// An engine over a state that was folded from a log.
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        Self { state, filters: Filters::default() }
+    }
+
+    /// The state, the latest decisions included.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Decides one input at `now`. The state has the batch taken in when this returns.
+    ///
+    /// # Errors
+    /// A [`Rejection`] when the input is not allowed; then nothing has changed.
+    pub fn decide(&mut self, input: Input, now: Timestamp) -> Result<Decision, Rejection> {
+        let mut transaction = Transaction::new(&mut self.state, &mut self.filters, now);
+        let answer = transaction.take(input)?;
+        Ok(Decision { records: transaction.finish(), answer })
+    }
+
+    /// When to call with [`Input::Tick`] next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.state.deadlines.next()
+    }
+
+    /// Takes in a record of the log, without deciding.
+    ///
+    /// # Errors
+    /// When it does not fit: the log is damaged.
+    pub fn replay(&mut self, record: &LoggedRecord) -> Result<(), aiflow_model::state::ApplyError> {
+        self.state.apply(record)
+    }
+}
+
+impl Transaction<'_> {
+    fn take(&mut self, input: Input) -> Result<Answer, Rejection> {
+        match input {
+            Input::StartDaemon(started) => {
+                self.record(None, Record::DaemonStarted(started));
+                let default = Namespace::default_namespace();
+                if !self.state.namespaces.contains_key(&default) {
+                    self.record(None, Record::NamespaceAdded { namespace: default });
+                }
+                Ok(Answer::Done)
+            }
+            Input::AddNamespace(namespace) => {
+                if !self.state.namespaces.contains_key(&namespace) {
+                    self.record(None, Record::NamespaceAdded { namespace });
+                }
+                Ok(Answer::Done)
+            }
+            Input::Upload { namespace, source, files } => self.upload(namespace, source, files),
+            Input::Emit { namespace, key, value, source, id, execution } => {
+                let event =
+                    aiflow_model::record::Event { namespace, key, value, source, id, execution };
+                self.emit(event)
+            }
+            Input::StartRun(start) => self.start_run(start),
+            Input::StopRun(run) => self.stop_run(run),
+            Input::StartTask(run, task) => self.start_task_on_request(run, &task),
+            Input::StopTask(run, task) => self.stop_task_on_request(run, &task),
+            Input::AttemptStarted(id, pid) => Ok(self.attempt_started(id, pid)),
+            Input::AttemptEnded(id, outcome, usage) => Ok(self.attempt_ended(&id, &outcome, usage)),
+            Input::Tick => Ok(self.tick()),
+        }
+    }
+
+    fn tick(&mut self) -> Answer {
+        for _ in 0..DEADLINES_PER_BATCH_MAX {
+            let Some(deadline) = self.state.deadlines.first_due(self.now).cloned() else { break };
+            match deadline {
+                aiflow_model::state::Deadline::Execution(id) => self.execution_due(&id),
+                aiflow_model::state::Deadline::Clock { run, rule, .. } => {
+                    self.clock_due(run, rule);
+                    // One clock a batch: its windows may be many.
+                    break;
+                }
+            }
+        }
+        Answer::Done
+    }
+}

@@ -1,0 +1,70 @@
+//! Events: the same (source, id) is the same event; a new one reaches the rules that look at its key.
+
+use std::sync::Arc;
+
+use aiflow_model::record::Event;
+use aiflow_model::wire::{EVENT_ID_BYTES_MAX, EVENT_VALUE_BYTES_MAX};
+use aiflow_model::{ErrorCode, Record, Rejection};
+
+use crate::input::Answer;
+use crate::transaction::{Stimulus, Transaction};
+
+impl Transaction<'_> {
+    pub(crate) fn emit(&mut self, event: Event) -> Result<Answer, Rejection> {
+        self.check_event(&event)?;
+        let ids = &self.state.event_ids;
+        if let Some(offset) = ids.find(event.namespace.as_str(), &event.source, &event.id) {
+            return Ok(Answer::Emitted { offset, duplicate: true });
+        }
+        let offset = self.record(None, Record::EventEmitted(event.clone()));
+        self.stimulate(Stimulus::Event { offset, event: Arc::new(event) });
+        Ok(Answer::Emitted { offset, duplicate: false })
+    }
+
+    fn check_event(&self, event: &Event) -> Result<(), Rejection> {
+        let too_large = |what: &str, bytes: usize, bytes_max: usize| {
+            let message = format!(
+                "emit {}: {what} has {bytes} bytes, at most {bytes_max} are allowed",
+                event.key
+            );
+            Rejection::new(ErrorCode::ValueTooLarge, message)
+        };
+        let value_bytes = event.value.as_str().len();
+        if value_bytes > EVENT_VALUE_BYTES_MAX {
+            return Err(too_large("the value", value_bytes, EVENT_VALUE_BYTES_MAX)
+                .hint("put the data in a file and emit its path"));
+        }
+        for (what, text) in [("the source", &event.source), ("the id", &event.id)] {
+            if text.len() > EVENT_ID_BYTES_MAX {
+                return Err(too_large(what, text.len(), EVENT_ID_BYTES_MAX));
+            }
+        }
+        self.check_namespace(&event.namespace)?;
+        let Some(id) = event.execution else { return Ok(()) };
+        let run = self.find_run(id)?;
+        if run.namespace != event.namespace {
+            let message = format!(
+                "emit {}: run {id} lives in namespace {}, not in {}",
+                event.key, run.namespace, event.namespace
+            );
+            return Err(Rejection::new(ErrorCode::UnknownRun, message)
+                .hint(format!("-n {}", run.namespace)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_namespace(
+        &self,
+        namespace: &aiflow_model::Namespace,
+    ) -> Result<(), Rejection> {
+        if self.state.namespaces.contains_key(namespace) {
+            return Ok(());
+        }
+        let names: Vec<&str> =
+            self.state.namespaces.keys().map(aiflow_model::Namespace::as_str).take(20).collect();
+        let message =
+            format!("there is no namespace {namespace:?}; there are: {}", names.join(", "));
+        Err(Rejection::new(ErrorCode::UnknownNamespace, message)
+            .hint(format!("aiflow namespace add {namespace}")))
+    }
+}

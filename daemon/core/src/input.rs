@@ -1,0 +1,93 @@
+//! Everything that can make the core decide, and what it answers.
+//!
+//! Must never hold anything that is not data: no channels, no handles.
+
+use aiflow_model::record::{DaemonStarted, FileEntry, Outcome, Usage};
+use aiflow_model::wire::StartRun;
+use aiflow_model::{
+    AttemptId, EventKey, JsonText, LoggedRecord, Namespace, Offset, RunId, SnapshotNumber,
+    TaskName, WorkflowName,
+};
+
+/// One input. The imperative ones are requests; the others tell what happened to a process.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A daemon takes over.
+    StartDaemon(DaemonStarted),
+    /// Add a namespace; one that exists is no fault.
+    AddNamespace(Namespace),
+    /// Store a definition whose files are in place.
+    Upload {
+        /// Where.
+        namespace: Namespace,
+        /// YAML text.
+        source: String,
+        /// Its files.
+        files: Vec<FileEntry>,
+    },
+    /// Emit an event.
+    Emit {
+        /// Where.
+        namespace: Namespace,
+        /// What it is about.
+        key: EventKey,
+        /// What it says.
+        value: JsonText,
+        /// Who says it.
+        source: String,
+        /// Identity within its source.
+        id: String,
+        /// Only for this run.
+        execution: Option<RunId>,
+    },
+    /// Start a run.
+    StartRun(StartRun),
+    /// Stop a run.
+    StopRun(RunId),
+    /// Start a task of a run.
+    StartTask(RunId, TaskName),
+    /// Stop what is alive of a task of a run.
+    StopTask(RunId, TaskName),
+    /// An attempt's process was seen running.
+    AttemptStarted(AttemptId, u32),
+    /// An attempt is over.
+    AttemptEnded(AttemptId, Outcome, Usage),
+    /// Time has passed; something may be due.
+    Tick,
+}
+
+/// What the one who asked is told, once the records are durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// The event stands at this offset; `duplicate`: it had been there.
+    Emitted {
+        /// Where.
+        offset: Offset,
+        /// It had been there.
+        duplicate: bool,
+    },
+    /// The definition is this snapshot; `unchanged`: it had been there.
+    Uploaded {
+        /// Its name.
+        workflow: WorkflowName,
+        /// Its number.
+        snapshot: SnapshotNumber,
+        /// It had been there.
+        unchanged: bool,
+    },
+    /// The run, new or started by the same request before.
+    Run(RunId),
+    /// So many executions are being stopped.
+    Stopping(u32),
+}
+
+/// The outcome of one input: what happened because of it, as one atomic batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// The batch; empty when nothing changed. The state has taken it in already.
+    pub records: Vec<LoggedRecord>,
+    /// What to tell the one who asked.
+    pub answer: Answer,
+}

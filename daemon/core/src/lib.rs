@@ -1,0 +1,25 @@
+//! Decides what happens: one input and the state give a batch of records, or a rejection.
+//!
+//! Pure: no clock, no randomness, no files, sockets, processes or threads, no order that differs
+//! from run to run. Time and ids come in as arguments. [`Engine::decide`] is the way in; the parts
+//! are one file an entity: `event`, `run`, `task`, `attempt`, `condition`, `clock`.
+
+mod attempt;
+mod clock;
+mod condition;
+pub mod definition;
+mod effect;
+mod engine;
+mod event;
+mod filter;
+mod input;
+mod launch;
+mod run;
+mod task;
+mod transaction;
+mod upload;
+
+pub use effect::{Effect, effect_of, outstanding};
+pub use engine::Engine;
+pub use input::{Answer, Decision, Input};
+pub use launch::{LaunchPlan, launch_plan};

@@ -1,0 +1,197 @@
+//! Tasks of a run: starting, queueing, stopping and starting anew.
+
+use aiflow_model::record::StopReason;
+use aiflow_model::spec::{Overlap, TaskSpec};
+use aiflow_model::state::{ExecutionStatus, RunStatus, TaskState};
+use aiflow_model::time::Window;
+use aiflow_model::{ErrorCode, ExecutionId, Offset, Record, Rejection, RunId, Sequence, TaskName};
+
+use crate::input::Answer;
+use crate::transaction::{Stimulus, Transaction};
+
+/// What starts an execution.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    pub(crate) cause: Option<Offset>,
+    pub(crate) events: Vec<Offset>,
+    pub(crate) window: Option<Window>,
+}
+
+impl Start {
+    pub(crate) fn plain(cause: Offset) -> Self {
+        Self { cause: Some(cause), events: Vec::new(), window: None }
+    }
+}
+
+impl Transaction<'_> {
+    pub(crate) fn task_state(&self, run: RunId, task: &TaskName) -> Option<&TaskState> {
+        self.state.task(run, task)
+    }
+
+    /// Creates an execution if the task's overlap allows it, and launches what there is room for.
+    /// Returns whether one was created.
+    pub(crate) fn start_task(&mut self, run: RunId, task: &TaskSpec, start: Start) -> bool {
+        let is_running = self.state.run(run).is_some_and(|r| r.status == RunStatus::Running);
+        let Some(state) = self.task_state(run, &task.name).filter(|_| is_running) else {
+            return false;
+        };
+        let is_full = state.alive.len() >= task.parallel as usize || state.restart.is_some();
+        let queues = start.window.is_some() || task.overlap == Overlap::Queue;
+        if is_full && !queues {
+            return false;
+        }
+        self.create_execution(run, &task.name, start);
+        self.advance_queue(run, task);
+        true
+    }
+
+    fn create_execution(&mut self, run: RunId, task: &TaskName, start: Start) {
+        let Some(state) = self.task_state(run, task) else { return };
+        let id = ExecutionId { run, task: task.clone(), sequence: state.next_sequence() };
+        let Start { cause, events, window } = start;
+        self.record(cause, Record::TaskExecutionCreated { id, events, window });
+    }
+
+    /// Queues attempts for waiting executions while there is room.
+    pub(crate) fn advance_queue(&mut self, run: RunId, task: &TaskSpec) {
+        loop {
+            let Some(state) = self.task_state(run, &task.name) else { return };
+            if state.busy_count() >= task.parallel as usize {
+                return;
+            }
+            let Some(waiting) = state.first_waiting() else { return };
+            let (cause, sequence) = (waiting.offset, waiting.sequence);
+            let id = ExecutionId { run, task: task.name.clone(), sequence };
+            self.queue_attempt(&id, Some(cause));
+        }
+    }
+
+    /// Gives an execution its next attempt: from here on it may be launched, once.
+    pub(crate) fn queue_attempt(&mut self, id: &ExecutionId, cause: Option<Offset>) {
+        let Some(execution) = self.state.execution(id) else { return };
+        let id = id.attempt(execution.next_attempt());
+        self.record(cause, Record::AttemptQueued { id });
+    }
+
+    /// Stops what is alive of a task; returns how many executions that is.
+    pub(crate) fn stop_task(
+        &mut self,
+        run: RunId,
+        task: &TaskName,
+        reason: StopReason,
+        cause: Option<Offset>,
+    ) -> u32 {
+        let Some(state) = self.task_state(run, task) else { return 0 };
+        let has_restart = state.restart.is_some() && reason != StopReason::Restart;
+        let alive: Vec<Sequence> = state.alive.iter().copied().collect();
+        let mut stopping = 0;
+        for sequence in alive {
+            let id = ExecutionId { run, task: task.clone(), sequence };
+            let Some(status) = self.state.execution(&id).map(|e| e.status) else { continue };
+            match status {
+                // Windows that wait are not lost to a restart: a clock's firings never are.
+                ExecutionStatus::Waiting if reason == StopReason::Restart => continue,
+                ExecutionStatus::Waiting | ExecutionStatus::Retrying => {
+                    self.finish_execution(&id, ExecutionStatus::Stopped, cause);
+                }
+                ExecutionStatus::Queued | ExecutionStatus::Running => {
+                    self.record(cause, Record::TaskExecutionStopRequested { id, reason });
+                }
+                ExecutionStatus::Stopping if has_restart => {
+                    self.record(cause, Record::TaskExecutionStopRequested { id, reason });
+                }
+                ExecutionStatus::Stopping
+                | ExecutionStatus::Success
+                | ExecutionStatus::Failed
+                | ExecutionStatus::Stopped => continue,
+            }
+            stopping += 1;
+        }
+        stopping
+    }
+
+    /// Stops what is alive of a task and starts it once nothing is.
+    pub(crate) fn restart_task(&mut self, run: RunId, task: &TaskSpec, start: Start) {
+        let Some(state) = self.task_state(run, &task.name) else { return };
+        if state.busy_count() == 0 {
+            self.start_task(run, task, start);
+            return;
+        }
+        let name = task.name.clone();
+        let events = start.events;
+        let requested = Record::TaskRestartRequested { run, task: name, events };
+        let cause = self.record(start.cause, requested);
+        self.stop_task(run, &task.name, StopReason::Restart, Some(cause));
+        self.resume_after_end(run, task);
+    }
+
+    /// Ends an execution: rules may react, the next in the queue may start.
+    pub(crate) fn finish_execution(
+        &mut self,
+        id: &ExecutionId,
+        status: ExecutionStatus,
+        cause: Option<Offset>,
+    ) {
+        let finished = Record::TaskExecutionFinished { id: id.clone(), status };
+        let offset = self.record(cause, finished);
+        let (run, task, sequence) = (id.run, id.task.clone(), id.sequence);
+        self.stimulate(Stimulus::TaskEnded { offset, run, task, sequence });
+        self.unsettle(run);
+    }
+
+    /// After an end: starts what was to start anew, or the next of the queue.
+    pub(crate) fn resume_after_end(&mut self, run: RunId, task: &TaskSpec) {
+        let is_running = self.state.run(run).is_some_and(|r| r.status == RunStatus::Running);
+        let Some(state) = self.task_state(run, &task.name).filter(|_| is_running) else { return };
+        match &state.restart {
+            Some(restart) if state.busy_count() == 0 => {
+                let (cause, events) = (Some(restart.offset), restart.events.clone());
+                self.create_execution(run, &task.name, Start { cause, events, window: None });
+            }
+            Some(_) | None => {}
+        }
+        self.advance_queue(run, task);
+    }
+
+    pub(crate) fn start_task_on_request(
+        &mut self,
+        run: RunId,
+        task: &TaskName,
+    ) -> Result<Answer, Rejection> {
+        self.find_living_run(run)?;
+        let spec = self.find_task(run, task)?;
+        let start = Start { cause: None, events: Vec::new(), window: None };
+        if self.start_task(run, &spec, start) {
+            return Ok(Answer::Done);
+        }
+        let message = format!("task {task} of run {run} is alive already");
+        Err(Rejection::new(ErrorCode::AlreadyAlive, message)
+            .hint(format!("aiflow task-execution list {run}")))
+    }
+
+    pub(crate) fn stop_task_on_request(
+        &mut self,
+        run: RunId,
+        task: &TaskName,
+    ) -> Result<Answer, Rejection> {
+        self.find_run(run)?;
+        let spec = self.find_task(run, task)?;
+        if self.task_state(run, task).is_none_or(|state| state.alive.is_empty()) {
+            let message = format!("nothing of task {task} of run {run} is alive");
+            return Err(Rejection::new(ErrorCode::NotAlive, message)
+                .hint(format!("aiflow task-execution list {run}")));
+        }
+        let stopping = self.stop_task(run, &spec.name, StopReason::Asked, None);
+        Ok(Answer::Stopping(stopping))
+    }
+
+    fn find_task(&self, run: RunId, task: &TaskName) -> Result<TaskSpec, Rejection> {
+        let snapshot = self.state.snapshot_of(run);
+        snapshot.and_then(|s| s.spec.task(task.as_str())).cloned().ok_or_else(|| {
+            let names = snapshot.map(|s| s.spec.names()).unwrap_or_default();
+            let names: Vec<&str> = names.into_iter().map(TaskName::as_str).take(20).collect();
+            Rejection::new(ErrorCode::UnknownTask, format!("run {run} has no task {task}"))
+                .hint(format!("its tasks: {}", names.join(", ")))
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! One decision in the making: each record is taken into the state the moment it is decided, so that
+//! the next one is decided on what is true by then.
+//!
+//! A rejection is only possible before the first record. Consequences are taken from an agenda in
+//! the order in which they arose. Must never look at a clock.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use aiflow_model::record::Event;
+use aiflow_model::state::Snapshot;
+use aiflow_model::{LoggedRecord, Offset, Record, RuleIndex, RunId, State, TaskName, Timestamp};
+
+use crate::filter::Filters;
+
+/// Something that conditions may react to.
+#[derive(Debug, Clone)]
+pub(crate) enum Stimulus {
+    /// An event was accepted.
+    Event {
+        /// Where it stands.
+        offset: Offset,
+        /// What it says.
+        event: Arc<Event>,
+    },
+    /// An execution of a task ended.
+    TaskEnded {
+        /// The record that says so.
+        offset: Offset,
+        /// In this run.
+        run: RunId,
+        /// Of this task.
+        task: TaskName,
+        /// Which execution.
+        sequence: aiflow_model::Sequence,
+    },
+    /// A clock of this rule is due.
+    ClockDue {
+        /// The run.
+        run: RunId,
+        /// The rule.
+        rule: RuleIndex,
+    },
+}
+
+impl Stimulus {
+    /// The record behind it; none for time itself.
+    pub(crate) fn offset(&self) -> Option<Offset> {
+        match self {
+            Self::Event { offset, .. } | Self::TaskEnded { offset, .. } => Some(*offset),
+            Self::ClockDue { .. } => None,
+        }
+    }
+}
+
+/// One decision in the making.
+pub(crate) struct Transaction<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) filters: &'a mut Filters,
+    pub(crate) now: Timestamp,
+    batch: Vec<LoggedRecord>,
+    agenda: VecDeque<Stimulus>,
+    unsettled: BTreeSet<RunId>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(state: &'a mut State, filters: &'a mut Filters, now: Timestamp) -> Self {
+        let agenda = VecDeque::new();
+        Self { state, filters, now, batch: Vec::new(), agenda, unsettled: BTreeSet::new() }
+    }
+
+    /// Decides a record: it becomes part of the batch and of the state.
+    pub(crate) fn record(&mut self, cause: Option<Offset>, record: Record) -> Offset {
+        let offset = self.state.next_offset;
+        let logged = LoggedRecord { offset, time: self.now, cause, record };
+        let applied = self.state.apply(&logged);
+        // A record that does not fit would damage the log; nothing of this batch has left yet.
+        assert!(applied.is_ok(), "the core decided a record that does not fit: {applied:?}");
+        self.batch.push(logged);
+        offset
+    }
+
+    /// Notes that conditions have something to react to.
+    pub(crate) fn stimulate(&mut self, stimulus: Stimulus) {
+        self.agenda.push_back(stimulus);
+    }
+
+    /// Notes that a run may have come to its end.
+    pub(crate) fn unsettle(&mut self, run: RunId) {
+        self.unsettled.insert(run);
+    }
+
+    /// Draws all consequences and gives the batch.
+    pub(crate) fn finish(mut self) -> Vec<LoggedRecord> {
+        loop {
+            while let Some(stimulus) = self.agenda.pop_front() {
+                self.offer_to_rules(&stimulus);
+            }
+            match self.unsettled.pop_first() {
+                Some(run) => self.settle_run(run),
+                None => return self.batch,
+            }
+        }
+    }
+
+    /// The snapshot that a run is pinned to.
+    pub(crate) fn snapshot(&self, run: RunId) -> Option<Arc<Snapshot>> {
+        self.state.snapshot_of(run).cloned()
+    }
+}

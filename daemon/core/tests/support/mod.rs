@@ -1,0 +1,168 @@
+//! Scenarios: given a definition, when inputs come, expect what the log says.
+//!
+//! Every scenario checks on its way that replay gives the live state.
+
+use aiflow_core::{Answer, Effect, Engine, Input, effect_of};
+use aiflow_model::record::{DaemonStarted, Outcome, Usage};
+use aiflow_model::time::Span;
+use aiflow_model::wire::StartRun;
+use aiflow_model::{
+    AttemptId, EventKey, JsonText, LoggedRecord, Namespace, Record, Rejection, RunId, State,
+    TaskName, Timestamp,
+};
+
+/// A core with its log and a clock that the test moves.
+pub(crate) struct Scenario {
+    pub(crate) engine: Engine,
+    pub(crate) log: Vec<LoggedRecord>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) now: Timestamp,
+    events: u64,
+}
+
+impl Scenario {
+    /// A daemon that has just started, with one workflow uploaded.
+    pub(crate) fn new(tasks: &str) -> Self {
+        let mut scenario = Self {
+            engine: Engine::new(State::empty()),
+            log: Vec::new(),
+            effects: Vec::new(),
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            events: 0,
+        };
+        scenario.start_daemon("boot-1");
+        let indented: String = tasks.lines().map(|line| format!("  {line}\n")).collect();
+        let source = format!("workflow: w\nparams: {{days: 3}}\ntasks:\n{indented}");
+        let upload =
+            Input::Upload { namespace: Namespace::default_namespace(), source, files: vec![] };
+        scenario.give(upload);
+        scenario
+    }
+
+    /// A daemon takes over this log.
+    pub(crate) fn start_daemon(&mut self, boot: &str) {
+        let epoch = self.engine.state().epoch + 1;
+        let boot_id = boot.to_owned();
+        let version = "test".to_owned();
+        self.give(Input::StartDaemon(DaemonStarted { version, epoch, boot_id, pid: 1 }));
+    }
+
+    /// Gives an input that is not refused.
+    pub(crate) fn give(&mut self, input: Input) -> Answer {
+        self.try_give(input).unwrap()
+    }
+
+    /// Gives an input.
+    pub(crate) fn try_give(&mut self, input: Input) -> Result<Answer, Rejection> {
+        let decision = self.engine.decide(input, self.now)?;
+        for record in &decision.records {
+            self.effects.extend(effect_of(self.engine.state(), &record.record));
+        }
+        self.log.extend(decision.records);
+        self.check_replay();
+        Ok(decision.answer)
+    }
+
+    fn check_replay(&self) {
+        let mut replayed = State::empty();
+        for record in &self.log {
+            let text = serde_json::to_string(record).unwrap();
+            replayed.apply(&serde_json::from_str(&text).unwrap()).unwrap();
+        }
+        assert_eq!(&replayed, self.engine.state(), "replay differs from the live state");
+        let text = serde_json::to_string(&replayed).unwrap();
+        let mut sent = serde_json::from_str::<State>(&text).unwrap().with_derived();
+        sent.event_ids = replayed.event_ids.clone();
+        assert_eq!(sent, replayed, "a state that was sent differs");
+    }
+
+    /// Starts a run.
+    pub(crate) fn run(&mut self) -> RunId {
+        let start = StartRun {
+            namespace: Namespace::default_namespace(),
+            workflow: "w".parse().unwrap(),
+            params: [].into(),
+            request: None,
+        };
+        let Answer::Run(run) = self.give(Input::StartRun(start)) else { panic!("no run") };
+        run
+    }
+
+    /// Emits an event to all runs.
+    pub(crate) fn emit(&mut self, key: &str, value: &str) -> Answer {
+        self.events += 1;
+        self.emit_as(key, value, &format!("event-{}", self.events), None)
+    }
+
+    /// Emits an event with an id of its own, perhaps to one run.
+    pub(crate) fn emit_as(
+        &mut self,
+        key: &str,
+        value: &str,
+        id: &str,
+        run: Option<RunId>,
+    ) -> Answer {
+        self.give(Input::Emit {
+            namespace: Namespace::default_namespace(),
+            key: EventKey::new(key).unwrap(),
+            value: JsonText::parse(value).unwrap(),
+            source: "test".to_owned(),
+            id: id.to_owned(),
+            execution: run,
+        })
+    }
+
+    /// Lets an attempt end with an exit code.
+    pub(crate) fn exit(&mut self, attempt: &str, code: i32) {
+        self.end(attempt, Outcome::Exited { code });
+    }
+
+    /// Lets an attempt end.
+    pub(crate) fn end(&mut self, attempt: &str, outcome: Outcome) {
+        let id: AttemptId = attempt.parse().unwrap();
+        self.give(Input::AttemptStarted(id.clone(), 100));
+        self.give(Input::AttemptEnded(id, outcome, Usage::default()));
+    }
+
+    /// Stops a task.
+    pub(crate) fn stop_task(&mut self, run: RunId, task: &str) -> Result<Answer, Rejection> {
+        self.try_give(Input::StopTask(run, TaskName::new(task).unwrap()))
+    }
+
+    /// Lets time pass and tells the core.
+    pub(crate) fn pass(&mut self, span: &str) {
+        self.now = self.now.plus(span.parse::<Span>().unwrap());
+        self.give(Input::Tick);
+    }
+
+    /// The effects since the last call, as `launch 1.a.1.1`.
+    pub(crate) fn effects(&mut self) -> Vec<String> {
+        let show = |effect| match effect {
+            Effect::Launch(id) => format!("launch {id}"),
+            Effect::Stop(id) => format!("stop {id}"),
+        };
+        std::mem::take(&mut self.effects).into_iter().map(show).collect()
+    }
+
+    /// The executions of a task as `1:success`.
+    pub(crate) fn executions(&self, run: RunId, task: &str) -> Vec<String> {
+        let state = self.engine.state().task(run, &TaskName::new(task).unwrap()).unwrap();
+        state.executions.iter().map(|e| format!("{}:{}", e.sequence, e.status)).collect()
+    }
+
+    /// The starts of the windows of a task's executions.
+    pub(crate) fn windows(&self, run: RunId, task: &str) -> Vec<String> {
+        let state = self.engine.state().task(run, &TaskName::new(task).unwrap()).unwrap();
+        state.executions.iter().map(|e| e.window.unwrap().start.to_string()).collect()
+    }
+
+    /// The status of a run.
+    pub(crate) fn status(&self, run: RunId) -> String {
+        self.engine.state().run(run).unwrap().status.to_string()
+    }
+
+    /// How many records of the log the test is true of.
+    pub(crate) fn count(&self, test: impl Fn(&Record) -> bool) -> usize {
+        self.log.iter().filter(|logged| test(&logged.record)).count()
+    }
+}

@@ -1,0 +1,255 @@
+//! Group commit: a thread that owns the writer. While one commit syncs, submitted frames gather;
+//! then all of them are one write and one sync.
+//!
+//! Never: report a frame as durable before its sync, or go on after a failure. The queue is not
+//! bounded here: the caller watches [`Committer::queued_bytes`] and stops taking work.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::error::CommitError;
+use crate::frame::Frame;
+use crate::storage::Storage;
+use crate::writer::{LogWriter, Space};
+
+/// Name of the thread.
+const THREAD_NAME: &str = "aiflow-log";
+/// A commit takes frames up to this many bytes, and at least one; the rest waits for the next.
+const COMMIT_BYTES_MAX: u64 = 8 << 20;
+/// How often space is asked for again while there is too little and nothing is submitted.
+const SPACE_RETRY: Duration = Duration::from_secs(1);
+
+/// What became of submitted frames.
+#[derive(Debug)]
+pub enum CommitOutcome {
+    /// Everything below `end` is durable.
+    Durable {
+        /// Offset after the last durable record.
+        end: u64,
+        /// The frames of this commit, in the order of submission, for publishing and for reuse of
+        /// their buffers. Empty if only `space` has changed.
+        frames: Vec<Frame>,
+        /// Whether new work may be taken.
+        space: Space,
+        /// Time that writing and syncing took.
+        took: Duration,
+    },
+    /// The last outcome: nothing will be written any more. What was submitted and not reported as
+    /// durable is neither safe nor surely absent; only opening the log again tells.
+    Failed(CommitError),
+}
+
+/// The log has failed, so the frame was dropped. [`CommitOutcome::Failed`] told why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the log takes no more frames")]
+pub struct SubmitError;
+
+/// The handle to the thread. Dropping it commits what is queued, as `close` does.
+#[derive(Debug)]
+pub struct Committer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    frame_limit: u64,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    /// Bytes submitted and not yet durable.
+    bytes: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: Vec<Frame>,
+    closing: bool,
+    stopped: bool,
+}
+
+impl Shared {
+    /// No invariant spans a panic while the queue is locked, so a poisoned lock is taken as it is.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Committer {
+    /// Starts the thread. `on_commit` runs on it, once per commit and in order; while it runs,
+    /// nothing is committed.
+    ///
+    /// # Errors
+    /// If the system starts no thread.
+    pub fn spawn<S: Storage + 'static>(
+        writer: LogWriter<S>,
+        on_commit: impl FnMut(CommitOutcome) + Send + 'static,
+    ) -> io::Result<Self>
+    where
+        S::File: 'static,
+    {
+        let shared = Arc::new(Shared::default());
+        let frame_limit = writer.frame_limit();
+        let work = Worker { writer, on_commit, stop: StopOnDrop(Arc::clone(&shared)) };
+        let builder = std::thread::Builder::new().name(THREAD_NAME.to_owned());
+        let thread = Some(builder.spawn(move || work.run())?);
+        Ok(Self { shared, thread, frame_limit })
+    }
+
+    /// Queues a frame for the next commit; returns at once. Frames must come in offset order.
+    ///
+    /// # Errors
+    /// [`SubmitError`] after a failure.
+    pub fn submit(&self, frame: Frame) -> Result<(), SubmitError> {
+        let mut queue = self.shared.queue();
+        if queue.stopped {
+            return Err(SubmitError);
+        }
+        self.shared.bytes.fetch_add(frame.size(), Ordering::Relaxed);
+        queue.frames.push(frame);
+        drop(queue);
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+
+    /// Bytes submitted and not yet durable.
+    #[must_use]
+    pub fn queued_bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Largest frame accepted, in bytes, for [`crate::FrameBuilder::with_limit`].
+    #[must_use]
+    pub fn frame_limit(&self) -> u64 {
+        self.frame_limit
+    }
+
+    /// Commits what is queued, ends the thread and waits for it.
+    ///
+    /// # Panics
+    /// If `on_commit` panicked.
+    pub fn close(mut self) {
+        if let Err(panic) = self.finish() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    fn finish(&mut self) -> std::thread::Result<()> {
+        self.shared.queue().closing = true;
+        self.shared.wake.notify_one();
+        self.thread.take().map_or(Ok(()), JoinHandle::join)
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        // A panic of the thread was printed by its hook; a second one here would abort.
+        let _ = self.finish();
+    }
+}
+
+/// Refuses further frames when the thread ends, also by a panic.
+struct StopOnDrop(Arc<Shared>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue();
+        queue.stopped = true;
+        queue.frames.clear();
+    }
+}
+
+struct Worker<S: Storage, C> {
+    writer: LogWriter<S>,
+    on_commit: C,
+    stop: StopOnDrop,
+}
+
+/// What the thread does next.
+enum Next {
+    Commit(Vec<Frame>),
+    RetrySpace,
+    Close,
+}
+
+impl<S: Storage, C: FnMut(CommitOutcome)> Worker<S, C> {
+    fn run(mut self) {
+        loop {
+            let outcome = match self.next() {
+                Next::Commit(frames) => self.commit(frames),
+                Next::RetrySpace => self.retry_space(),
+                Next::Close => return,
+            };
+            let failed = matches!(outcome, Some(CommitOutcome::Failed(_)));
+            if failed {
+                // Before it is told, so that whoever hears of it finds the queue closed.
+                self.stop.0.queue().stopped = true;
+            }
+            if let Some(outcome) = outcome {
+                (self.on_commit)(outcome);
+            }
+            if failed {
+                return;
+            }
+        }
+    }
+
+    /// Waits for work. Without a time limit unless space is low, so that an idle log never wakes.
+    fn next(&self) -> Next {
+        let shared = &self.stop.0;
+        let mut queue = shared.queue();
+        loop {
+            if !queue.frames.is_empty() {
+                return Next::Commit(take(&mut queue.frames));
+            }
+            if queue.closing {
+                return Next::Close;
+            }
+            if self.writer.space() == Space::Enough {
+                queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited = shared.wake.wait_timeout(queue, SPACE_RETRY);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() && woken.frames.is_empty() && !woken.closing {
+                return Next::RetrySpace;
+            }
+            queue = woken;
+        }
+    }
+
+    fn commit(&mut self, mut frames: Vec<Frame>) -> Option<CommitOutcome> {
+        let started = Instant::now();
+        let bytes = frames.iter().map(Frame::size).sum();
+        match self.writer.append(&mut frames) {
+            Ok(end) => {
+                self.stop.0.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                let (space, took) = (self.writer.space(), started.elapsed());
+                Some(CommitOutcome::Durable { end, frames, space, took })
+            }
+            Err(error) => Some(CommitOutcome::Failed(error)),
+        }
+    }
+
+    fn retry_space(&mut self) -> Option<CommitOutcome> {
+        let started = Instant::now();
+        let before = self.writer.space();
+        let space = self.writer.reserve();
+        let (end, took) = (self.writer.next_offset(), started.elapsed());
+        (space != before).then_some(CommitOutcome::Durable { end, frames: vec![], space, took })
+    }
+}
+
+/// Takes the frames of the next commit.
+fn take(queue: &mut Vec<Frame>) -> Vec<Frame> {
+    let mut bytes = 0;
+    let fits = |frame: &&Frame| {
+        bytes += frame.size();
+        bytes <= COMMIT_BYTES_MAX
+    };
+    let n = queue.iter().take_while(fits).count().max(1);
+    let later = queue.split_off(n);
+    std::mem::replace(queue, later)
+}

@@ -1,0 +1,182 @@
+//! Segment files: their names, how one comes into being, and reading their headers.
+//!
+//! A segment gets its name only when its header and its space are durable, so a named segment is
+//! always whole, and its name proves that everything before its base offset was safe. Never:
+//! write into a named file.
+
+use std::io;
+
+use crate::error::{Damage, DamageReason, OpenError, ReadError, StorageError};
+use crate::format::{FORMAT_VERSION, HeaderFault, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::storage::{Access, Storage, StorageFile, uninterrupted};
+
+/// Name of the file that becomes the next segment. Worth nothing after a crash.
+pub(crate) const SPARE_NAME: &str = "spare.tmp";
+const SUFFIX: &str = ".log";
+const DIGITS: usize = 20;
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// File name of the segment that starts at offset `base`.
+pub(crate) fn name(base: u64) -> String {
+    format!("{base:020}{SUFFIX}")
+}
+
+fn parse(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(SUFFIX)?;
+    let plain = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// The base offsets of all segments, ascending. Other names are not the log's and are left alone.
+pub(crate) fn bases<S: Storage>(storage: &S) -> Result<Vec<u64>, StorageError> {
+    let names = storage.list().map_err(StorageError::of("list", "the directory"))?;
+    let mut bases: Vec<u64> = names.iter().filter_map(|name| parse(name)).collect();
+    bases.sort_unstable();
+    Ok(bases)
+}
+
+/// Removes what an earlier process prepared as its next segment.
+pub(crate) fn remove_spare<S: Storage>(storage: &S) -> Result<(), StorageError> {
+    match storage.remove(SPARE_NAME) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StorageError::of("remove", SPARE_NAME)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Creates the file for a next segment, with all its space. On failure no file is left behind, so
+/// that a disk without space is not filled by the attempt.
+pub(crate) fn create_spare<S: Storage>(
+    storage: &S,
+    capacity: u64,
+) -> Result<S::File, StorageError> {
+    remove_spare(storage)?;
+    let file = storage.create(SPARE_NAME).map_err(StorageError::of("create", SPARE_NAME))?;
+    match reserve(&file, capacity) {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            drop(file);
+            // The next attempt, or the next opening, removes it if this did not.
+            let _ = remove_spare(storage);
+            Err(StorageError::of("allocate", SPARE_NAME)(error))
+        }
+    }
+}
+
+/// Where the file system cannot reserve, zeros are written: slower, and the same promise on file
+/// systems that overwrite in place.
+fn reserve<F: StorageFile>(file: &F, capacity: u64) -> io::Result<()> {
+    match uninterrupted(|| file.allocate(capacity)) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+        result => return result,
+    }
+    write_zeros(file, 0, capacity)?;
+    // Delayed allocation reports a full disk only now.
+    file.sync_data()
+}
+
+/// Overwrites the bytes from `position` to `end` with zeros; not yet durable.
+pub(crate) fn write_zeros<F: StorageFile>(file: &F, position: u64, end: u64) -> io::Result<()> {
+    let mut at = position;
+    while at < end {
+        let n = (end - at).min(ZEROS.len() as u64);
+        file.write_all_at(&ZEROS[..n as usize], at)?;
+        at += n;
+    }
+    Ok(())
+}
+
+/// Turns the spare file into the segment that `header` describes; returns the header's checksum.
+/// When this returns, the segment is durable. A crash before leaves no segment, or an empty one.
+pub(crate) fn publish<S: Storage>(
+    storage: &S,
+    file: &S::File,
+    header: &SegmentHeader,
+) -> Result<u32, StorageError> {
+    let (bytes, crc) = header.encode();
+    let name = name(header.base);
+    file.write_all_at(&bytes, 0).map_err(StorageError::of("write", SPARE_NAME))?;
+    file.sync_data().map_err(StorageError::of("sync", SPARE_NAME))?;
+    storage.rename(SPARE_NAME, &name).map_err(StorageError::of("rename to", &name))?;
+    storage.sync_dir().map_err(StorageError::of("sync", "the directory"))?;
+    Ok(crc)
+}
+
+/// A segment that was opened and whose header holds.
+#[derive(Debug)]
+pub(crate) struct Opened<F> {
+    pub(crate) file: F,
+    pub(crate) header: SegmentHeader,
+    /// Checksum of the header, which the first frame chains to.
+    pub(crate) crc: u32,
+}
+
+/// Why a segment cannot be used.
+#[derive(Debug)]
+pub(crate) enum SegmentError {
+    Newer { segment: String, found: u32 },
+    Damaged(Damage),
+    Storage(StorageError),
+}
+
+impl From<StorageError> for SegmentError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<SegmentError> for OpenError {
+    fn from(error: SegmentError) -> Self {
+        match error {
+            SegmentError::Newer { segment, found } => {
+                Self::NewerVersion { segment, found, supported: FORMAT_VERSION }
+            }
+            SegmentError::Damaged(damage) => damage.into(),
+            SegmentError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<SegmentError> for ReadError {
+    fn from(error: SegmentError) -> Self {
+        match error {
+            SegmentError::Newer { segment, found } => {
+                Self::NewerVersion { segment, found, supported: FORMAT_VERSION }
+            }
+            SegmentError::Damaged(damage) => damage.into(),
+            SegmentError::Storage(error) => error.into(),
+        }
+    }
+}
+
+/// Opens the segment at `base` and checks its header, name and length.
+pub(crate) fn open<S: Storage>(
+    storage: &S,
+    base: u64,
+    access: Access,
+) -> Result<Opened<S::File>, SegmentError> {
+    let name = name(base);
+    let file = storage.open(&name, access).map_err(StorageError::of("open", &name))?;
+    let mut bytes = [0; SEGMENT_HEADER_BYTES as usize];
+    let n = file.read_full_at(&mut bytes, 0).map_err(StorageError::of("read", &name))?;
+    let length = file.length().map_err(StorageError::of("measure", &name))?;
+    let damaged = |reason| {
+        SegmentError::Damaged(Damage { segment: name.clone(), position: 0, offset: base, reason })
+    };
+    let (header, crc) = match SegmentHeader::decode(&bytes[..n]) {
+        Ok(decoded) => decoded,
+        Err(HeaderFault::Newer(found)) => {
+            return Err(SegmentError::Newer { segment: name, found });
+        }
+        Err(fault) => return Err(damaged(DamageReason::Header(fault))),
+    };
+    if header.base != base {
+        return Err(damaged(DamageReason::Name(header.base)));
+    }
+    if header.capacity != length {
+        let expected = header.capacity;
+        return Err(damaged(DamageReason::Length { found: length, expected }));
+    }
+    Ok(Opened { file, header, crc })
+}

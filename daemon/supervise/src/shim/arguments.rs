@@ -1,0 +1,112 @@
+//! The command line of the shim.
+//!
+//! The daemon writes it, people do not: anything unexpected is refused as a whole.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::PROTOCOL_VERSION;
+
+/// What the daemon asks of the shim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    pub(crate) directory: PathBuf,
+    pub(crate) attempt: String,
+    pub(crate) grace: Duration,
+    pub(crate) log_bytes_max: u64,
+    pub(crate) log_files_max: u32,
+    /// Variables that must reach the task but not the shim's own loader.
+    pub(crate) settings: Vec<(OsString, OsString)>,
+    /// The program's name and arguments; at least one.
+    pub(crate) command: Vec<CString>,
+}
+
+impl Arguments {
+    /// `None` when anything is missing, unknown or of another protocol version.
+    pub(crate) fn parse(mut words: impl Iterator<Item = OsString>) -> Option<Self> {
+        let (mut protocol, mut directory, mut attempt) = (None, None, None);
+        let (mut grace, mut log_bytes_max, mut log_files_max) = (None, None, None);
+        let mut settings = Vec::new();
+        loop {
+            let option = words.next()?;
+            if option == "--" {
+                break;
+            }
+            let value = words.next()?;
+            match option.to_str()? {
+                "--protocol" => protocol = Some(number::<u32>(&value)?),
+                "--dir" => directory = Some(PathBuf::from(value)),
+                "--attempt" => attempt = Some(value.into_string().ok()?),
+                "--grace-ms" => grace = Some(Duration::from_millis(number(&value)?)),
+                "--log-bytes" => log_bytes_max = Some(number(&value)?),
+                "--log-files" => log_files_max = Some(number(&value)?),
+                "--set" => settings.push(setting(&value)?),
+                _ => return None,
+            }
+        }
+        let command: Option<Vec<_>> =
+            words.map(|word| CString::new(word.into_vec()).ok()).collect();
+        let command = command.filter(|command| !command.is_empty())?;
+        if protocol? != PROTOCOL_VERSION {
+            return None;
+        }
+        Some(Self {
+            directory: directory?,
+            attempt: attempt?,
+            grace: grace?,
+            log_bytes_max: log_bytes_max?,
+            log_files_max: log_files_max?,
+            settings,
+            command,
+        })
+    }
+}
+
+fn number<T: std::str::FromStr>(value: &OsStr) -> Option<T> {
+    value.to_str()?.parse().ok()
+}
+
+fn setting(value: &OsStr) -> Option<(OsString, OsString)> {
+    let bytes = value.as_bytes();
+    let split = bytes.iter().position(|byte| *byte == b'=').filter(|split| *split > 0)?;
+    let name = OsStr::from_bytes(&bytes[..split]).to_owned();
+    Some((name, OsStr::from_bytes(&bytes[split + 1..]).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Option<Arguments> {
+        Arguments::parse(line.split(' ').map(OsString::from))
+    }
+
+    const GOOD: &str = "--protocol 1 --dir /d --attempt a --grace-ms 5 --log-bytes 9 \
+                        --log-files 2 --set LD_X=a=b -- sh -c --";
+
+    #[test]
+    fn a_whole_command_line_is_read() {
+        let arguments = parse(GOOD).unwrap();
+        assert_eq!(arguments.directory, PathBuf::from("/d"));
+        assert_eq!(arguments.grace, Duration::from_millis(5));
+        assert_eq!(arguments.settings, [(OsString::from("LD_X"), OsString::from("a=b"))]);
+        assert_eq!(arguments.command, [c"sh".to_owned(), c"-c".to_owned(), c"--".to_owned()]);
+    }
+
+    #[test]
+    fn anything_unexpected_is_refused() {
+        for (part, other) in [
+            ("--protocol 1", "--protocol 2"),
+            ("--attempt a ", ""),
+            ("--grace-ms 5", "--grace-ms x"),
+            ("--set LD_X=a=b", "--set =b"),
+            ("--log-files", "--log-fools"),
+            (" -- sh -c --", " --"),
+            (" -- sh -c --", ""),
+        ] {
+            assert_eq!(parse(&GOOD.replace(part, other)), None, "{part}");
+        }
+    }
+}

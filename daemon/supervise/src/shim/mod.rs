@@ -1,0 +1,117 @@
+//! The shim: the process above one attempt, from the claim to the exit file.
+//!
+//! It outlives the daemon, so it depends on nothing but its directory. It has one thread and must
+//! stay tiny. It must never execute the program without holding the claim and having written
+//! `released`, and never end on its own while the task runs.
+
+mod arguments;
+mod attempt;
+mod child;
+mod lines;
+mod log;
+mod reap;
+mod supervise;
+
+use std::ffi::OsString;
+
+use rustix::io::Errno;
+
+use crate::process::ProcessIdentity;
+use crate::report::Report;
+use crate::system;
+use arguments::Arguments;
+use attempt::{Attempt, Claimed};
+
+/// Exit code of a shim that wrote the exit of its task.
+pub const EXIT_DONE: u8 = 0;
+/// Exit code of a shim that was given arguments it does not understand. It ran nothing.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code of a shim that found the attempt claimed. It ran nothing.
+pub const EXIT_REFUSED: u8 = 3;
+/// Exit code of a shim that could not start the task. It ran nothing.
+pub const EXIT_FAILED: u8 = 4;
+/// Exit code of a shim that could not write the exit of its task.
+pub const EXIT_UNRECORDED: u8 = 5;
+
+/// A step of the start that did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) what: &'static str,
+    pub(crate) errno: Errno,
+}
+
+impl Failure {
+    /// For `map_err`: names the step.
+    pub(crate) fn at(what: &'static str) -> impl Fn(Errno) -> Self {
+        move |errno| Self { what, errno }
+    }
+
+    /// As [`Failure::at`], for errors that came through std.
+    pub(crate) fn at_io(what: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |error| Self { what, errno: Errno::from_io_error(&error).unwrap_or(Errno::INVAL) }
+    }
+}
+
+/// Runs the shim to its end and returns its exit code. The arguments come without the shim's own
+/// name; its standard output is the report pipe. Called by the binary `aiflow-shim` and by nothing
+/// else.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let Some(arguments) = Arguments::parse(arguments) else {
+        report(&Report::Failed { errno: Errno::INVAL.raw_os_error(), what: "arguments".into() });
+        return EXIT_USAGE;
+    };
+    run(&arguments)
+}
+
+fn run(arguments: &Arguments) -> u8 {
+    let attempt = match claim(arguments) {
+        Ok(Claimed::Won(attempt)) => attempt,
+        Ok(Claimed::Lost) => {
+            report(&Report::Refused { reason: "the attempt is claimed already".into() });
+            return EXIT_REFUSED;
+        }
+        Err(failure) => return report_failure(failure),
+    };
+    let task = match attempt.release(arguments) {
+        Ok(task) => task,
+        Err(failure) => {
+            // The reason also for a daemon that comes later; without it: never started.
+            let _ = attempt.publish_failure(failure);
+            return report_failure(failure);
+        }
+    };
+    report(&Report::Released(task.process));
+    attempt.reserve_exit();
+    let exit = supervise::until_the_end(&attempt, task, arguments);
+    match attempt.publish_exit(&exit) {
+        Ok(()) => EXIT_DONE,
+        Err(_) => EXIT_UNRECORDED,
+    }
+}
+
+fn claim(arguments: &Arguments) -> Result<Claimed, Failure> {
+    // Signals first: from here on no signal but SIGKILL ends the shim.
+    let signals = system::take_signals().map_err(Failure::at("signals"))?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    // Fails only for a process that leads a group already, which then leads its session too.
+    let _ = rustix::process::setsid();
+    let me = ProcessIdentity::of(std::process::id())
+        .map_err(Failure::at_io("read /proc"))?
+        .ok_or(Failure { what: "read /proc", errno: Errno::SRCH })?;
+    // Descendants of the task whose parents end come to the shim, not to the host's init.
+    rustix::process::set_child_subreaper(crate::process::to_pid(me.pid))
+        .map_err(Failure::at("become subreaper"))?;
+    Attempt::claim(arguments, me, signals)
+}
+
+fn report_failure(failure: Failure) -> u8 {
+    let errno = failure.errno.raw_os_error();
+    report(&Report::Failed { errno, what: failure.what.into() });
+    EXIT_FAILED
+}
+
+/// Writes the one line and closes the pipe. The daemon may be dead: nobody hears, nothing fails.
+fn report(report: &Report) {
+    let _ = rustix::io::write(std::io::stdout(), report.to_line().as_bytes());
+    let _ = system::duplicate_onto(std::os::fd::AsFd::as_fd(&std::io::stdin()), 1);
+}

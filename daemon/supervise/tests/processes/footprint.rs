@@ -1,0 +1,63 @@
+//! What a shim costs: memory and time. The limits hold for release builds; a debug build prints.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, read_report, start, start_released, wait_for_shim, wait_until};
+
+fn private_bytes(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
+    let of = |key: &str| -> u64 {
+        let line = text.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    };
+    of("Private_Clean:") + of("Private_Dirty:")
+}
+
+#[test]
+fn a_shim_is_small() {
+    let place = Place::new();
+    let script = "echo > $W/quiet; until [ -e $W/go ]; do :; done
+        seq 1 300000; echo > $W/loud; until [ -e $W/end ]; do :; done";
+    let (shim, _) = start_released(&place.bash(script));
+    wait_until("the task", || place.path("quiet").exists());
+    let quiet = private_bytes(shim.pid());
+    std::fs::write(place.path("go"), "").unwrap();
+    wait_until("the output", || place.path("loud").exists());
+    let loud = private_bytes(shim.pid());
+    std::fs::write(place.path("end"), "").unwrap();
+    wait_for_shim(&shim);
+    println!("private memory of a shim: {} KiB, {} KiB after output", quiet >> 10, loud >> 10);
+    if !cfg!(debug_assertions) {
+        assert!(loud.max(quiet) <= 1 << 20);
+    }
+}
+
+#[test]
+fn starting_through_a_shim_costs_about_one_spawn_more() {
+    let (mut spawned, mut reported, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    let mut bare = Vec::new();
+    for _ in 0..100 {
+        let begin = Instant::now();
+        Command::new("/bin/true").stdin(Stdio::null()).status().unwrap();
+        bare.push(begin.elapsed());
+
+        let place = Place::new();
+        let request = place.command("/bin/true", &[]);
+        let begin = Instant::now();
+        let launched = start(&request);
+        spawned.push(begin.elapsed());
+        read_report(launched.report);
+        reported.push(begin.elapsed());
+        wait_for_shim(&launched.shim);
+        ended.push(begin.elapsed());
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2]
+    };
+    println!("bare spawn and end of `true`: {:?}", median(&mut bare));
+    println!("launch returns: {:?}", median(&mut spawned));
+    println!("task released: {:?}", median(&mut reported));
+    println!("shim of `true` ended: {:?}", median(&mut ended));
+}
