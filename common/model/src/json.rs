@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// One JSON value as text. Cloning shares the text.
+/// One JSON value as text on one line. Cloning shares the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JsonText(Arc<str>);
 
@@ -21,7 +21,17 @@ impl JsonText {
     /// What `serde_json` finds wrong, with line and column.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         let raw: &RawValue = serde_json::from_str(text)?;
-        Ok(Self(raw.get().into()))
+        Ok(Self::of(raw))
+    }
+
+    /// Messages are one line each, so line breaks between tokens become spaces. Within a string
+    /// JSON has none.
+    fn of(raw: &RawValue) -> Self {
+        let text = raw.get();
+        if text.bytes().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Self(text.replace(['\n', '\r'], " ").into());
+        }
+        Self(text.into())
     }
 
     /// The JSON `null`.
@@ -97,7 +107,7 @@ impl Serialize for JsonText {
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(raw.get().into()))
+        Ok(Self::of(&raw))
     }
 }
 
@@ -111,6 +121,15 @@ mod tests {
         let json = JsonText::parse(text).unwrap();
         let back: JsonText = serde_json::from_str(&serde_json::to_string(&json).unwrap()).unwrap();
         assert_eq!(back.as_str(), text);
+    }
+
+    #[test]
+    fn text_is_one_line() {
+        let text = "{\n  \"a\": \"x\\ny\",\r\n\t\"b\": [1,\n2]\n}";
+        let json = JsonText::parse(text).unwrap();
+        assert_eq!(json.as_str(), "{   \"a\": \"x\\ny\",  \t\"b\": [1, 2] }");
+        let read: JsonText = serde_json::from_str(text).unwrap();
+        assert_eq!(read, json);
     }
 
     #[test]
