@@ -71,6 +71,11 @@ impl Client {
         &self.hello
     }
 
+    /// Waits until the connection has broken, such as when the daemon has gone.
+    pub async fn closed(&self) {
+        self.connection.closed().await;
+    }
+
     /// Calls and waits for the answer.
     ///
     /// # Errors

@@ -58,10 +58,15 @@ impl Connection {
         let stream = Arc::new(stream);
         let routes = Arc::new(Routes::default());
         let (queue, lines) = mpsc::channel(QUEUED_LINES_MAX);
-        let reader = tokio::spawn(read_lines(Arc::clone(&stream), Arc::clone(&routes)));
-        let writer = tokio::spawn(write_lines(stream, lines));
-        let tasks = [reader.abort_handle(), writer.abort_handle()];
+        let writer = tokio::spawn(write_lines(Arc::clone(&stream), lines)).abort_handle();
+        let reading = read_lines(stream, Arc::clone(&routes), writer.clone());
+        let tasks = [tokio::spawn(reading).abort_handle(), writer];
         Self { queue, routes, next_id: AtomicU64::new(1), tasks }
+    }
+
+    /// Waits until the connection has broken.
+    pub(crate) async fn closed(&self) {
+        self.queue.closed().await;
     }
 
     /// Sends a request; its answer comes through the receiver, which fails when the connection
@@ -192,7 +197,7 @@ async fn write_lines(stream: Arc<Stream>, mut queue: mpsc::Receiver<Vec<u8>>) {
     }
 }
 
-async fn read_lines(stream: Arc<Stream>, routes: Arc<Routes>) {
+async fn read_lines(stream: Arc<Stream>, routes: Arc<Routes>, writer: AbortHandle) {
     let mut input = BufReader::with_capacity(BUFFER_BYTES, &*stream);
     let mut line = Vec::new();
     let error = loop {
@@ -210,6 +215,7 @@ async fn read_lines(stream: Arc<Stream>, routes: Arc<Routes>) {
         }
     };
     routes.break_off(error);
+    writer.abort();
 }
 
 async fn take_line(line: &[u8], routes: &Routes) -> io::Result<()> {

@@ -107,6 +107,7 @@ async fn a_break_ends_every_call_and_those_after_it() {
     assert!(error.is_absence(), "{error:?}");
     assert!(matches!(error, CallError::Disconnected { method: "emit", .. }), "{error:?}");
     assert!(second.unwrap_err().is_absence());
+    client.closed().await;
     assert!(client.emit(event("2")).await.unwrap_err().is_absence());
 }
 
