@@ -1,5 +1,11 @@
-//! `aiflow`: with a verb the command line.
+//! `aiflow`: with a verb the command line, without one on a terminal the interface.
 //!
 //! Must never decide anything: it asks the daemon and shows what it says.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    ExitCode::from(cli::main())
+}

@@ -1,0 +1,67 @@
+//! `aiflow event …`.
+//!
+//! Must never emit: `aiflow emit` does.
+
+use aiflow_model::wire::EventQuery;
+use aiflow_model::{EventKey, Offset};
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use super::listen;
+use super::options::InNamespace;
+use super::session::Session;
+
+/// What to do with events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List events, oldest first.
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// At most the newest so many [default: the daemon's, 100]
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+        /// From this offset
+        #[arg(long, value_name = "OFFSET")]
+        from: Option<Offset>,
+    },
+    /// Count events.
+    Count {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Print events of a key as they come, each once, also over restarts of the daemon.
+    Listen(listen::Arguments),
+}
+
+/// Which events.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// Only of this key
+    key: Option<EventKey>,
+    #[command(flatten)]
+    within: InNamespace,
+}
+
+impl Which {
+    fn query(self) -> EventQuery {
+        let namespace = Some(self.within.namespace);
+        EventQuery { namespace, key: self.key, ..EventQuery::default() }
+    }
+}
+
+impl Verb {
+    pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
+        match self {
+            Self::List { which, limit, from } => {
+                let query = EventQuery { limit, from, ..which.query() };
+                session.output.list(&session.connect().await?.list_events(query).await?)
+            }
+            Self::Count { which } => {
+                let reply = session.connect().await?.count_events(which.query()).await?;
+                session.output.answer(&reply, &reply.count.to_string())
+            }
+            Self::Listen(arguments) => arguments.perform(session).await,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The command line: one file per noun or verb, one way to print, one form of errors.
+//!
+//! Must never print data anywhere but on stdout, nor anything else on it.
+
+mod completions;
+mod diagnostics;
+mod emit;
+mod event;
+mod failure;
+mod files;
+mod listen;
+mod log_lines;
+mod logs;
+mod namespace;
+mod options;
+mod output;
+mod parse;
+mod ps;
+mod rows;
+mod run;
+mod server;
+mod server_start;
+mod server_stop;
+mod session;
+mod task_execution;
+mod upload;
+mod version;
+mod workflow;
+mod workflow_execution;
+
+use std::io::IsTerminal;
+
+use aiflow_client::Home;
+use aiflow_model::exit_code;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use failure::Failure;
+use options::GlobalOptions;
+use output::Output;
+use session::Session;
+
+/// Event-driven workflows: streaming tasks and batch tasks, started by events.
+#[derive(Debug, Parser)]
+#[command(name = "aiflow", version, propagate_version = false, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    options: GlobalOptions,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Start, stop and look at the daemon.
+    #[command(subcommand)]
+    Server(server::Verb),
+    /// Namespaces: spaces of workflows and events that do not see each other.
+    #[command(subcommand)]
+    Namespace(namespace::Verb),
+    /// Workflows: upload, list, show.
+    #[command(subcommand)]
+    Workflow(workflow::Verb),
+    /// Runs of workflows: start, list, show, stop.
+    #[command(subcommand)]
+    WorkflowExecution(workflow_execution::Verb),
+    /// Task executions of a run: list, start, stop.
+    #[command(subcommand)]
+    TaskExecution(task_execution::Verb),
+    /// Start a run, and with --wait stay until it ends: 0 success, 1 failed, 6 stopped.
+    Run(run::Arguments),
+    /// What is alive: runs and task executions.
+    Ps,
+    /// Show what a task wrote.
+    Logs(logs::Arguments),
+    /// Emit an event; prints its offset.
+    Emit(emit::Arguments),
+    /// Events: list, count, listen.
+    #[command(subcommand)]
+    Event(event::Verb),
+    /// Show the version of this program.
+    Version,
+    /// Print the completions for a shell.
+    Completions(completions::Arguments),
+}
+
+/// Does what the command line says; the process's exit code.
+pub(crate) fn main() -> u8 {
+    let Arguments { options, verb } = Arguments::parse();
+    let Some(verb) = verb else { return without_verb() };
+    let session = Session {
+        home: Home::from_environment(options.home),
+        output: Output::new(options.output.unwrap_or_default()),
+    };
+    let result = runtime().and_then(|runtime| runtime.block_on(verb.perform(&session)));
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            let home = session.home.as_ref().ok();
+            output::note(&failure.report(home));
+            failure.exit_code()
+        }
+    }
+}
+
+/// Without a verb there is nothing to do but to say what could be done.
+fn without_verb() -> u8 {
+    let help = Arguments::command().render_help();
+    output::note(help.to_string().trim_end());
+    // On a terminal this is how people look around; in a script it is a mistake.
+    if std::io::stdout().is_terminal() { exit_code::SUCCESS } else { exit_code::USAGE }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| Failure::system("cannot wait for input and output", source))
+}
+
+impl Verb {
+    async fn perform(self, session: &Session) -> Result<u8, Failure> {
+        match self {
+            Self::Server(verb) => verb.perform(session).await,
+            Self::Namespace(verb) => verb.perform(session).await,
+            Self::Workflow(verb) => verb.perform(session).await,
+            Self::WorkflowExecution(verb) => verb.perform(session).await,
+            Self::TaskExecution(verb) => verb.perform(session).await,
+            Self::Run(arguments) => return arguments.perform(session).await,
+            Self::Ps => ps::perform(session).await,
+            Self::Logs(arguments) => arguments.perform(session).await,
+            Self::Emit(arguments) => arguments.perform(session).await,
+            Self::Event(verb) => verb.perform(session).await,
+            Self::Version => version::perform(session),
+            Self::Completions(arguments) => arguments.perform(session),
+        }
+        .map(|()| exit_code::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_verb() {
+        for line in ["aiflow --home h -o json ps", "aiflow ps -o json --home h"] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(arguments.options.home.as_deref(), Some(std::path::Path::new("h")));
+            assert_eq!(arguments.options.output, Some(output::Format::Json));
+        }
+    }
+
+    #[test]
+    fn every_form_parses() {
+        let lines = "server start|server stop|server status|namespace add n|namespace list|\
+            workflow upload f.yaml -n x|workflow list|workflow show w|\
+            workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
+            workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
+            task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
+            run w --param a=1 --wait|ps|logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
+            emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
+            emit k v --wait 1m|event list|event list k --limit 5 --from 7|event count k|\
+            event listen k --from 0 -n x|version|completions bash";
+        for line in lines.split('|') {
+            let words = std::iter::once("aiflow").chain(line.split_whitespace());
+            let parsed = Arguments::try_parse_from(words);
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_refused() {
+        for line in ["pss", "logs x t", "emit a/../b c --wait 1", "run w --param a", "emit"] {
+            let words = std::iter::once("aiflow").chain(line.split_whitespace());
+            let error = Arguments::try_parse_from(words).expect_err(line);
+            assert_eq!(error.exit_code(), i32::from(exit_code::USAGE), "{line}");
+        }
+    }
+}

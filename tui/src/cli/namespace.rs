@@ -1,0 +1,38 @@
+//! `aiflow namespace …`.
+//!
+//! Must never make a namespace as a side effect of another verb.
+
+use aiflow_model::Namespace;
+use aiflow_model::wire::{Empty, NamespaceName};
+use clap::Subcommand;
+
+use super::failure::Failure;
+use super::output::note;
+use super::session::Session;
+
+/// What to do with namespaces.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Add a namespace.
+    Add {
+        /// Its name
+        name: Namespace,
+    },
+    /// List namespaces.
+    List,
+}
+
+impl Verb {
+    pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
+        let client = session.connect().await?;
+        match self {
+            Self::Add { name: namespace } => {
+                let text = format!("namespace {namespace} is there");
+                client.add_namespace(NamespaceName { namespace }).await?;
+                note(&text);
+                Ok(())
+            }
+            Self::List => session.output.list(&client.list_namespaces(Empty {}).await?),
+        }
+    }
+}

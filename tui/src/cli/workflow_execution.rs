@@ -1,0 +1,84 @@
+//! `aiflow workflow-execution …`.
+//!
+//! Must never start a run twice for one command: the request carries an id.
+
+use aiflow_client::new_id;
+use aiflow_model::wire::{OptionalWorkflow, RunRef, StartRun};
+use aiflow_model::{JsonText, RunId, WorkflowName};
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use super::options::{InNamespace, WithinNamespace};
+use super::parse;
+use super::session::Session;
+
+/// What to do with runs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Start a run; prints its id.
+    Start(Start),
+    /// List runs.
+    List {
+        /// Only of this workflow
+        name: Option<WorkflowName>,
+        #[command(flatten)]
+        within: WithinNamespace,
+    },
+    /// Show a run.
+    Show {
+        /// Its id
+        #[arg(value_name = "ID")]
+        run: RunId,
+    },
+    /// Stop a run and what is alive of it.
+    Stop {
+        /// Its id
+        #[arg(value_name = "ID")]
+        run: RunId,
+    },
+}
+
+/// A run to start.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// The workflow
+    name: WorkflowName,
+    /// A parameter; the value is JSON if it parses as JSON, else a string
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse::param)]
+    params: Vec<(String, JsonText)>,
+    #[command(flatten)]
+    within: InNamespace,
+}
+
+impl Start {
+    /// The request, with an id of its own: repeating it starts nothing new.
+    pub(crate) fn request(self) -> StartRun {
+        StartRun {
+            namespace: self.within.namespace,
+            workflow: self.name,
+            params: self.params.into_iter().collect(),
+            request: Some(new_id()),
+        }
+    }
+}
+
+impl Verb {
+    pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
+        let client = session.connect().await?;
+        match self {
+            Self::Start(start) => {
+                let reply = client.start_run(start.request()).await?;
+                session.output.answer(&reply, &reply.run.to_string())
+            }
+            Self::List { name: workflow, within } => {
+                let filter = OptionalWorkflow { namespace: within.namespace, workflow };
+                session.output.list(&client.list_runs(filter).await?)
+            }
+            Self::Show { run } => session.output.show(&client.show_run(RunRef { run }).await?),
+            Self::Stop { run } => {
+                let reply = client.stop_run(RunRef { run }).await?;
+                session.output.answer(&reply, &format!("stopping {}", reply.stopping))
+            }
+        }
+    }
+}
