@@ -4,7 +4,12 @@
 
 use std::process::ExitCode;
 
+mod actions;
 mod cli;
+mod conn;
+mod state;
+mod tui;
+mod view;
 
 fn main() -> ExitCode {
     ExitCode::from(cli::main())
