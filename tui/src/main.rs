@@ -8,6 +8,8 @@ mod actions;
 mod cli;
 mod conn;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tui;
 mod view;
 

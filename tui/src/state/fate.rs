@@ -6,7 +6,7 @@ use super::mark::Tone;
 use super::recent::{Fate, Started};
 use super::text;
 
-/// The fate in words: `→ train 04h`, `moved train's clock`, `no rule`.
+/// The fate in words: `→ train 04h`, `◌ train waits on`, `no rule`.
 pub(crate) fn words(fate: &Fate) -> (String, Tone) {
     if let Some(fault) = &fate.fault {
         return (format!("! filter failed: {fault}"), Tone::Bad);
@@ -18,7 +18,7 @@ pub(crate) fn words(fate: &Fate) -> (String, Tone) {
         return (format!("■ stops {}", join(fate.stopped.iter())), Tone::Wait);
     }
     if !fate.noted_by.is_empty() {
-        return (format!("counted by {}", join(fate.noted_by.iter())), Tone::Plain);
+        return (format!("◌ {} waits on", join(fate.noted_by.iter())), Tone::Plain);
     }
     let words = if fate.has_rule { "no rule fired" } else { "no rule" };
     (words.to_owned(), Tone::Dim)
@@ -42,13 +42,13 @@ fn started(all: &[Started]) -> String {
     let names: Vec<String> = all.iter().take(3).map(named).collect();
     let more = all.len().saturating_sub(3);
     let rest = if more > 0 { format!(" +{more}") } else { String::new() };
-    names.join(", ") + &rest
+    names.join(", ") + rest.as_str()
 }
 
 fn named(one: &Started) -> String {
     match one.window {
         Some(window) => {
-            let name = text::window_name(window.start, window.end.since(window.start));
+            let name = text::window_short(window.start, window.end.since(window.start));
             format!("{} {name}", one.task)
         }
         None => one.task.to_string(),

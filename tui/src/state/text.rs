@@ -59,6 +59,16 @@ pub(crate) fn window_name(start: Timestamp, period: Span) -> String {
     }
 }
 
+/// A window where the day is known or there is no room for it: `04h`.
+pub(crate) fn window_short(start: Timestamp, period: Span) -> String {
+    match period.0 {
+        DAY.. => format(start, "%m-%d"),
+        HOUR.. if start.0.rem_euclid(HOUR.cast_signed()) == 0 => format(start, "%Hh"),
+        MINUTE.. => format(start, "%H:%M"),
+        _ => format(start, "%H:%M:%S"),
+    }
+}
+
 /// A length of time, at most seven characters: `0.4s`, `14s`, `2m14s`, `3h05m`, `2d04h`.
 pub(crate) fn length(span: Span) -> String {
     match span.0 {

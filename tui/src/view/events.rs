@@ -9,7 +9,11 @@ use super::table::{cut, fit, fit_right};
 use super::theme::Theme;
 use super::{first_shown, panel, title};
 use crate::state::recent::Seen;
+use crate::state::streams::reported;
 use crate::state::{Dialog, Model, Pane, fate, text};
+
+/// Longest value that is read to be shown in brief, in bytes.
+const BRIEF_BYTES_MAX: usize = 4_096;
 
 /// The feed of the open run.
 pub(super) fn draw_pane(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
@@ -100,11 +104,32 @@ fn line<'a>(seen: &Seen, width: usize, key_width: usize, theme: &Theme) -> Line<
     Line::from(spans)
 }
 
+/// A value in one line: an object without its braces and quotes, for people.
 fn value(seen: &Seen, width: usize) -> String {
-    // Only what can be seen is made printable: a value may have a megabyte.
-    let head: String = seen.value.as_str().chars().take(width + 1).collect();
-    let shown = if seen.value.as_str().starts_with('"') { head.trim_matches('"') } else { &head };
-    cut(&text::printable(shown), width)
+    let raw = seen.value.as_str();
+    // A value may have a megabyte, of which a line shows little.
+    if raw.len() > BRIEF_BYTES_MAX {
+        let head: String = raw.chars().take(width + 1).collect();
+        return cut(&text::printable(&head), width);
+    }
+    let plain = |value: &serde_json::Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    let tree = seen.value.to_value();
+    let words = match &tree {
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| match (name.as_str(), reported(seen)) {
+                // The key says already that it is one.
+                ("watermark", Some(time)) => text::date_time(time),
+                _ => format!("{name} {}", plain(value)),
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => reported(seen).map_or_else(|| plain(other), text::date_time),
+    };
+    cut(&text::printable(&words), width)
 }
 
 fn draw_detail(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {

@@ -75,7 +75,7 @@ fn plan(
 fn draw_bottom(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme, tasks_height: u16) {
     if area.width >= SIDE_BY_SIDE {
         let [left, right] =
-            Layout::horizontal([Constraint::Percentage(48), Constraint::Fill(1)]).areas(area);
+            Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas(area);
         tasks::draw(frame, left, model, theme);
         events::draw_pane(frame, right, model, theme);
         return;
