@@ -31,11 +31,9 @@ pub(crate) fn started_one_by_one(fate: &Fate) -> Vec<String> {
 
 fn started(all: &[Started]) -> String {
     let Some(first) = all.first() else { return String::new() };
-    if all.iter().all(|one| one.task == first.task)
-        && let (Some(last), true) = (all.last(), all.len() > 1)
-    {
-        return match last.window {
-            Some(_) => format!("{} … ({} windows)", named(first), all.len()),
+    if all.iter().all(|one| one.task == first.task) && all.len() > 1 {
+        return match first.window {
+            Some(_) => range(all),
             None => format!("{} in {} runs", first.task, all.len()),
         };
     }
@@ -43,6 +41,17 @@ fn started(all: &[Started]) -> String {
     let more = all.len().saturating_sub(3);
     let rest = if more > 0 { format!(" +{more}") } else { String::new() };
     names.join(", ") + rest.as_str()
+}
+
+/// Windows of one task: `train 04h–06h`.
+fn range(all: &[Started]) -> String {
+    let by_start = |one: &&Started| one.window.map(|window| window.start);
+    let (first, last) = (all.iter().min_by_key(by_start), all.iter().max_by_key(by_start));
+    let (Some(first), Some(window)) = (first, last.and_then(|last| last.window)) else {
+        return String::new();
+    };
+    let end = text::window_short(window.start, window.end.since(window.start));
+    format!("{}–{end}", named(first))
 }
 
 fn named(one: &Started) -> String {

@@ -80,11 +80,29 @@ pub(crate) fn clocks(sight: Sight<'_>, run: &Run) -> Vec<ClockView> {
             let low = known.and_then(NodeState::watermark).map(|mark| mark.time);
             let high = marks.iter().flatten().map(|mark| mark.time).max();
             let sources = sources(sight, run, keys, marks);
-            let (task, words) = (task.name.clone(), condition.to_string());
+            let (task, words) = (task.name.clone(), words(*period, keys));
             views.push(ClockView { task, words, period: *period, sources, next, low, high });
         }
     }
     views
+}
+
+/// The rule in words; where keys differ only in their beginnings, only those are told.
+fn words(period: Span, keys: &[EventKey]) -> String {
+    let split = |key: &'_ EventKey| {
+        key.as_str().rsplit_once('.').map(|(a, b)| (a.to_owned(), b.to_owned()))
+    };
+    let parts: Option<Vec<(String, String)>> = keys.iter().map(split).collect();
+    let names: Vec<String> = match parts {
+        Some(parts) if keys.len() > 1 && parts.iter().all(|part| part.1 == parts[0].1) => {
+            parts.into_iter().map(|(name, _)| name).collect()
+        }
+        _ => keys.iter().map(EventKey::to_string).collect(),
+    };
+    match names.as_slice() {
+        [name] => format!("every {period} of {name}"),
+        names => format!("every {period} of min({})", names.join(", ")),
+    }
 }
 
 fn sources(

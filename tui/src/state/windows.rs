@@ -10,6 +10,7 @@ use aiflow_model::{Offset, State, TaskName};
 
 use super::mark::Mark;
 use super::streams::ClockView;
+use super::tasks::outcome_words;
 
 /// Windows that have not fired yet, at most this share of the columns.
 const FUTURE_SHARE: usize = 3;
@@ -42,6 +43,8 @@ pub(crate) struct WindowLine {
     pub(crate) retry_at: Option<Timestamp>,
     /// The newest of the events that fired it.
     pub(crate) event: Option<Offset>,
+    /// How its latest attempt ended, when it was not well.
+    pub(crate) outcome: Option<String>,
 }
 
 /// How many executions of a task are in which state.
@@ -160,5 +163,9 @@ fn line(task: &TaskName, execution: &Execution) -> Option<WindowLine> {
         attempt: execution.attempts.len(),
         retry_at: execution.deadline.filter(|_| is_retrying),
         event: execution.events.last().copied(),
+        outcome: attempt
+            .and_then(|attempt| attempt.outcome.as_ref())
+            .filter(|outcome| !outcome.is_success())
+            .map(outcome_words),
     })
 }

@@ -118,15 +118,14 @@ fn value(seen: &Seen, width: usize) -> String {
     };
     let tree = seen.value.to_value();
     let words = match &tree {
-        serde_json::Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| match (name.as_str(), reported(seen)) {
-                // The key says already that it is one.
-                ("watermark", Some(time)) => text::date_time(time),
-                _ => format!("{name} {}", plain(value)),
-            })
-            .collect::<Vec<_>>()
-            .join(", "),
+        serde_json::Value::Object(fields) => {
+            // What a watermark says comes first, and its key says already that it is one.
+            let time = reported(seen).map(text::date_time);
+            let is_told = |name: &str| time.is_some() && name == "watermark";
+            let rest = fields.iter().filter(|(name, _)| !is_told(name));
+            let rest = rest.map(|(name, value)| format!("{name} {}", plain(value)));
+            time.clone().into_iter().chain(rest).collect::<Vec<_>>().join(", ")
+        }
         other => reported(seen).map_or_else(|| plain(other), text::date_time),
     };
     cut(&text::printable(&words), width)

@@ -22,7 +22,6 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         frame.set_cursor_position(Position { x, y: area.y });
         return;
     }
-    let right = commit(model, theme);
     let left = match (&model.notice, &model.link) {
         (Some(notice), _) => {
             vec![Span::styled(format!(" {}", notice.text), theme.of(notice.tone))]
@@ -32,6 +31,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         }
         (None, Link::Lost { .. } | Link::Live | Link::Connecting) => keys(model, theme, width),
     };
+    // The keys come first: help must be found on the smallest screen too.
+    let used: usize = left.iter().map(Span::width).sum();
+    let mut right = commit(model, theme);
+    if used + right.iter().map(Span::width).sum::<usize>() > width {
+        right.clear();
+    }
     frame.render_widget(ends(left, right, width), area);
 }
 
@@ -42,7 +47,7 @@ fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
         for binding in KEYMAP.iter().filter(|b| b.place == place && !b.short.is_empty()) {
             let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
             let needed = key.width() + binding.short.width() + 3;
-            // Help and quit come last and must be found on the smallest screen too.
+            // Keys of all screens come last and keep their room.
             let reserve = if place == Place::Screens { 0 } else { 24 };
             if used + needed + reserve > width {
                 continue;

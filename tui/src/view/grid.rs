@@ -53,7 +53,7 @@ pub(super) fn draw(
     if room > 0 {
         let below = windows::lines(&model.state, run, room.saturating_sub(1));
         lines.extend(below.iter().map(|line| under_way(line, clock, model, theme)));
-        lines.push(waits(clock, theme, name_width));
+        lines.push(waits(clock, theme));
     }
     let lines: Vec<Line<'_>> = lines.into_iter().map(|line| cut_line(line, width)).collect();
     frame.render_widget(Paragraph::new(lines), inside);
@@ -137,6 +137,9 @@ fn under_way<'a>(line: &WindowLine, clock: &ClockView, model: &Model, theme: &Th
     if line.mark.tone == Tone::Bad {
         words.push_str(" ago");
     }
+    if let Some(outcome) = &line.outcome {
+        words.push_str(&format!("   {outcome}"));
+    }
     if line.attempt > 1 {
         words.push_str(&format!("   attempt {}", line.attempt));
     }
@@ -155,7 +158,7 @@ fn under_way<'a>(line: &WindowLine, clock: &ClockView, model: &Model, theme: &Th
 }
 
 /// What the next window waits for, source by source, with an estimate from the pace of late.
-fn waits<'a>(clock: &ClockView, theme: &Theme, _name_width: usize) -> Line<'a> {
+fn waits<'a>(clock: &ClockView, theme: &Theme) -> Line<'a> {
     let style = theme.of(Tone::Wait);
     let glyph = Mark::DUE.glyph;
     let Some(next) = clock.next else {

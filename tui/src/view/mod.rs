@@ -26,7 +26,7 @@ use theme::Theme;
 
 /// Below these a box costs more than it shows.
 const BOX_WIDTH_MIN: u16 = 60;
-const BOX_HEIGHT_MIN: u16 = 20;
+const BOX_HEIGHT_MIN: u16 = 30;
 
 /// Draws everything.
 pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {

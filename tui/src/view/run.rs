@@ -9,7 +9,9 @@ use super::{BOX_HEIGHT_MIN, BOX_WIDTH_MIN, events, grid, streams, tasks};
 use crate::state::streams::{ClockView, clocks};
 use crate::state::{Model, Pane};
 
-/// From here on tasks and events stand side by side.
+/// From this height on events stand below the tasks.
+const EVENTS_BELOW_FROM: u16 = 18;
+/// From this width on tasks and events stand side by side.
 const SIDE_BY_SIDE: u16 = 110;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
@@ -52,23 +54,27 @@ fn plan(
     task_count: u16,
 ) -> Plan {
     let Some(clock) = clocks.first() else { return Plan { streams: 0, windows: 0 } };
-    let is_wide = area.width >= SIDE_BY_SIDE;
-    let tasks = frame_height + task_count.min(6);
-    // Below: the tasks, and under them, where they are not beside, some events.
-    let bottom = if is_wide { tasks + 1 } else { tasks + frame_height + 2 };
+    let tasks = frame_height + task_count.clamp(3, 6);
+    // Below: the tasks, and under them, where they are not beside and there is room, some events.
+    let bottom = match area.height {
+        _ if area.width >= SIDE_BY_SIDE => tasks + 1,
+        EVENTS_BELOW_FROM.. => tasks + frame_height + 3,
+        _ => tasks,
+    };
     let room = area.height.saturating_sub(bottom);
     let brief = streams::height(clocks, false) + frame_height;
     let full = streams::height(clocks, true) + frame_height;
     let grid = grid::grid_height(clock, model) + frame_height;
     if room < brief {
-        return Plan { streams: room.min(brief), windows: 0 };
+        return Plan { streams: room, windows: 0 };
     }
-    if room < brief + grid + 1 {
+    if room < brief + grid {
         let windows = if room - brief > frame_height + 3 { room - brief } else { 0 };
         return Plan { streams: brief, windows };
     }
     let streams = if room >= full + grid + 2 { full } else { brief };
-    let windows = (grid + 4).min(room - streams);
+    let lines = (area.height / 10).clamp(2, 6) + 1;
+    let windows = (grid + lines).min(room - streams);
     Plan { streams, windows }
 }
 

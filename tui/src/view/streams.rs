@@ -134,7 +134,11 @@ fn remark_line<'a>(
 ) -> Line<'a> {
     let mut words = format!("   {remark}");
     if let Some(moved) = source.moved_at {
-        words.push_str(&format!(" · moved {} ago", text::length(model.now.since(moved))));
+        let ago = model.now.since(moved);
+        words.push_str(&match ago.0 {
+            ..1_000_000 => " · moved just now".to_owned(),
+            _ => format!(" · moved {} ago", text::length(ago)),
+        });
     }
     Line::styled(cut(&words, width), theme.dim())
 }

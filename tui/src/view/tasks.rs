@@ -18,7 +18,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
     let has_focus = model.pane == Pane::Tasks && model.dialog.is_none();
     let inside = panel(frame, area, title("Tasks", has_focus, theme), has_focus, theme);
     let rows = rows(&model.state, run);
-    let has_heading = inside.height > 4;
+    let has_heading = usize::from(inside.height) > rows.len();
     let height = usize::from(inside.height) - usize::from(has_heading);
     let width = usize::from(inside.width);
     let name_width = rows.iter().map(|row| row.task.as_str().width()).max().unwrap_or(0);
@@ -38,7 +38,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
 
 /// Which columns there is room for.
 const fn columns(width: usize) -> (bool, bool, bool) {
-    (width >= 64, width >= 74, width >= 50)
+    (width >= 70, width >= 78, width >= 50)
 }
 
 fn heading<'a>(name_width: usize, width: usize, theme: &Theme) -> Line<'a> {
@@ -47,9 +47,9 @@ fn heading<'a>(name_width: usize, width: usize, theme: &Theme) -> Line<'a> {
     if kind {
         text.push_str("kind   ");
     }
-    text.push_str("status      for");
+    text.push_str("status        since");
     if counts {
-        text.push_str("    done fail try+");
+        text.push_str("   done fail retry");
     }
     if pid {
         text.push_str("     pid");
@@ -75,16 +75,20 @@ fn line<'a>(
         spans.push(Span::styled(format!("{:<7}", row.kind), theme.dim()));
     }
     spans.push(Span::styled(format!("{:<9}", row.mark.word), tone));
-    // How long it has been so, while it lasts; how long ago it ended, in the dark.
-    let since = row.since.map(|since| text::length(model.now.since(since))).unwrap_or_default();
+    // How long it has been so, while it lasts; how long ago it ended.
+    let since = row.since.map(|since| {
+        let ago = if row.is_running { "" } else { " ago" };
+        text::length(model.now.since(since)) + ago
+    });
+    let since = since.unwrap_or_default();
     let style = if row.is_running { theme.plain() } else { theme.dim() };
-    spans.push(Span::styled(fit_right(&since, 6), style));
+    spans.push(Span::styled(fit_right(&since, 10), style));
     if counts {
         spans.push(Span::raw(fit_right(&row.counts.done.to_string(), 7)));
         let failed = if row.counts.failed > 0 { Tone::Bad } else { Tone::Dim };
         spans.push(Span::styled(fit_right(&row.counts.failed.to_string(), 5), theme.of(failed)));
         let again = if row.restarts > 0 { Tone::Wait } else { Tone::Dim };
-        spans.push(Span::styled(fit_right(&row.restarts.to_string(), 5), theme.of(again)));
+        spans.push(Span::styled(fit_right(&row.restarts.to_string(), 6), theme.of(again)));
     }
     if pid {
         let pid = row.pid.map(|pid| pid.to_string()).unwrap_or_default();
