@@ -3,6 +3,7 @@
 //! Out goes one level and never quits.
 
 use aiflow_model::Offset;
+use aiflow_model::spec::TaskKind;
 
 use crate::state::runs::{self, Row};
 use crate::state::{Dialog, Model, Pane, Screen};
@@ -118,9 +119,18 @@ fn open_run(model: &mut Model) {
 }
 
 fn open_selected_log(model: &mut Model) {
-    if let Some((run, task)) = model.selected_task() {
-        model.open_log(run, task, None);
-    }
+    let Some((run, task)) = model.selected_task() else { return };
+    let is_stream =
+        model.state.task_spec(run, &task).is_some_and(|spec| spec.kind == TaskKind::Stream);
+    // A batch task may start anew each second: its log stays with one execution. That of a stream
+    // goes on over restarts.
+    let state = model.state.task(run, &task).filter(|_| !is_stream);
+    let sequence = state.and_then(|state| {
+        let busy = state.alive_executions().find(|execution| !execution.attempts.is_empty());
+        let ended = || state.executions.iter().rev().find(|e| !e.attempts.is_empty());
+        busy.or_else(ended).map(|execution| execution.sequence)
+    });
+    model.open_log(run, task, sequence);
 }
 
 /// One level out: a dialog closes, a filter goes, a screen gives way to the one above it.

@@ -33,6 +33,11 @@ impl Mark {
     /// A window whose time has not come.
     pub(crate) const DUE: Self = Self::new("◌", "waits", Tone::Wait);
 
+    /// Whether nothing more will come of it.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self.glyph, "✓" | "✗" | "■")
+    }
+
     /// Of a run.
     pub(crate) const fn of_run(status: RunStatus) -> Self {
         match status {

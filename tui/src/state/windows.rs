@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aiflow_model::state::{Execution, ExecutionStatus, Run};
+use aiflow_model::state::{Execution, ExecutionStatus, Run, TaskState};
 use aiflow_model::time::{Span, Timestamp};
 use aiflow_model::{Offset, State, TaskName};
 
@@ -14,6 +14,8 @@ use super::tasks::outcome_words;
 
 /// Windows that have not fired yet, at most this share of the columns.
 const FUTURE_SHARE: usize = 3;
+/// Before the first window that is under way, at least this share.
+const PAST_SHARE: usize = 3;
 
 /// Windows by tasks.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,8 @@ pub(crate) struct Grid {
     /// Starts of the windows, ascending.
     pub(crate) columns: Vec<Timestamp>,
     pub(crate) rows: Vec<GridRow>,
+    /// More windows wait than there are columns.
+    pub(crate) is_cut: bool,
 }
 
 /// One task's windows.
@@ -75,16 +79,22 @@ pub(crate) fn counts(executions: &[Execution]) -> Counts {
 }
 
 /// The grid of a clock's windows, at most `columns_max` wide: the newest that fired, and after them
-/// those that the fastest source has passed already or, without any, the next.
+/// those that the fastest source has passed already or, without any, the next. A long queue does not
+/// push what is under way out of sight.
 pub(crate) fn grid(state: &State, run: &Run, clock: &ClockView, columns_max: usize) -> Grid {
     let future = future(clock, (columns_max / FUTURE_SHARE).max(1));
     let rows = window_rows(state, run, clock.period, columns_max);
     let fired: BTreeSet<Timestamp> =
         rows.iter().flat_map(|(_, cells)| cells.keys().copied()).collect();
-    let room = columns_max.saturating_sub(future.len());
-    let skipped = fired.len().saturating_sub(room);
-    let mut columns: Vec<Timestamp> = fired.into_iter().skip(skipped).collect();
-    columns.extend(&future);
+    let is_under_way = |start: &Timestamp| {
+        rows.iter().any(|(_, cells)| cells.get(start).is_some_and(|mark| !mark.is_over()))
+    };
+    let first_alive = fired.iter().position(is_under_way).unwrap_or(fired.len());
+    let all: Vec<Timestamp> = fired.into_iter().chain(future.iter().copied()).collect();
+    let first = first_alive.saturating_sub(columns_max / PAST_SHARE);
+    let first = first.min(all.len().saturating_sub(columns_max));
+    let is_cut = all.len() > first + columns_max;
+    let columns: Vec<Timestamp> = all.into_iter().skip(first).take(columns_max).collect();
     let row = |(task, mut cells): (TaskName, BTreeMap<Timestamp, Mark>)| {
         if task == clock.task {
             cells.extend(future.iter().map(|start| (*start, Mark::DUE)));
@@ -93,7 +103,7 @@ pub(crate) fn grid(state: &State, run: &Run, clock: &ClockView, columns_max: usi
         GridRow { task, cells }
     };
     let rows = rows.into_iter().map(row).collect();
-    Grid { columns, rows }
+    Grid { columns, rows, is_cut }
 }
 
 /// Windows that have not fired: of those that the fastest source has passed, the first few.
@@ -114,7 +124,7 @@ fn window_rows(state: &State, run: &Run, period: Span, columns_max: usize) -> Ve
     let Some(snapshot) = state.snapshots.get(&run.snapshot) else { return Vec::new() };
     let tasks = snapshot.spec.tasks.iter().zip(&run.tasks);
     let rows = tasks.map(|(spec, task)| {
-        let newest = task.executions.iter().rev().take(columns_max);
+        let newest = around(task, columns_max).iter().rev();
         let of_period = newest.filter_map(|execution| {
             let window = execution.window?;
             let mark = Mark::of_execution(execution.status, true);
@@ -131,6 +141,15 @@ fn window_rows(state: &State, run: &Run, period: Span, columns_max: usize) -> Ve
     rows.filter(|(_, cells, fires)| *fires || !cells.is_empty())
         .map(|(name, cells, _)| (name, cells))
         .collect()
+}
+
+/// The executions around the first that has not ended, or the newest: never more than are seen.
+fn around(task: &TaskState, columns_max: usize) -> &[Execution] {
+    let count = task.executions.len();
+    let alive = task.alive.first().map_or(count, |sequence| sequence.0 as usize);
+    let from = alive.min(count).saturating_sub(columns_max + 1);
+    let to = (from + 2 * columns_max + 2).min(count);
+    task.executions.get(from..to).unwrap_or_default()
 }
 
 /// Executions on windows that are under way, oldest first, then those that failed, newest first.

@@ -1,6 +1,6 @@
 //! Keys in, model and requests out.
 
-use aiflow_model::{EventKey, JsonText, Namespace, Offset, RunId, TaskName};
+use aiflow_model::{EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName};
 
 use super::recording::Recording;
 use super::{model_of, press};
@@ -154,12 +154,15 @@ fn a_log_belongs_to_a_task_and_steps_through_its_executions() {
     let mut model = story();
     press(&mut model, "jj<enter>");
     let target = model.wanted_log().unwrap().clone();
-    assert_eq!((target.run, target.task.as_str(), target.sequence), (RunId(1), "train", None));
-    press(&mut model, "[");
-    let newest = model.state.task(RunId(1), &target.task).unwrap().latest().unwrap().sequence.0;
-    assert_eq!(model.wanted_log().unwrap().sequence.unwrap().0, newest - 1);
+    assert_eq!(
+        (target.run, target.task.as_str(), target.sequence),
+        (RunId(1), "train", Some(Sequence(11)))
+    );
     press(&mut model, "]]]");
+    let newest = model.state.task(RunId(1), &target.task).unwrap().latest().unwrap().sequence.0;
     assert_eq!(model.wanted_log().unwrap().sequence.unwrap().0, newest);
+    press(&mut model, "[[");
+    assert_eq!(model.wanted_log().unwrap().sequence.unwrap().0, newest - 2);
     press(&mut model, "2");
     assert_eq!(model.wanted_log(), None, "no log is read that is not looked at");
 }

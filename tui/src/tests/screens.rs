@@ -188,3 +188,14 @@ fn a_status_is_told_by_shape_and_word() {
     }
     assert_eq!(model.open_run().unwrap().id, RunId(1));
 }
+
+#[test]
+fn a_long_queue_keeps_what_is_under_way_in_sight() {
+    let mut recording = Recording::story();
+    for (key, hours) in [("weather.watermark", 20), ("flights.watermark", 18)] {
+        recording.pass("1s");
+        let value = format!("\"2013-01-04T{hours}:00:00Z\"");
+        recording.emit(key, &value, key, Some(RunId(1)));
+    }
+    check("run_long_queue", &model_of(&recording), &SIZES[..2]);
+}

@@ -14,6 +14,8 @@ use crate::state::{Dialog, Model, Pane, fate, text};
 
 /// Longest value that is read to be shown in brief, in bytes.
 const BRIEF_BYTES_MAX: usize = 4_096;
+/// A tree with fewer lines than this shows too little.
+const DETAIL_LINES_MIN: usize = 6;
 
 /// The feed of the open run.
 pub(super) fn draw_pane(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
@@ -30,7 +32,7 @@ pub(super) fn draw_screen(frame: &mut Frame<'_>, area: Rect, model: &Model, them
             Layout::horizontal([Constraint::Percentage(62), Constraint::Fill(1)]).areas(area);
         (list, detail)
     } else {
-        let lower = if area.height >= 16 { area.height * 2 / 5 } else { 0 };
+        let lower = if area.height >= 16 { area.height / 2 } else { 0 };
         let [list, detail] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(area);
         (list, detail)
@@ -171,8 +173,12 @@ fn detail<'a>(seen: &Seen, height: usize, theme: &Theme) -> Vec<Line<'a>> {
     let tree = seen.value.to_value();
     let pretty = serde_json::to_string_pretty(&tree).unwrap_or_else(|_| seen.value.to_string());
     let room = height.saturating_sub(lines.len()).max(1);
-    lines.extend(
-        pretty.lines().take(room).map(|line| Line::raw(format!(" {}", text::printable(line)))),
-    );
+    if pretty.lines().count() > room && room < DETAIL_LINES_MIN {
+        // Where there is no room for a tree the whole value in one piece says more.
+        lines.push(Line::raw(format!(" {}", value(seen, BRIEF_BYTES_MAX))));
+        return lines;
+    }
+    let shown = pretty.lines().take(room);
+    lines.extend(shown.map(|line| Line::raw(format!(" {}", text::printable(line)))));
     lines
 }

@@ -112,6 +112,9 @@ fn labels<'a>(grid: &Grid, clock: &ClockView, name_width: usize, theme: &Theme) 
             own.push_str(&format!(" {label}"));
         }
     }
+    if grid.is_cut {
+        own.push('…');
+    }
     vec![Line::styled(groups, theme.dim()), Line::styled(own, theme.dim())]
 }
 
@@ -185,10 +188,9 @@ fn waits<'a>(clock: &ClockView, theme: &Theme) -> Line<'a> {
         );
         let left_words = left.map(|left| {
             let eta = source.pace.map(|pace| (left.0 as f64 / pace) as u64);
-            let soon = eta.map(|us| {
-                format!("; at this pace in about {}", text::length(aiflow_model::Span(us)))
-            });
-            format!(" ({} to go{})", text::length_in_words(left), soon.unwrap_or_default())
+            let soon = eta
+                .map(|us| format!(", about {} at this pace", text::length(aiflow_model::Span(us))));
+            format!(": {} to go{}", text::length_in_words(left), soon.unwrap_or_default())
         });
         let key = &source.key;
         let bound = text::beside(end, source.watermark.unwrap_or(end));

@@ -59,7 +59,7 @@ fn breadcrumbs<'a>(model: &Model, theme: &Theme) -> Vec<Span<'a>> {
 /// What always stays; the namespace and the offset give way first.
 fn right<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
     let mut spans = vec![Span::raw("  ")];
-    if width >= 70 {
+    if width >= 90 {
         spans.push(Span::styled(format!("{}   ", model.namespace()), theme.dim()));
     }
     spans.extend(link(model, theme, width));

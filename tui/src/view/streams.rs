@@ -99,11 +99,18 @@ fn line<'a>(source: &SourceView, columns: &Columns<'_>, theme: &Theme) -> Line<'
     if is_wide {
         spans.push(Span::raw(format!(" {:>5} ev/s", rate(source.per_second))));
     }
-    spans.extend(standing(source, columns, theme));
+    let used: usize = spans.iter().map(Span::width).sum();
+    let room = columns.width.saturating_sub(used);
+    spans.extend(standing(source, columns, room, theme));
     cut_line(Line::from(spans), columns.width)
 }
 
-fn standing<'a>(source: &SourceView, columns: &Columns<'_>, theme: &Theme) -> Vec<Span<'a>> {
+fn standing<'a>(
+    source: &SourceView,
+    columns: &Columns<'_>,
+    room: usize,
+    theme: &Theme,
+) -> Vec<Span<'a>> {
     if source.watermark.is_none() {
         let words = "  has not spoken; holds the clock".to_owned();
         return vec![Span::styled(words, theme.of(Tone::Wait))];
@@ -112,15 +119,17 @@ fn standing<'a>(source: &SourceView, columns: &Columns<'_>, theme: &Theme) -> Ve
         return Vec::new();
     }
     let behind = text::length_in_words(source.behind);
-    let whom = columns.fastest.filter(|_| columns.width >= 110).map(|key| {
-        // The first word of a key tells sources apart; the second is the same for all.
-        let word = key.split(['.', '/', ':']).next().unwrap_or(key);
-        format!(" {word}")
-    });
-    let mut words = format!("  behind{} {behind}", whom.unwrap_or_default());
-    if source.holds_clock {
-        words.push_str(if columns.width >= 78 { "  holds the clock" } else { " ◂" });
-    }
+    // The first word of a key tells sources apart; the second is the same for all.
+    let whom = columns.fastest.map(|key| key.split(['.', '/', ':']).next().unwrap_or(key));
+    let hold = if source.holds_clock { ["  holds the clock", " ◂"] } else { [""; 2] };
+    let variants = [
+        format!("  behind {} {behind}{}", whom.unwrap_or_default(), hold[0]),
+        format!("  behind {behind}{}", hold[0]),
+        format!("  behind {behind}{}", hold[1]),
+        format!("  -{behind}{}", hold[1]),
+    ];
+    let fitting = variants.iter().find(|words| words.width() <= room);
+    let words = fitting.unwrap_or(&variants[3]).clone();
     vec![Span::styled(words, theme.of(Tone::Wait))]
 }
 
