@@ -12,6 +12,7 @@ use crossterm::event::{Event, EventStream, KeyEventKind};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use futures_util::StreamExt;
 use ratatui::DefaultTerminal;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
 use crate::actions;
@@ -68,6 +69,8 @@ impl Shell {
 
     async fn serve(mut self) -> io::Result<()> {
         let mut keys = EventStream::new();
+        // Asked to end, it leaves the terminal as it was.
+        let mut end = signal(SignalKind::terminate())?;
         while !self.model.quits {
             let frame_due = self.drawn_at + FRAME_EVERY;
             if self.is_dirty && Instant::now() >= frame_due {
@@ -83,6 +86,7 @@ impl Shell {
                     Some(message) => self.on_messages(message),
                     None => return Ok(()),
                 },
+                _ = end.recv() => return Ok(()),
                 () = sleep_until(wake_at) => self.is_dirty = true,
             }
         }

@@ -5,6 +5,7 @@
 use super::mark::Tone;
 use super::recent::{Fate, Started};
 use super::text;
+use aiflow_model::Span;
 
 /// The fate in words: `→ train 04h`, `◌ train waits on`, `no rule`.
 pub(crate) fn words(fate: &Fate) -> (String, Tone) {
@@ -50,8 +51,14 @@ fn range(all: &[Started]) -> String {
     let (Some(first), Some(window)) = (first, last.and_then(|last| last.window)) else {
         return String::new();
     };
-    let end = text::window_short(window.start, window.end.since(window.start));
-    format!("{}–{end}", named(first))
+    let length = window.end.since(window.start);
+    let begin = first.window.map_or(window.start, |window| window.start);
+    let day = Span::from_seconds(86_400);
+    if begin.floor_to(day) == window.start.floor_to(day) {
+        return format!("{}–{}", named(first), text::window_short(window.start, length));
+    }
+    let ends = [begin, window.start].map(|start| text::window_name(start, length));
+    format!("{} {}", first.task, ends.join(" – "))
 }
 
 fn named(one: &Started) -> String {

@@ -167,6 +167,7 @@ impl Model {
 
     fn take_records(&mut self, records: &[aiflow_model::LoggedRecord]) {
         use aiflow_model::Record;
+        let mut runs_changed = false;
         for logged in records {
             // After a break some may come that are known already.
             if logged.offset < self.state.next_offset {
@@ -183,13 +184,17 @@ impl Model {
                 Record::EventEmitted(event) => {
                     self.rates.count(&event.namespace, &event.key, logged.time);
                 }
-                Record::RunStarted(_) | Record::RunFinished { .. } => self.choose_run(),
+                Record::RunStarted(_) | Record::RunFinished { .. } => runs_changed = true,
                 Record::AttemptQueued { id } => self.follow_attempt(id),
                 _ => {}
             }
         }
+        if runs_changed {
+            self.choose_run();
+        }
     }
 
+    /// Until somebody opens one, the newest living run is the one that is shown.
     fn choose_run(&mut self) {
         if !self.run_was_chosen {
             self.run = runs::first_run(&self.state);
@@ -282,6 +287,6 @@ fn is_wanted(seen: &Seen, filter: &str) -> bool {
     filter.split_whitespace().all(|word| {
         seen.key.as_str().to_lowercase().contains(word)
             || seen.source.to_lowercase().contains(word)
-            || seen.value.as_str().to_lowercase().contains(word)
+            || seen.brief().to_lowercase().contains(word)
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Must never decide what an event matches: rules are the daemon's; this only follows offsets.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aiflow_model::record::{Event, StopReason};
@@ -13,6 +14,10 @@ use aiflow_model::{
 
 /// Events that are kept.
 pub(crate) const EVENTS_MAX: usize = 2_000;
+/// Bytes of values that are kept in all; beyond it older events go.
+const VALUE_BYTES_MAX: usize = 32 << 20;
+/// Bytes of one value that are looked into for lists and filters.
+pub(crate) const BRIEF_BYTES_MAX: usize = 4_096;
 /// Executions of each task that are searched for the fate of events from before.
 const SEARCHED_MAX: usize = 500;
 
@@ -53,12 +58,28 @@ pub(crate) struct Started {
     pub(crate) window: Option<Window>,
 }
 
+impl Seen {
+    /// The beginning of the value, which is all of it for most.
+    pub(crate) fn brief(&self) -> &str {
+        let text = self.value.as_str();
+        let end =
+            (0..=text.len().min(BRIEF_BYTES_MAX)).rev().find(|end| text.is_char_boundary(*end));
+        &text[..end.unwrap_or(0)]
+    }
+
+    /// The value as a tree, unless it is too long to be read again and again.
+    pub(crate) fn brief_tree(&self) -> Option<serde_json::Value> {
+        (self.value.as_str().len() <= BRIEF_BYTES_MAX).then(|| self.value.to_value())
+    }
+}
+
 /// The latest events.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Recent {
     events: BTreeMap<Offset, Seen>,
     /// For each later record the event at the beginning of its chain of causes.
     roots: BTreeMap<Offset, Offset>,
+    value_bytes: usize,
 }
 
 impl Recent {
@@ -81,7 +102,7 @@ impl Recent {
             let fate = Fate { has_rule, ..Fate::default() };
             let run = execution;
             let seen = Seen { offset, time, namespace, key, value, source, id, run, fate };
-            self.events.entry(offset).or_insert(seen);
+            self.keep(seen);
         }
         self.find_past_fates(state);
         self.prune();
@@ -124,8 +145,15 @@ impl Recent {
         let fate = Fate { has_rule, ..Fate::default() };
         let (offset, time, run) = (logged.offset, logged.time, execution);
         let seen = Seen { offset, time, namespace, key, value, source, id, run, fate };
-        self.events.insert(offset, seen);
+        self.keep(seen);
         self.prune();
+    }
+
+    fn keep(&mut self, seen: Seen) {
+        if let Entry::Vacant(place) = self.events.entry(seen.offset) {
+            self.value_bytes += seen.value.as_str().len();
+            place.insert(seen);
+        }
     }
 
     fn note(&mut self, root: Offset, record: &Record, state: &State) {
@@ -165,8 +193,9 @@ impl Recent {
     }
 
     fn prune(&mut self) {
-        while self.events.len() > EVENTS_MAX {
-            self.events.pop_first();
+        while self.events.len() > EVENTS_MAX || self.value_bytes > VALUE_BYTES_MAX {
+            let Some((_, gone)) = self.events.pop_first() else { break };
+            self.value_bytes -= gone.value.as_str().len();
         }
         if let Some((oldest, _)) = self.events.first_key_value() {
             // A root is before all that it led to.

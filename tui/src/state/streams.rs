@@ -167,7 +167,7 @@ fn last_event<'a>(recent: &'a Recent, run: &'a Run, key: &'a EventKey) -> Option
 
 /// What a watermark's event says beside the watermark.
 fn remark(seen: &Seen) -> Option<String> {
-    let tree = seen.value.to_value();
+    let tree = seen.brief_tree()?;
     let fields = tree.as_object()?.iter().filter(|(name, _)| *name != "watermark");
     let words: Vec<String> = fields
         .filter(|(_, value)| !value.is_null())
@@ -181,7 +181,7 @@ fn remark(seen: &Seen) -> Option<String> {
 
 /// The watermark that an event reports: text, or an object with such a text in `watermark`.
 pub(crate) fn reported(seen: &Seen) -> Option<Timestamp> {
-    let tree = seen.value.to_value();
+    let tree = seen.brief_tree()?;
     tree.as_str().or_else(|| tree.get("watermark")?.as_str())?.parse().ok()
 }
 

@@ -107,3 +107,17 @@ fn a_log_counts_what_came_while_it_was_not_followed() {
     assert_eq!(log.end(), 61 + 12_000, "lines that fell out are counted");
     assert_eq!(log.upwards().count(), 10_000);
 }
+
+#[test]
+fn values_are_kept_within_bounds_and_shown_by_their_beginning() {
+    let mut recording = Recording::uploaded();
+    let large = format!("\"{}\"", "ä".repeat(400_000));
+    for _ in 0..60 {
+        recording.emit("k", &large, "test", None);
+    }
+    let model = model_of(&recording);
+    let kept: usize = model.recent.iter().map(|seen| seen.value.as_str().len()).sum();
+    assert!(kept <= 32 << 20 && kept > 30 << 20, "{kept}");
+    let newest = model.recent.iter().next_back().unwrap();
+    assert!(newest.brief().len() <= 4_096 && newest.brief_tree().is_none());
+}

@@ -8,12 +8,10 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::table::{cut, fit, fit_right};
 use super::theme::Theme;
 use super::{first_shown, panel, title};
-use crate::state::recent::Seen;
+use crate::state::recent::{BRIEF_BYTES_MAX, Seen};
 use crate::state::streams::reported;
 use crate::state::{Dialog, Model, Pane, fate, text};
 
-/// Longest value that is read to be shown in brief, in bytes.
-const BRIEF_BYTES_MAX: usize = 4_096;
 /// A tree with fewer lines than this shows too little.
 const DETAIL_LINES_MIN: usize = 6;
 
@@ -108,17 +106,13 @@ fn line<'a>(seen: &Seen, width: usize, key_width: usize, theme: &Theme) -> Line<
 
 /// A value in one line: an object without its braces and quotes, for people.
 fn value(seen: &Seen, width: usize) -> String {
-    let raw = seen.value.as_str();
-    // A value may have a megabyte, of which a line shows little.
-    if raw.len() > BRIEF_BYTES_MAX {
-        let head: String = raw.chars().take(width + 1).collect();
-        return cut(&text::printable(&head), width);
-    }
+    let Some(tree) = seen.brief_tree() else {
+        return cut(&text::printable(seen.brief()), width);
+    };
     let plain = |value: &serde_json::Value| match value.as_str() {
         Some(text) => text.to_owned(),
         None => value.to_string(),
     };
-    let tree = seen.value.to_value();
     let words = match &tree {
         serde_json::Value::Object(fields) => {
             // What a watermark says comes first, and its key says already that it is one.
@@ -170,8 +164,11 @@ fn detail<'a>(seen: &Seen, height: usize, theme: &Theme) -> Vec<Line<'a>> {
         lines.extend(each.map(|one| Line::raw(format!("          {one}"))));
     }
     lines.push(Line::raw(""));
-    let tree = seen.value.to_value();
-    let pretty = serde_json::to_string_pretty(&tree).unwrap_or_else(|_| seen.value.to_string());
+    let pretty = seen.brief_tree().and_then(|tree| serde_json::to_string_pretty(&tree).ok());
+    let pretty = pretty.unwrap_or_else(|| {
+        let bytes = text::grouped(seen.value.as_str().len() as u64);
+        format!("{}…\n({bytes} bytes in all)", seen.brief())
+    });
     let room = height.saturating_sub(lines.len()).max(1);
     if pretty.lines().count() > room && room < DETAIL_LINES_MIN {
         // Where there is no room for a tree the whole value in one piece says more.
