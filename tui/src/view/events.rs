@@ -93,7 +93,7 @@ fn line<'a>(seen: &Seen, width: usize, key_width: usize, theme: &Theme) -> Line<
     let key_width = key_width.min(room / 2);
     spans.push(Span::raw(format!("{}  ", fit(seen.key.as_str(), key_width))));
     room = room.saturating_sub(key_width + 2);
-    let fate_width = (room * 2 / 5).clamp(room.min(14), 32);
+    let fate_width = (room * 2 / 5).clamp(room.min(16), 32);
     let value_width = room.saturating_sub(fate_width + 2);
     if value_width >= 6 {
         spans.push(Span::raw(format!("{}  ", fit(&value(seen, value_width), value_width))));

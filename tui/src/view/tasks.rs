@@ -47,9 +47,9 @@ fn heading<'a>(name_width: usize, width: usize, theme: &Theme) -> Line<'a> {
     if kind {
         text.push_str("kind   ");
     }
-    text.push_str("status        since");
+    text.push_str("status       since");
     if counts {
-        text.push_str("   done fail retry");
+        text.push_str("  done fail retry");
     }
     if pid {
         text.push_str("     pid");
@@ -82,9 +82,9 @@ fn line<'a>(
     });
     let since = since.unwrap_or_default();
     let style = if row.is_running { theme.plain() } else { theme.dim() };
-    spans.push(Span::styled(fit_right(&since, 10), style));
+    spans.push(Span::styled(fit_right(&since, 9), style));
     if counts {
-        spans.push(Span::raw(fit_right(&row.counts.done.to_string(), 7)));
+        spans.push(Span::raw(fit_right(&row.counts.done.to_string(), 6)));
         let failed = if row.counts.failed > 0 { Tone::Bad } else { Tone::Dim };
         spans.push(Span::styled(fit_right(&row.counts.failed.to_string(), 5), theme.of(failed)));
         let again = if row.restarts > 0 { Tone::Wait } else { Tone::Dim };
