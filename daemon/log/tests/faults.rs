@@ -166,6 +166,25 @@ fn a_larger_segment_size_takes_effect_at_once() {
     );
 }
 
+/// The same behind other segments: the replacement still names the segment before it.
+#[test]
+fn an_empty_segment_is_replaced_without_breaking_the_chain() {
+    let disk = MemoryStorage::new();
+    let (mut writer, _) = open(disk.clone(), options(1024)).unwrap();
+    writer.append(&mut frames(0, &[vec![vec![1; 800]]])).unwrap();
+    // The second segment comes into being, and the first write to it fails.
+    let publish = 4;
+    disk.fail_call(disk.calls() + publish, Fault::Eio, Repeat::Once);
+    writer.append(&mut frames(1, &[vec![vec![2; 800]]])).unwrap_err();
+    assert_eq!(disk.files().len(), 2, "{:?}", disk.files().keys());
+    let (mut writer, recovered) = open(disk.clone(), options(4096)).unwrap();
+    assert_eq!((recovered.next_offset, recovered.cut.is_some()), (1, true));
+    writer.append(&mut frames(1, &[vec![vec![3; 3000]]])).unwrap();
+    let (_, recovered) = open(disk.clone(), options(4096)).unwrap();
+    assert_eq!(recovered.next_offset, 2);
+    assert_eq!(read(disk, 0, 2), [vec![1; 800], vec![3; 3000]]);
+}
+
 #[test]
 fn a_callers_mistake_writes_nothing_and_does_no_harm() {
     let disk = MemoryStorage::new();
