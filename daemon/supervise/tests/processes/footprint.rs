@@ -61,3 +61,27 @@ fn starting_through_a_shim_costs_about_one_spawn_more() {
     println!("task released: {:?}", median(&mut reported));
     println!("shim of `true` ended: {:?}", median(&mut ended));
 }
+
+#[test]
+fn starts_per_second_eight_at_once() {
+    let rate = |start_one: &(dyn Fn() + Sync)| {
+        const EACH: u32 = 40;
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..EACH).for_each(|_| start_one()));
+            }
+        });
+        f64::from(8 * EACH) / begin.elapsed().as_secs_f64()
+    };
+    let bare = rate(&|| {
+        Command::new("/bin/bash").args(["-c", ":"]).stdin(Stdio::null()).status().unwrap();
+    });
+    let places: Vec<Place> = (0..320).map(|_| Place::new()).collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let shims = rate(&|| {
+        let place = &places[next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)];
+        wait_for_shim(&start(&place.command("/bin/bash", &["-c", ":"])).shim);
+    });
+    println!("bash -c : bare {bare:.0}/s, through shims {shims:.0}/s, {:.2}", shims / bare);
+}
