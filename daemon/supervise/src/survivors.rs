@@ -37,7 +37,7 @@ pub(crate) struct Evidence {
 pub(crate) enum Ended {
     /// None is left; this many were killed.
     All { killed: u32 },
-    /// This many were killed and are still there.
+    /// These were killed and are still there; none are named if new ones kept coming.
     Stuck { pids: Vec<u32> },
 }
 
@@ -49,10 +49,11 @@ pub(crate) fn end(evidence: &Evidence) -> io::Result<Ended> {
     // Processes fork while they are looked for. A sweep goes through the numbers as they rise and
     // so meets the children of what it kills; a second one meets those whose number wrapped.
     while quiet_sweeps < QUIET_SWEEPS {
-        let found = sweep(evidence)?;
-        quiet_sweeps = if found.is_empty() { quiet_sweeps + 1 } else { 0 };
-        killed += u32::try_from(found.len()).unwrap_or(u32::MAX);
-        let stuck: Vec<_> = found
+        let sweep = sweep(evidence)?;
+        quiet_sweeps = if sweep.met_any { 0 } else { quiet_sweeps + 1 };
+        killed += u32::try_from(sweep.killed.len()).unwrap_or(u32::MAX);
+        let stuck: Vec<_> = sweep
+            .killed
             .into_iter()
             .filter_map(|(pid, pidfd)| wait_for_end(pid, &pidfd, deadline).transpose())
             .collect::<io::Result<_>>()?;
@@ -63,18 +64,28 @@ pub(crate) fn end(evidence: &Evidence) -> io::Result<Ended> {
     Ok(Ended::All { killed })
 }
 
-/// Kills each process of the attempt that is met, and returns them.
-fn sweep(evidence: &Evidence) -> io::Result<Vec<(u32, OwnedFd)>> {
+/// What one look at all processes came to.
+#[derive(Debug, Default)]
+struct Sweep {
+    /// Whether any process of the attempt was met, also if it ended by itself before the signal:
+    /// it may have left a child.
+    met_any: bool,
+    killed: Vec<(u32, OwnedFd)>,
+}
+
+/// Kills each process of the attempt that is met.
+fn sweep(evidence: &Evidence) -> io::Result<Sweep> {
     let me = std::process::id();
-    let mut found = Vec::new();
+    let mut sweep = Sweep::default();
     for_each_pid(|pid| {
         // The recovering daemon may itself have been started by the task.
         if pid != me && is_survivor(evidence, pid)? {
-            found.extend(kill(evidence, pid)?.map(|pidfd| (pid, pidfd)));
+            sweep.met_any = true;
+            sweep.killed.extend(kill(evidence, pid)?.map(|pidfd| (pid, pidfd)));
         }
         Ok(())
     })?;
-    Ok(found)
+    Ok(sweep)
 }
 
 fn is_survivor(evidence: &Evidence, pid: u32) -> io::Result<bool> {
