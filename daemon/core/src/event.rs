@@ -1,4 +1,5 @@
-//! Events: the same (source, id) is the same event; a new one reaches the rules that look at its key.
+//! Events: the same (source, id) is the same event; a new one reaches the rules that look at its
+//! key.
 
 use std::sync::Arc;
 

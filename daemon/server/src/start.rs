@@ -64,8 +64,8 @@ fn start_logging() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-/// Takes the lock. A daemon that was killed while it launched a task leaves the lock for a moment to
-/// the process that was about to become the shim; only then is there something to wait for.
+/// Takes the lock. A daemon that was killed while it launched a task leaves the lock for a moment
+/// to the process that was about to become the shim; only then is there something to wait for.
 fn lock(home: &Home) -> Result<DirectoryLock, Failure> {
     let begin = std::time::Instant::now();
     loop {

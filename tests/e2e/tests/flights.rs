@@ -1,4 +1,5 @@
-//! The founding story under fire: a slice of the flights while the daemon is killed at random moments.
+//! The founding story under fire: a slice of the flights while the daemon is killed at random
+//! moments.
 //!
 //! What counts is the witness file that the tasks write themselves, not the daemon's own word.
 
