@@ -1,5 +1,6 @@
 //! What the core decides, told as scenarios: tasks, rules, clocks, retries, runs.
 
+#[cfg(test)]
 mod support;
 
 use aiflow_core::{Answer, Input};

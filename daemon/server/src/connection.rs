@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::files::FileStore;
 
 /// Most requests of one connection without a reply.
-const UNANSWERED_MAX: usize = 256;
+pub(crate) const UNANSWERED_MAX: usize = 256;
 /// Most notifications of one connection that wait to be written.
 const NOTIFICATIONS_MAX: usize = 16;
 const READ_BYTES: usize = 64 << 10;

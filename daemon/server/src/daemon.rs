@@ -33,8 +33,9 @@ const REQUESTS_MAX: usize = 1024;
 const REQUESTS_PER_TURN: usize = 256;
 /// Bytes on their way to the disk beyond which no request is taken.
 const UNCOMMITTED_BYTES_MAX: u64 = 64 << 20;
-/// Replies that may be unwritten.
-const UNWRITTEN_MAX: u32 = 4096;
+/// Replies that may be unwritten: those of every connection, so that none waits for another's client.
+const UNWRITTEN_MAX: u32 =
+    socket::CONNECTIONS_MAX as u32 * crate::connection::UNANSWERED_MAX as u32;
 /// Longest sleep while something is due later, so that a wall clock set forward is noticed.
 const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -179,6 +180,7 @@ impl Daemon {
     async fn next_turn(&mut self) -> Turn {
         let is_congested = self.is_congested();
         let sleep = self.engine.next_deadline().map(|due| self.time_until(due));
+        let is_due = tokio::time::sleep(sleep.unwrap_or_default());
         let inputs = &mut self.inputs;
         tokio::select! {
             biased;
@@ -187,7 +189,7 @@ impl Daemon {
             Some((call, reply)) = inputs.requests.recv(), if !is_congested => {
                 Turn::Request(call, reply)
             }
-            () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => Turn::Deadline,
+            () = is_due, if sleep.is_some() => Turn::Deadline,
         }
     }
 
@@ -235,7 +237,9 @@ impl Daemon {
         reply: Reply,
         result: impl FnOnce(Answer) -> Result<String, Rejection>,
     ) -> Result<(), Failure> {
-        if let Space::Low { kind } = self.space {
+        if let Space::Low { kind } = self.space
+            && input.is_new_work()
+        {
             let message = format!("the disk has no room for new work: {kind}; nothing was done");
             let hint = format!("free some space: df -h {}", self.home.root().display());
             reply.refuse(Rejection::new(ErrorCode::DiskFull, message).hint(hint));

@@ -64,7 +64,7 @@ fn pid_of(daemon: &Daemon, run: &str, task: &str) -> Option<u64> {
 fn every_window_is_trained_once_whatever_dies_when() {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let mut random = seed.unwrap_or_else(|| u64::from(std::process::id()));
-    eprintln!("repeat with: SEED={random} cargo test -p aiflow-e2e --test flights");
+    eprintln!("repeat with: SEED={random} cargo test -p aiflow-e2e flights");
     let mut daemon = Daemon::start();
     let example = daemon.scratch().join("example");
     slice(&example);

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use aiflow_model::exit_code;
-use aiflow_test_support::{Daemon, program, run};
+use aiflow_test_support::{Daemon, program, run, wait_until};
 use serde_json::json;
 
 fn aiflowd(daemon: &Daemon) -> aiflow_test_support::Output {
@@ -104,23 +104,71 @@ fn daemon_tool(daemon: &Daemon, arguments: &[&str]) -> aiflow_test_support::Outp
     run(Command::new(program("aiflowd")).arg("--home").arg(daemon.home()).args(arguments))
 }
 
+/// A small file system as the home; none when it cannot be mounted here.
+struct Disk {
+    mount: std::path::PathBuf,
+}
+
+impl Disk {
+    fn mount(daemon: &Daemon, size: &str) -> Option<Self> {
+        let mount = daemon.home();
+        std::fs::create_dir(&mount).unwrap();
+        let options = format!("size={size},mode=0700");
+        let mut command = Command::new("mount");
+        let mounted = run(command.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&mount));
+        if mounted.code == 0 {
+            return Some(Self { mount });
+        }
+        eprintln!("SKIPPED: a small file system cannot be mounted here: {}", mounted.stderr);
+        None
+    }
+
+    fn grow(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        let grown = run(Command::new("mount").args(["-o", &options]).arg(&self.mount));
+        assert_eq!(grown.code, 0, "{}", grown.stderr);
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: a daemon may still be on it when a test has failed.
+        run(Command::new("umount").arg("--lazy").arg(&self.mount));
+    }
+}
+
 #[test]
 fn a_full_disk_is_refused_with_its_reason() {
     let daemon = Daemon::on_fresh_home();
-    let mount = daemon.home();
-    std::fs::create_dir(&mount).unwrap();
-    std::fs::set_permissions(&mount, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let mounted = run(Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs"])
-        .arg(&mount));
-    if mounted.code != 0 {
-        eprintln!("SKIPPED: a small file system cannot be mounted here: {}", mounted.stderr);
-        return;
-    }
+    let Some(_disk) = Disk::mount(&daemon, "1m") else { return };
     let refused = aiflowd(&daemon);
-    let unmounted = run(Command::new("umount").arg(&mount));
-    assert_eq!(unmounted.code, 0, "{}", unmounted.stderr);
     assert_eq!(refused.code, i32::from(exit_code::OPERATING), "{}", refused.stderr);
     assert!(refused.stderr.contains("No space left on device"), "{}", refused.stderr);
     assert!(refused.stderr.contains("hint: df -h"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_disk_that_fills_refuses_new_work_records_ends_and_resumes_by_itself() {
+    let mut daemon = Daemon::on_fresh_home();
+    let Some(disk) = Disk::mount(&daemon, "100m") else { return };
+    daemon.resume();
+    let gate = daemon.scratch().join("gate");
+    let number = daemon.start_run(&format!(
+        "workflow: w\ntasks: {{a: {{bash: 'while [ ! -e {} ]; do sleep 0.02; done'}}}}",
+        gate.display()
+    ));
+    daemon.wait_for(number, "a", 1, "running");
+    let mut socket = daemon.socket();
+    let event = json!({"key": "k", "value": "x".repeat(1_000_000)});
+    let refused = (0..100).find_map(|_| socket.call("emit", &event).err());
+    let refused = refused.expect("100 MB of events do not fit on the disk");
+    assert_eq!(refused["code"], "E0401", "{refused}");
+    assert!(refused["hint"].as_str().unwrap().contains("df -h"), "{refused}");
+    std::fs::write(&gate, "").unwrap();
+    daemon.wait_for(number, "a", 1, "success");
+    disk.grow("400m");
+    wait_until("there is room again", || socket.call("emit", &event).ok());
+    daemon.kill();
+    daemon.resume();
+    assert_eq!(daemon.executions(number)[0]["status"], "success");
 }
