@@ -112,7 +112,8 @@ name_type!(
     WorkflowName, "workflow", "", WORD_RULE
 );
 name_type!(
-    /// A task's name, unique in its workflow. Has no dot, so that an [`AttemptId`] can be read back.
+    /// A task's name, unique in its workflow. Has no dot, so that an [`AttemptId`] can be read
+    /// back.
     TaskName, "task", "", WORD_RULE
 );
 name_type!(
@@ -132,7 +133,8 @@ macro_rules! number_type {
     ($(#[$doc:meta])* $type:ident, $repr:ty) => {
         $(#[$doc])*
         #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize,
+            Deserialize,
         )]
         #[serde(transparent)]
         pub struct $type(pub $repr);
@@ -210,7 +212,8 @@ impl fmt::Display for ExecutionId {
     }
 }
 
-/// One try of a task execution: the unit that is launched at most once. Reads `run.task.sequence.attempt`.
+/// One try of a task execution: the unit that is launched at most once. Reads
+/// `run.task.sequence.attempt`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AttemptId {

@@ -1,4 +1,5 @@
-//! What daemon and clients agree on: ids, the workflow spec, records, the state and its fold, wire messages.
+//! What daemon and clients agree on: ids, the workflow spec, records, the state and its fold, wire
+//! messages.
 //!
 //! Pure: no clock, no randomness, no files, no sockets, no processes, no threads. Time and ids
 //! come in as arguments. Read next: [`record`], then [`state`].

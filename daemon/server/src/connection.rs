@@ -1,7 +1,7 @@
 //! One connection: lines in, lines out.
 //!
-//! Lengths are checked before anything is allocated for them. A line that is wrong gets an error and
-//! the connection lives on. Must never block the loop, and never read on while too many of its
+//! Lengths are checked before anything is allocated for them. A line that is wrong gets an error
+//! and the connection lives on. Must never block the loop, and never read on while too many of its
 //! requests are unanswered.
 
 use std::rc::Rc;

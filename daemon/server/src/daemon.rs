@@ -136,7 +136,8 @@ impl Daemon {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         self.log(&first)?;
         let unfinished = outstanding(self.engine.state());
-        // Nobody is served, and nothing of an earlier daemon is touched, before the epoch is durable.
+        // Nobody is served, and nothing of an earlier daemon is touched, before the epoch is
+        // durable.
         while *self.durable.borrow() < self.engine.state().next_offset.0 {
             let Some(outcome) = self.inputs.outcomes.recv().await else { break };
             self.committed(outcome)?;

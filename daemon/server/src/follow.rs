@@ -1,7 +1,8 @@
 //! Subscriptions: records in order from an offset on, first from the log's past, then as they come.
 //!
 //! Every follower reads the log itself, at its own pace and never beyond what is durable, so a slow
-//! one holds nothing up and nothing is kept for it. When its connection breaks it resumes by offset.
+//! one holds nothing up and nothing is kept for it. When its connection breaks it resumes by
+//! offset.
 
 use aiflow_log::{DiskStorage, LogReader};
 use aiflow_model::record::Payload;

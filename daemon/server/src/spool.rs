@@ -1,7 +1,7 @@
 //! The spool: events that were emitted while no daemon answered, taken in order.
 //!
-//! A file leaves the spool when its event is durable; a crash in between repeats it, and its id makes
-//! it the same event. Must never drop a file that it cannot read: it is set aside by name.
+//! A file leaves the spool when its event is durable; a crash in between repeats it, and its id
+//! makes it the same event. Must never drop a file that it cannot read: it is set aside by name.
 
 use std::io;
 use std::path::{Path, PathBuf};
