@@ -33,8 +33,8 @@ pub(crate) fn listed(source: &str) -> Vec<String> {
     serde_saphyr::from_str(source).map_or_else(|_| Vec::new(), |Definition { files }| files)
 }
 
-/// Finds what is listed below `directory` (empty: the present one), folders with all that is in them, in the order of
-/// their paths.
+/// Finds what is listed below `directory` (empty: the present one), folders with all that is in
+/// them, in the order of their paths.
 pub(crate) fn find(directory: &Path, listed: &[String]) -> Result<Vec<FoundFile>, Failure> {
     let mut paths = BTreeMap::new();
     for name in listed {
