@@ -113,7 +113,8 @@ fn gather(
             break;
         }
     }
-    if count == 0 {
+    // Nothing wanted in a long stretch is told too, so that a resume need not look at it again.
+    if count == 0 && after - next < RECORDS_MAX {
         return Ok((Vec::new(), after));
     }
     text.extend_from_slice(format!("],\"next\":{after}}}}}\n").as_bytes());
