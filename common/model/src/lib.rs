@@ -6,11 +6,13 @@
 
 pub mod error;
 pub mod exit_code;
+pub mod firing;
 pub mod id;
 pub mod json;
 pub mod record;
 pub mod spec;
 pub mod state;
+pub mod status;
 pub mod time;
 pub mod wire;
 

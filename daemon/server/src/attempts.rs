@@ -24,6 +24,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::environment;
+use crate::failure::chain;
 use crate::files::FileStore;
 use crate::home::Home;
 use crate::{readiness, records};
@@ -278,17 +279,6 @@ fn translate(exit: aiflow_supervise::Exit) -> (Outcome, Usage) {
         }
     };
     (outcome, usage)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// All that a launch needs, to be carried out where it may block.

@@ -25,7 +25,7 @@ use crate::files::FileStore;
 use crate::home::Home;
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
-use crate::{follow, records, socket, spool, start};
+use crate::{follow, records, socket, spool};
 
 /// Requests that wait for the loop.
 const REQUESTS_MAX: usize = 1024;
@@ -95,7 +95,7 @@ impl Daemon {
         .map_err(|error| {
             Failure::new(exit_code::OPERATING, "cannot start the log's thread").because(error)
         })?;
-        let storage = start::open_storage(&home)?;
+        let storage = home.open_log()?;
         let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
         let (news_sender, news) = mpsc::unbounded_channel();
         let files = FileStore::new(&home);

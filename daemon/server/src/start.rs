@@ -97,7 +97,7 @@ fn is_gone(pid: u32) -> bool {
 type Opened = (LogWriter<DiskStorage>, Recovered, Engine);
 
 fn open_log(home: &Home) -> Result<Opened, Failure> {
-    let storage = open_storage(home)?;
+    let storage = home.open_log()?;
     let (writer, recovered) =
         aiflow_log::open(storage.clone(), LogOptions::default()).map_err(|e| refuse(home, e))?;
     if let Some(cut) = &recovered.cut {
@@ -112,14 +112,6 @@ fn open_log(home: &Home) -> Result<Opened, Failure> {
     let engine = records::replay(&mut LogReader::new(storage), recovered.next_offset)?;
     tracing::info!(records = recovered.next_offset, took = ?begin.elapsed(), "replayed the log");
     Ok((writer, recovered, engine))
-}
-
-/// The directory of the log.
-pub(crate) fn open_storage(home: &Home) -> Result<DiskStorage, Failure> {
-    DiskStorage::open(home.log()).map_err(|error| {
-        let what = format!("cannot open the log in {}", home.log().display());
-        Failure::new(exit_code::OPERATING, what).because(error)
-    })
 }
 
 /// Why a log is not opened, with what to do.
