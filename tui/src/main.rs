@@ -4,7 +4,14 @@
 
 use std::process::ExitCode;
 
+mod actions;
 mod cli;
+mod conn;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tui;
+mod view;
 
 fn main() -> ExitCode {
     ExitCode::from(cli::main())

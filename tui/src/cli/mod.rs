@@ -9,7 +9,7 @@ mod event;
 mod failure;
 mod files;
 mod listen;
-mod log_lines;
+pub(crate) mod log_lines;
 mod logs;
 mod namespace;
 mod options;
@@ -23,6 +23,7 @@ mod server_start;
 mod server_stop;
 mod session;
 mod task_execution;
+mod tui;
 mod upload;
 mod version;
 mod workflow;
@@ -77,6 +78,8 @@ enum Verb {
     /// Events: list, count, listen.
     #[command(subcommand)]
     Event(event::Verb),
+    /// Watch and steer in the terminal; also what `aiflow` alone does there.
+    Tui,
     /// Show the version of this program.
     Version,
     /// Print the completions for a shell.
@@ -86,7 +89,7 @@ enum Verb {
 /// Does what the command line says; the process's exit code.
 pub(crate) fn main() -> u8 {
     let Arguments { options, verb } = Arguments::parse();
-    let Some(verb) = verb else { return without_verb() };
+    let Some(verb) = verb.or_else(interface) else { return without_verb() };
     let session = Session {
         home: Home::from_environment(options.home),
         output: Output::new(options.output.unwrap_or_default()),
@@ -102,12 +105,16 @@ pub(crate) fn main() -> u8 {
     }
 }
 
-/// Without a verb there is nothing to do but to say what could be done.
+/// Without a verb a terminal shows the interface.
+fn interface() -> Option<Verb> {
+    (std::io::stdin().is_terminal() && std::io::stdout().is_terminal()).then_some(Verb::Tui)
+}
+
+/// In a script a missing verb is a mistake; say what could be done.
 fn without_verb() -> u8 {
     let help = Arguments::command().render_help();
     output::note(help.to_string().trim_end());
-    // On a terminal this is how people look around; in a script it is a mistake.
-    if std::io::stdout().is_terminal() { exit_code::SUCCESS } else { exit_code::USAGE }
+    exit_code::USAGE
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -128,6 +135,7 @@ impl Verb {
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
+            Self::Tui => tui::perform(session).await,
             Self::Version => version::perform(session),
             Self::Completions(arguments) => arguments.perform(session),
         }
@@ -163,7 +171,7 @@ mod tests {
             run w --param a=1 --wait|ps|logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
             emit k v --wait 1m|event list|event list k --limit 5 --from 7|event count k|\
-            event listen k --from 0 -n x|version|completions bash";
+            event listen k --from 0 -n x|tui|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let parsed = Arguments::try_parse_from(words);

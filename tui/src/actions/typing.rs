@@ -1,0 +1,63 @@
+//! Keys that write text, where there is something to write.
+//!
+//! Must never see a key that the keymap knows.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::state::input_line::{Edit, InputLine};
+use crate::state::{Dialog, EmitField, Model};
+
+/// Writes into whatever is being written.
+pub(super) fn on_key(model: &mut Model, key: KeyEvent) {
+    let Some(edit) = edit_of(key) else { return };
+    match &mut model.dialog {
+        Some(Dialog::Filter { line, .. }) => {
+            line.edit(edit);
+            model.filter = line.text();
+            model.event_cursor = None;
+        }
+        Some(Dialog::Emit(form)) => {
+            form.fault = None;
+            let line: Option<&mut InputLine> = match form.field {
+                EmitField::Key => Some(&mut form.key),
+                EmitField::Value => Some(&mut form.value),
+                EmitField::Scope => None,
+            };
+            match line {
+                Some(line) => line.edit(edit),
+                // A choice of two: any of these keys takes the other.
+                None if matches!(edit, Edit::Insert(' ') | Edit::Left | Edit::Right) => {
+                    form.in_run = !form.in_run;
+                }
+                None => {}
+            }
+        }
+        Some(Dialog::Help { .. } | Dialog::Confirm(_)) | None => {}
+    }
+}
+
+/// Pasted text goes in as it is, without its line ends.
+pub(crate) fn on_paste(model: &mut Model, text: &str) {
+    for c in text.chars() {
+        on_key(model, KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
+    }
+}
+
+fn edit_of(key: KeyEvent) -> Option<Edit> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('u') if control => Some(Edit::EraseToStart),
+        KeyCode::Char('w') if control => Some(Edit::EraseWord),
+        KeyCode::Char('a') if control => Some(Edit::Home),
+        KeyCode::Char('e') if control => Some(Edit::End),
+        KeyCode::Char(_) if control => None,
+        KeyCode::Char(c) => Some(Edit::Insert(c)),
+        KeyCode::Backspace => Some(Edit::Backspace),
+        KeyCode::Delete => Some(Edit::Delete),
+        KeyCode::Left => Some(Edit::Left),
+        KeyCode::Right => Some(Edit::Right),
+        KeyCode::Home => Some(Edit::Home),
+        KeyCode::End => Some(Edit::End),
+        _ => None,
+    }
+}

@@ -1,0 +1,61 @@
+//! How a status is shown: by shape, by word and by tone, so that colour never carries it alone.
+//!
+//! Must never decide a status: it only names it.
+
+use aiflow_model::state::{ExecutionStatus, RunStatus};
+
+/// What colour, if any, goes with a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Dim,
+    Good,
+    Busy,
+    Wait,
+    Bad,
+}
+
+/// A status, shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) glyph: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) tone: Tone,
+}
+
+impl Mark {
+    const fn new(glyph: &'static str, word: &'static str, tone: Tone) -> Self {
+        Self { glyph, word, tone }
+    }
+
+    /// Nothing has happened yet.
+    pub(crate) const IDLE: Self = Self::new("·", "idle", Tone::Dim);
+    /// A window whose time has not come.
+    pub(crate) const DUE: Self = Self::new("◌", "waits", Tone::Wait);
+
+    /// Of a run.
+    pub(crate) const fn of_run(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Running => Self::new("●", status.word(), Tone::Busy),
+            RunStatus::Stopping => Self::new("◼", status.word(), Tone::Wait),
+            RunStatus::Success => Self::new("✓", status.word(), Tone::Good),
+            RunStatus::Failed => Self::new("✗", status.word(), Tone::Bad),
+            RunStatus::Stopped => Self::new("■", status.word(), Tone::Dim),
+        }
+    }
+
+    /// Of an execution; one that works on a window has a shape of its own while it runs.
+    pub(crate) const fn of_execution(status: ExecutionStatus, has_window: bool) -> Self {
+        match status {
+            ExecutionStatus::Waiting => Self::new("▷", status.word(), Tone::Wait),
+            ExecutionStatus::Queued => Self::new("▷", "starting", Tone::Busy),
+            ExecutionStatus::Running if has_window => Self::new("▶", status.word(), Tone::Busy),
+            ExecutionStatus::Running => Self::new("●", status.word(), Tone::Busy),
+            ExecutionStatus::Retrying => Self::new("↻", status.word(), Tone::Wait),
+            ExecutionStatus::Stopping => Self::new("◼", status.word(), Tone::Wait),
+            ExecutionStatus::Success => Self::new("✓", status.word(), Tone::Good),
+            ExecutionStatus::Failed => Self::new("✗", status.word(), Tone::Bad),
+            ExecutionStatus::Stopped => Self::new("■", status.word(), Tone::Dim),
+        }
+    }
+}

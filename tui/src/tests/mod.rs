@@ -1,0 +1,65 @@
+//! Tests of the interface on what the real core records: screens, keys, and the fold.
+//!
+//! Times are fixed and nothing waits.
+
+mod fold;
+mod keys;
+mod recording;
+mod screens;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::actions;
+use crate::conn::Message;
+use crate::state::Model;
+use recording::Recording;
+
+/// A model that has followed a recording from its beginning.
+fn model_of(recording: &Recording) -> Model {
+    let mut model = Model::new("/home/ada/.local/state/aiflow".to_owned(), recording.now);
+    model.take(Message::Live);
+    model.take(Message::State(Box::default()));
+    model.take(Message::Records(recording.log.clone()));
+    model.take(Message::Commit(412));
+    model.screen = crate::state::Screen::Run;
+    model
+}
+
+/// Presses keys: characters as they are, others by name in angle brackets.
+fn press(model: &mut Model, keys: &str) {
+    let mut rest = keys;
+    while let Some(c) = rest.chars().next() {
+        let named = rest.strip_prefix('<').and_then(|after| after.split_once('>'));
+        let (code, modifiers) = match named {
+            Some((name, after)) => {
+                rest = after;
+                key_of(name)
+            }
+            None => {
+                rest = &rest[c.len_utf8()..];
+                (KeyCode::Char(c), KeyModifiers::NONE)
+            }
+        };
+        actions::on_key(model, KeyEvent::new(code, modifiers));
+    }
+}
+
+fn key_of(name: &str) -> (KeyCode, KeyModifiers) {
+    let code = match name {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "tab" => KeyCode::Tab,
+        "backtab" => KeyCode::BackTab,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
+        "backspace" => KeyCode::Backspace,
+        "home" => KeyCode::Home,
+        "pgup" => KeyCode::PageUp,
+        name => {
+            let letter = name.strip_prefix("c-").and_then(|letter| letter.chars().next());
+            return (KeyCode::Char(letter.expect(name)), KeyModifiers::CONTROL);
+        }
+    };
+    (code, KeyModifiers::NONE)
+}

@@ -1,0 +1,190 @@
+//! What the screens look like, at the sizes that people have.
+
+use aiflow_model::RunId;
+use aiflow_model::wire::LogPiece;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::Color;
+
+use super::recording::Recording;
+use super::{model_of, press};
+use crate::conn::Message;
+use crate::state::Model;
+use crate::view::{self, theme::Theme};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+const SMALL: (u16, u16) = (40, 12);
+
+fn terminal(model: &Model, (width, height): (u16, u16), has_colour: bool) -> Terminal<TestBackend> {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| view::draw(frame, model, &Theme { has_colour })).unwrap();
+    terminal
+}
+
+/// The text of a screen; `▯` would stand where a wide character continues, so those are left out.
+fn text(model: &Model, size: (u16, u16)) -> String {
+    let terminal = terminal(model, size, true);
+    let buffer = terminal.backend().buffer();
+    let mut text = String::new();
+    for y in 0..size.1 {
+        let mut line = String::new();
+        let mut x = 0;
+        while x < size.0 {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            x += u16::try_from(unicode_width::UnicodeWidthStr::width(symbol)).unwrap().max(1);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn check(name: &str, model: &Model, sizes: &[(u16, u16)]) {
+    for (width, height) in sizes {
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), text(model, (*width, *height)));
+    }
+}
+
+fn every() -> Vec<(u16, u16)> {
+    [&SIZES[..], &[SMALL]].concat()
+}
+
+#[test]
+fn the_run() {
+    check("run", &model_of(&Recording::story()), &every());
+}
+
+#[test]
+fn a_run_that_has_just_begun() {
+    let mut recording = Recording::uploaded();
+    recording.run("flight_delays");
+    check("run_begun", &model_of(&recording), &SIZES[..2]);
+}
+
+#[test]
+fn a_run_without_a_clock() {
+    let mut recording = Recording::empty();
+    recording.upload("workflow: etl\ntasks:\n  load: {bash: 'true'}\n  clean: {bash: 'true', start: {after: load}}\n");
+    recording.run("etl");
+    recording.start_all();
+    recording.pass("2m14s");
+    check("run_plain", &model_of(&recording), &SIZES[..2]);
+}
+
+#[test]
+fn the_overview() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "1");
+    check("runs", &model, &every());
+}
+
+#[test]
+fn the_events() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "3jjj");
+    check("events", &model, &every());
+    press(&mut model, "f/validated");
+    check("events_filter", &model, &SIZES[..2]);
+}
+
+fn with_log() -> Model {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "jj<enter>");
+    let text = "1767225600000000 o 2013-01-03T04:00:00Z: 61 flights learned, MAE of the last day 11.8 min\n\
+        1767225601000000 e \u{1b}[33mwarning\u{1b}[0m: a very long line on stderr, which does not fit into eighty columns and is cut or broken\n\
+        1767225602000000 o 日本語\tand ✈\n";
+    let more: String = (0..80).map(|n| format!("176722560{n:02}00000 o epoch {n}\n")).collect();
+    let piece = LogPiece {
+        attempt: "1.train.11.1".to_owned(),
+        position: 0,
+        next: 0,
+        text: format!("{more}{text}"),
+        ended: false,
+    };
+    let target = model.wanted_log().unwrap().clone();
+    model.take(Message::Log(target, Ok(piece)));
+    model
+}
+
+#[test]
+fn the_log() {
+    let mut model = with_log();
+    check("log", &model, &every());
+    press(&mut model, "wtkk");
+    check("log_wrapped_and_suspended", &model, &SIZES[..1]);
+}
+
+#[test]
+fn the_help() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "?");
+    check("help", &model, &every());
+}
+
+#[test]
+fn the_dialogs() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "emodel.validated<tab>{\"mae\": 11.8}");
+    check("emit", &model, &every());
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "S");
+    check("stop_run", &model, &every());
+}
+
+#[test]
+fn nothing_yet() {
+    let mut model = model_of(&Recording::empty());
+    press(&mut model, "1");
+    check("empty", &model, &every());
+    let mut model = model_of(&Recording::uploaded());
+    press(&mut model, "1");
+    check("no_run", &model, &SIZES[..1]);
+}
+
+#[test]
+fn no_daemon() {
+    let mut model = model_of(&Recording::story());
+    model.take(Message::Lost("no daemon answers on /run/aiflow.sock".to_owned()));
+    model.now = model.now.plus("14s".parse().unwrap());
+    check("disconnected", &model, &every());
+    let mut unknown = Model::new("/home/ada/.local/state/aiflow".to_owned(), model.now);
+    unknown.take(Message::Lost("no daemon answers on /run/aiflow.sock".to_owned()));
+    check("never_connected", &unknown, &SIZES[..1]);
+}
+
+#[test]
+fn without_colours_there_are_none() {
+    for keys in ["", "1", "3", "?", "e", "S"] {
+        let mut model = model_of(&Recording::story());
+        press(&mut model, keys);
+        let terminal = terminal(&model, (120, 40), false);
+        let cells = terminal.backend().buffer().content();
+        assert!(cells.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset), "{keys}");
+    }
+}
+
+#[test]
+fn every_size_is_drawn_without_a_fault() {
+    for keys in ["", "1", "3", "3/x", "?", "e", "S", "<tab>jj"] {
+        let mut model = with_log();
+        model.screen = crate::state::Screen::Run;
+        press(&mut model, keys);
+        for width in [1, 2, 7, 20, 39, 61, 109, 151] {
+            for height in [1, 2, 3, 5, 9, 13, 17, 21, 33] {
+                terminal(&model, (width, height), true);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_status_is_told_by_shape_and_word() {
+    let model = model_of(&Recording::story());
+    let text = text(&model, (120, 40));
+    for word in ["● ingest", "running", "✓ validate", "success", "✗", "holds the clock", "waits:"]
+    {
+        assert!(text.contains(word), "{word} is missing:\n{text}");
+    }
+    assert_eq!(model.open_run().unwrap().id, RunId(1));
+}

@@ -1,0 +1,178 @@
+//! Events: the feed beside a run, and the screen with filter and detail.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use super::table::{cut, fit, fit_right};
+use super::theme::Theme;
+use super::{first_shown, panel, title};
+use crate::state::recent::Seen;
+use crate::state::streams::reported;
+use crate::state::{Dialog, Model, Pane, fate, text};
+
+/// Longest value that is read to be shown in brief, in bytes.
+const BRIEF_BYTES_MAX: usize = 4_096;
+
+/// The feed of the open run.
+pub(super) fn draw_pane(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
+    let has_focus = model.pane == Pane::Events && model.dialog.is_none();
+    let inside = panel(frame, area, title("Events", has_focus, theme), has_focus, theme);
+    draw_feed(frame, inside, model, theme, has_focus);
+}
+
+/// The screen of events.
+pub(super) fn draw_screen(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
+    let is_wide = area.width >= 110;
+    let (list, detail) = if is_wide {
+        let [list, detail] =
+            Layout::horizontal([Constraint::Percentage(62), Constraint::Fill(1)]).areas(area);
+        (list, detail)
+    } else {
+        let lower = if area.height >= 16 { area.height * 2 / 5 } else { 0 };
+        let [list, detail] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(area);
+        (list, detail)
+    };
+    let heading = if model.filter.is_empty() {
+        "Events".to_owned()
+    } else {
+        format!("Events with “{}”: {}", model.filter, model.shown_events().count())
+    };
+    let is_typing = matches!(model.dialog, Some(Dialog::Filter { .. }));
+    let has_focus = model.dialog.is_none() || is_typing;
+    let inside = panel(frame, list, title(&heading, has_focus, theme), has_focus, theme);
+    draw_feed(frame, inside, model, theme, has_focus);
+    if detail.height > 2 {
+        draw_detail(frame, detail, model, theme);
+    }
+}
+
+fn draw_feed(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme, has_focus: bool) {
+    let height = usize::from(area.height);
+    let shown: Vec<&Seen> = match model.event_cursor {
+        // On the newest nothing further back than the pane can be seen.
+        None => model.shown_events().take(height).collect(),
+        Some(_) => model.shown_events().collect(),
+    };
+    if shown.is_empty() {
+        let hint = if model.filter.is_empty() {
+            "no events yet: e emits one"
+        } else {
+            "nothing fits the filter"
+        };
+        frame.render_widget(Line::styled(format!(" {hint}"), theme.dim()), area);
+        return;
+    }
+    let at = model
+        .event_cursor
+        .map_or(0, |cursor| shown.iter().position(|seen| seen.offset <= cursor).unwrap_or(0));
+    let first = first_shown(at, shown.len(), height);
+    let keys = shown.iter().skip(first).take(height).map(|seen| seen.key.as_str().len());
+    let key_width = keys.max().unwrap_or(0).clamp(8, 26);
+    let rows = shown.iter().enumerate().skip(first).take(height);
+    let lines: Vec<Line<'_>> = rows
+        .map(|(index, seen)| {
+            let line = line(seen, usize::from(area.width), key_width, theme);
+            if index == at { line.style(theme.selected(has_focus)) } else { line }
+        })
+        .collect();
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn line<'a>(seen: &Seen, width: usize, key_width: usize, theme: &Theme) -> Line<'a> {
+    let (fate, tone) = fate::words(&seen.fate);
+    let offset = fit_right(&text::grouped(seen.offset.0), 7);
+    let mut spans = vec![Span::styled(format!("{offset} "), theme.dim())];
+    let mut room = width.saturating_sub(8);
+    if width >= 72 {
+        spans.push(Span::styled(format!("{} ", text::clock(seen.time)), theme.dim()));
+        room = room.saturating_sub(9);
+    }
+    let key_width = key_width.min(room / 2);
+    spans.push(Span::raw(format!("{}  ", fit(seen.key.as_str(), key_width))));
+    room = room.saturating_sub(key_width + 2);
+    let fate_width = (room * 2 / 5).clamp(room.min(14), 32);
+    let value_width = room.saturating_sub(fate_width + 2);
+    if value_width >= 6 {
+        spans.push(Span::raw(format!("{}  ", fit(&value(seen, value_width), value_width))));
+        spans.push(Span::styled(fit(&fate, fate_width), theme.of(tone)));
+    } else {
+        spans.push(Span::styled(fit(&fate, room), theme.of(tone)));
+    }
+    Line::from(spans)
+}
+
+/// A value in one line: an object without its braces and quotes, for people.
+fn value(seen: &Seen, width: usize) -> String {
+    let raw = seen.value.as_str();
+    // A value may have a megabyte, of which a line shows little.
+    if raw.len() > BRIEF_BYTES_MAX {
+        let head: String = raw.chars().take(width + 1).collect();
+        return cut(&text::printable(&head), width);
+    }
+    let plain = |value: &serde_json::Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    let tree = seen.value.to_value();
+    let words = match &tree {
+        serde_json::Value::Object(fields) => {
+            // What a watermark says comes first, and its key says already that it is one.
+            let time = reported(seen).map(text::date_time);
+            let is_told = |name: &str| time.is_some() && name == "watermark";
+            let rest = fields.iter().filter(|(name, _)| !is_told(name));
+            let rest = rest.map(|(name, value)| format!("{name} {}", plain(value)));
+            time.clone().into_iter().chain(rest).collect::<Vec<_>>().join(", ")
+        }
+        other => reported(seen).map_or_else(|| plain(other), text::date_time),
+    };
+    cut(&text::printable(&words), width)
+}
+
+fn draw_detail(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
+    let newest = || model.shown_events().next();
+    let at = |cursor| model.shown_events().find(|seen: &&Seen| seen.offset <= cursor);
+    let selected = model.event_cursor.map_or_else(newest, at);
+    let inside = panel(frame, area, title("Detail", false, theme), false, theme);
+    let Some(seen) = selected else { return };
+    let lines = detail(seen, usize::from(inside.height), theme);
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inside);
+}
+
+fn detail<'a>(seen: &Seen, height: usize, theme: &Theme) -> Vec<Line<'a>> {
+    let (words, tone) = fate::words(&seen.fate);
+    let field = |name: &str, value: String| {
+        Line::from(vec![Span::styled(format!(" {name:<8}"), theme.dim()), Span::raw(value)])
+    };
+    let scope = match seen.run {
+        Some(run) => format!("{} · run {run} only", seen.namespace),
+        None => format!("{} · all runs", seen.namespace),
+    };
+    let mut lines = vec![
+        Line::styled(format!(" {}", seen.key), theme.strong()),
+        field(
+            "offset",
+            format!("{} · {}", text::grouped(seen.offset.0), text::date_time(seen.time)),
+        ),
+        field("source", format!("{} · id {}", seen.source, seen.id)),
+        field("scope", scope),
+        Line::from(vec![
+            Span::styled(format!(" {:<8}", "fate"), theme.dim()),
+            Span::styled(words, theme.of(tone)),
+        ]),
+    ];
+    if seen.fate.started.len() > 1 {
+        let each = fate::started_one_by_one(&seen.fate).into_iter().take(12);
+        lines.extend(each.map(|one| Line::raw(format!("          {one}"))));
+    }
+    lines.push(Line::raw(""));
+    let tree = seen.value.to_value();
+    let pretty = serde_json::to_string_pretty(&tree).unwrap_or_else(|_| seen.value.to_string());
+    let room = height.saturating_sub(lines.len()).max(1);
+    lines.extend(
+        pretty.lines().take(room).map(|line| Line::raw(format!(" {}", text::printable(line)))),
+    );
+    lines
+}
