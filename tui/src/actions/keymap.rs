@@ -138,15 +138,22 @@ pub(crate) const KEYMAP: &[Binding] = &[
 impl Place {
     /// The places whose keys count at present; the first that knows a key has it.
     pub(crate) fn of(model: &Model) -> Vec<Self> {
-        match (&model.dialog, model.screen) {
-            (Some(Dialog::Help { .. }), _) => vec![Self::Help],
-            (Some(Dialog::Emit(_)), _) => vec![Self::Form],
-            (Some(Dialog::Confirm(_)), _) => vec![Self::Question],
-            (Some(Dialog::Filter { .. }), _) => vec![Self::Filter],
-            (None, Screen::Runs) => vec![Self::Runs, Self::Screens],
-            (None, Screen::Run) => vec![Self::Run, Self::Screens],
-            (None, Screen::Events) => vec![Self::Events, Self::Screens],
-            (None, Screen::Log) => vec![Self::Log, Self::Screens],
+        match &model.dialog {
+            Some(Dialog::Help { .. }) => vec![Self::Help],
+            Some(Dialog::Emit(_)) => vec![Self::Form],
+            Some(Dialog::Confirm(_)) => vec![Self::Question],
+            Some(Dialog::Filter { .. }) => vec![Self::Filter],
+            None => vec![Self::of_screen(model.screen), Self::Screens],
+        }
+    }
+
+    /// The place of a screen's own keys.
+    pub(crate) const fn of_screen(screen: Screen) -> Self {
+        match screen {
+            Screen::Runs => Self::Runs,
+            Screen::Run => Self::Run,
+            Screen::Events => Self::Events,
+            Screen::Log => Self::Log,
         }
     }
 

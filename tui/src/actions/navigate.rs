@@ -50,7 +50,7 @@ fn move_event(model: &mut Model, by: isize) {
 /// To the first line.
 pub(super) fn to_first(model: &mut Model) {
     if let (Screen::Log, Some(log)) = (model.screen, &mut model.log) {
-        log.to_start(model.page);
+        log.go_to_start(model.page);
     } else {
         by(model, isize::MIN / 2);
     }

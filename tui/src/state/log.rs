@@ -134,7 +134,7 @@ impl LogView {
     }
 
     /// To the first line.
-    pub(crate) fn to_start(&mut self, page: usize) {
+    pub(crate) fn go_to_start(&mut self, page: usize) {
         let bottom = (self.dropped + page).min(self.end());
         self.bottom = (bottom < self.end()).then_some(bottom);
     }

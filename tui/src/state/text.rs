@@ -25,6 +25,11 @@ pub(crate) fn date_time(time: Timestamp) -> String {
     format(time, if has_seconds { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M" })
 }
 
+/// The same without the year, for narrow places: `01-03 05:00`.
+pub(crate) fn date_time_short(time: Timestamp) -> String {
+    format(time, "%m-%d %H:%M")
+}
+
 /// A time beside another: the date is left out where both share it.
 pub(crate) fn beside(time: Timestamp, other: Timestamp) -> String {
     let day = Span(DAY);

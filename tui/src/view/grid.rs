@@ -8,13 +8,15 @@ use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr;
 
 use super::panel;
-use super::table::{cut_line, fit};
+use super::table::{cut, cut_line, fit};
 use super::theme::Theme;
 use crate::state::mark::{Mark, Tone};
 use crate::state::streams::ClockView;
-use crate::state::windows::{self, Grid, WindowLine};
+use crate::state::windows::{self, Counts, Grid, WindowLine};
 use crate::state::{Model, text};
 
+/// From this width on counts are told in words.
+const HEADING_IN_WORDS: usize = 100;
 const NAMES_MAX: usize = 14;
 /// Cells of one window.
 const CELL: usize = 3;
@@ -67,12 +69,16 @@ fn run_names(model: &Model) -> impl Iterator<Item = &str> {
 fn heading<'a>(clock: &ClockView, model: &Model, theme: &Theme, width: usize) -> Line<'a> {
     let state = model.open_run().and_then(|run| model.state.task(run.id, &clock.task));
     let counts = state.map(|task| windows::counts(&task.executions)).unwrap_or_default();
+    let Counts { done, failed, running, waiting, .. } = counts;
     let name = format!(" {} ", clock.task);
-    let mut tally =
-        format!(" {} done · {} running · {} queued ", counts.done, counts.running, counts.waiting);
-    let failed = format!("· {} failed ", counts.failed);
+    let (mut tally, failed) = if width >= HEADING_IN_WORDS {
+        let tally = format!(" {done} done · {running} running · {waiting} queued ");
+        (tally, format!("· {failed} failed "))
+    } else {
+        (format!(" {done} ✓  {running} ▶  {waiting} ▷ "), format!(" {failed} ✗ "))
+    };
     let room = width.saturating_sub(name.width() + tally.width() + failed.width() + 4);
-    let words = if room >= 12 { super::table::cut(&clock.words, room) } else { String::new() };
+    let words = if room >= 12 { cut(&clock.words, room) } else { String::new() };
     if !words.is_empty() {
         tally = format!("──{tally}");
     }

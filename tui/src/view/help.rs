@@ -12,9 +12,9 @@ use crate::actions::keymap::{Binding, KEYMAP, Place};
 
 const COLUMN: u16 = 58;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scroll: usize, theme: &Theme) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scroll: usize, first: Place, theme: &Theme) {
     let columns = (area.width.saturating_sub(4) / COLUMN).clamp(1, 3);
-    let lines = arrange(sections(theme), usize::from(columns));
+    let lines = arrange(sections(first, theme), usize::from(columns));
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let at = middle(area, columns * COLUMN + 4, height);
     let inside = usize::from(at.height.saturating_sub(2));
@@ -31,7 +31,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scroll: usize, theme: &The
     frame.render_widget(Paragraph::new(shown).block(block), at);
 }
 
-fn sections<'a>(theme: &Theme) -> Vec<Vec<Line<'a>>> {
+/// The sections: of the screen that is open first, then of all screens, then the others.
+fn sections<'a>(first: Place, theme: &Theme) -> Vec<Vec<Line<'a>>> {
     let section = |place: &Place| {
         let mut lines = vec![Line::styled(format!(" {}", place.title()), theme.strong())];
         let bindings = KEYMAP.iter().filter(|binding| binding.place == *place);
@@ -39,7 +40,8 @@ fn sections<'a>(theme: &Theme) -> Vec<Vec<Line<'a>>> {
         lines.push(Line::raw(""));
         lines
     };
-    Place::ALL.iter().map(section).collect()
+    let others = Place::ALL.iter().filter(|place| **place != first);
+    std::iter::once(&first).chain(others).map(section).collect()
 }
 
 fn line<'a>(binding: &Binding, theme: &Theme) -> Line<'a> {

@@ -21,6 +21,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Paragraph};
 
+use crate::actions::keymap::Place;
 use crate::state::{Dialog, Model, Screen};
 use theme::Theme;
 
@@ -50,7 +51,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
         draw_absence(frame, body, model, theme);
     }
     match &model.dialog {
-        Some(Dialog::Help { scroll }) => help::draw(frame, body, *scroll, theme),
+        Some(Dialog::Help { scroll }) => {
+            help::draw(frame, body, *scroll, Place::of_screen(model.screen), theme)
+        }
         Some(Dialog::Emit(form)) => dialogs::draw_emit(frame, body, form, model, theme),
         Some(Dialog::Confirm(question)) => dialogs::draw_question(frame, body, question, theme),
         Some(Dialog::Filter { .. }) | None => {}

@@ -84,6 +84,8 @@ fn run_line<'a>(id: aiflow_model::RunId, width: usize, model: &Model, theme: &Th
     if width >= 76 {
         spans.push(number(counts.running, "▶", Tone::Busy));
         spans.push(number(counts.waiting, "▷", Tone::Wait));
+    }
+    if width >= 110 {
         spans.push(Span::styled(
             format!("   {}", fit(&text::date_time(run.started_at), 16)),
             theme.dim(),

@@ -74,7 +74,9 @@ fn line<'a>(source: &SourceView, columns: &Columns<'_>, theme: &Theme) -> Line<'
         (Some(_), true) => ("●", Tone::Busy),
         (Some(_), false) => ("○", Tone::Dim),
     };
-    let watermark = source.watermark.map_or_else(|| "silent".to_owned(), text::date_time);
+    let is_narrow = columns.width < 50;
+    let time = if is_narrow { text::date_time_short } else { text::date_time };
+    let watermark = source.watermark.map_or_else(|| "silent".to_owned(), time);
     let mut spans = vec![Span::styled(format!(" {glyph} "), theme.of(tone))];
     let is_wide = columns.width >= 100;
     if is_wide {
@@ -83,10 +85,7 @@ fn line<'a>(source: &SourceView, columns: &Columns<'_>, theme: &Theme) -> Line<'
     }
     spans
         .push(Span::raw(fit(source.key.as_str(), columns.key_width.min(columns.width / 3)) + "  "));
-    spans.push(Span::styled(
-        fit(&watermark, if columns.width < 50 { 11 } else { 16 }),
-        theme.strong(),
-    ));
+    spans.push(Span::styled(fit(&watermark, if is_narrow { 11 } else { 16 }), theme.strong()));
     if columns.width >= 70 {
         let cells = if columns.width >= 150 {
             30
@@ -120,7 +119,7 @@ fn standing<'a>(source: &SourceView, columns: &Columns<'_>, theme: &Theme) -> Ve
     });
     let mut words = format!("  behind{} {behind}", whom.unwrap_or_default());
     if source.holds_clock {
-        words.push_str(if columns.width >= 90 { "  holds the clock" } else { " ◂" });
+        words.push_str(if columns.width >= 78 { "  holds the clock" } else { " ◂" });
     }
     vec![Span::styled(words, theme.of(Tone::Wait))]
 }
