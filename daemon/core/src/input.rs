@@ -57,8 +57,8 @@ pub enum Input {
 }
 
 impl Input {
-    /// Whether it brings work that can be refused while the disk is short of room. What ends work, or
-    /// tells of its end, is always taken.
+    /// Whether it brings work that can be refused while the disk is short of room. What ends work,
+    /// or tells of its end, is always taken.
     #[must_use]
     pub const fn is_new_work(&self) -> bool {
         match self {

@@ -33,7 +33,8 @@ const REQUESTS_MAX: usize = 1024;
 const REQUESTS_PER_TURN: usize = 256;
 /// Bytes on their way to the disk beyond which no request is taken.
 const UNCOMMITTED_BYTES_MAX: u64 = 64 << 20;
-/// Replies that may be unwritten: those of every connection, so that none waits for another's client.
+/// Replies that may be unwritten: those of every connection, so that none waits for another's
+/// client.
 const UNWRITTEN_MAX: u32 =
     socket::CONNECTIONS_MAX as u32 * crate::connection::UNANSWERED_MAX as u32;
 /// Longest sleep while something is due later, so that a wall clock set forward is noticed.

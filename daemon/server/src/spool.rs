@@ -16,7 +16,8 @@ use tokio::net::unix::pipe::Receiver;
 use crate::connection::{Gate, Reply};
 use crate::readiness;
 
-/// How long a full disk or a busy end of the daemon is waited for before the spool is looked at again.
+/// How long a full disk or a busy end of the daemon is waited for before the spool is looked at
+/// again.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Takes what is in the spool and then what comes, until the loop ends.

@@ -1,4 +1,5 @@
-//! What holds whatever comes in, in whatever order: random inputs against one definition of every kind.
+//! What holds whatever comes in, in whatever order: random inputs against one definition of every
+//! kind.
 
 use std::collections::BTreeSet;
 
