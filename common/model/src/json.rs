@@ -124,8 +124,9 @@ impl Serialize for JsonText {
 
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self::of(&raw))
+        // Borrowed: records and messages are always read from text, and the copy is made once.
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self::of(raw))
     }
 }
 

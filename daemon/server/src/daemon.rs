@@ -25,6 +25,7 @@ use crate::files::FileStore;
 use crate::home::Home;
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
+use crate::recent::RecentEvents;
 use crate::{follow, records, socket, spool};
 
 /// Requests that wait for the loop.
@@ -55,6 +56,7 @@ pub(crate) struct Daemon {
     pub(crate) stopping: bool,
     committer: Committer,
     pending: Pending,
+    recent: RecentEvents,
     attempts: Rc<Attempts>,
     gate: Option<Rc<Gate>>,
     unwritten: Arc<Semaphore>,
@@ -123,6 +125,7 @@ impl Daemon {
             stopping: false,
             committer,
             pending: Pending::default(),
+            recent: RecentEvents::default(),
             attempts: Rc::new(attempts),
             gate: Some(Rc::new(gate)),
             unwritten,
@@ -282,6 +285,7 @@ impl Daemon {
         self.committer
             .submit(frame)
             .map_err(|error| failed("the log is closed".to_owned()).because(error))?;
+        self.recent.note(&decision.records);
         for logged in &decision.records {
             if let Some(effect) = effect_of(self.engine.state(), &logged.record) {
                 self.pending.hold(end, Departure::Effect(effect));
@@ -331,7 +335,10 @@ impl Daemon {
                 }
                 Departure::Effect(Effect::Launch(id)) => {
                     match launch_plan(self.engine.state(), &id) {
-                        Some(plan) => self.attempts.launch(id, plan),
+                        Some(plan) => {
+                            let known = self.recent.find(&plan.events);
+                            self.attempts.launch(id, plan, known);
+                        }
                         None => tracing::error!(%id, "there is no such attempt to launch"),
                     }
                 }

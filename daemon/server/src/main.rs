@@ -17,6 +17,7 @@ mod output;
 mod pending;
 mod queries;
 mod readiness;
+mod recent;
 mod records;
 mod requests;
 mod socket;
