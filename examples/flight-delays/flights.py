@@ -24,7 +24,7 @@ def load(end):
     goes on exactly where the old one stopped.
     """
     with gzip.open(SOURCE, "rt", newline="") as rows:
-        return sorted(f for f in map(flight, csv.DictReader(rows)) if f.scheduled < end)
+        return sorted(f for f in map(flight, csv.DictReader(rows)) if task.PERIOD_START <= f.scheduled < end)
 
 
 def flight(row):

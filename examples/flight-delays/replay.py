@@ -120,6 +120,8 @@ class Replay:
         value = {"watermark": task.rfc3339(self.watermark.value), "waiting_for": self.watermark.waiting_for}
         task.emit(self.watermark.key, value, self.watermark.source, value["watermark"])
         self.told = self.watermark.value
+        # For whoever reads the task's log; nothing depends on it.
+        print("complete up to", value["watermark"], "- waiting for", value["waiting_for"] or "nothing", flush=True)
 
 
 def serve(items, watermark, directory):

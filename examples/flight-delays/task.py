@@ -29,13 +29,13 @@ def hour_name(seconds):
     return time.strftime("%Y-%m-%dT%H", time.gmtime(seconds))
 
 
-# Local midnight of 1 January in New York: the first hour of the period, whatever its length.
-PERIOD_START = instant("2013-01-01T05:00:00Z")
-
-
 def parameter(name, default):
     """A parameter of the workflow as a number; the default only serves a run by hand."""
     return float(os.environ.get("AIFLOW_PARAM_" + name.upper(), default))
+
+
+# Local midnight in New York of the first day: the first hour of the period, whatever its length.
+PERIOD_START = instant("2013-01-01T05:00:00Z") + int(parameter("first_day", 1) - 1) * DAY
 
 
 def period_end():

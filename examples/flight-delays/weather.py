@@ -17,7 +17,7 @@ Observation = namedtuple("Observation", "known hour station line")
 def load(end):
     """The observations of hours before `end`, in the order in which they become known: an hour after they are due."""
     with gzip.open(SOURCE, "rt", newline="") as rows:
-        return sorted(o for o in map(observation, csv.DictReader(rows)) if o.hour < end)
+        return sorted(o for o in map(observation, csv.DictReader(rows)) if task.PERIOD_START <= o.hour < end)
 
 
 def observation(row):

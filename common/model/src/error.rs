@@ -1,6 +1,7 @@
 //! Refusals with a stable code: what failed, on what, why, and the next command to type.
 //!
-//! Codes are never reused; each has a page `docs/errors/<code>.md`. Must never carry a panic's text.
+//! Codes are never reused; each has a page `docs/errors/<code>.md`. Must never carry a panic's
+//! text.
 
 use std::fmt;
 

@@ -7,7 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A name that breaks the rule of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,8 +39,7 @@ fn follows_rule(name: &str, extra: &str) -> bool {
 macro_rules! name_type {
     ($(#[$doc:meta])* $type:ident, $kind:literal, $extra:literal, $rule:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $type(Arc<str>);
 
         impl $type {
@@ -70,16 +70,26 @@ macro_rules! name_type {
             }
         }
 
-        impl TryFrom<String> for $type {
-            type Error = InvalidName;
-            fn try_from(name: String) -> Result<Self, InvalidName> {
-                Self::new(name)
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
-        impl From<$type> for String {
-            fn from(name: $type) -> Self {
-                name.0.as_ref().to_owned()
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                // Checked where it stands, so that a name costs one copy.
+                struct Name;
+                impl Visitor<'_> for Name {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($kind)
+                    }
+                    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<$type, E> {
+                        $type::new(name).map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Name)
             }
         }
 
@@ -112,7 +122,8 @@ name_type!(
     WorkflowName, "workflow", "", WORD_RULE
 );
 name_type!(
-    /// A task's name, unique in its workflow. Has no dot, so that an [`AttemptId`] can be read back.
+    /// A task's name, unique in its workflow. Has no dot, so that an [`AttemptId`] can be read
+    /// back.
     TaskName, "task", "", WORD_RULE
 );
 name_type!(
@@ -132,7 +143,8 @@ macro_rules! number_type {
     ($(#[$doc:meta])* $type:ident, $repr:ty) => {
         $(#[$doc])*
         #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize,
+            Deserialize,
         )]
         #[serde(transparent)]
         pub struct $type(pub $repr);
@@ -210,7 +222,8 @@ impl fmt::Display for ExecutionId {
     }
 }
 
-/// One try of a task execution: the unit that is launched at most once. Reads `run.task.sequence.attempt`.
+/// One try of a task execution: the unit that is launched at most once. Reads
+/// `run.task.sequence.attempt`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AttemptId {

@@ -72,6 +72,24 @@ impl JsonText {
         self.to().unwrap_or(serde_json::Value::Null)
     }
 
+    /// How deep lists and objects are nested: 0 for a plain value.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+        for byte in self.0.bytes() {
+            match byte {
+                _ if std::mem::take(&mut escaped) => {}
+                b'\\' => escaped = in_string,
+                b'"' => in_string = !in_string,
+                b'[' | b'{' if !in_string => depth += 1,
+                b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        deepest
+    }
+
     /// Text for a place where people read it or a shell takes it: strings without their quotes.
     #[must_use]
     pub fn to_plain(&self) -> String {
@@ -106,8 +124,9 @@ impl Serialize for JsonText {
 
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self::of(&raw))
+        // Borrowed: records and messages are always read from text, and the copy is made once.
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Ok(Self::of(raw))
     }
 }
 
@@ -130,6 +149,15 @@ mod tests {
         assert_eq!(json.as_str(), "{   \"a\": \"x\\ny\",  \t\"b\": [1, 2] }");
         let read: JsonText = serde_json::from_str(text).unwrap();
         assert_eq!(read, json);
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_of_strings() {
+        for (text, depth) in
+            [("1", 0), ("[]", 1), (r#"{"a":[1,{"b":2}]}"#, 3), (r#"["[[\"[["]"#, 1)]
+        {
+            assert_eq!(JsonText::parse(text).unwrap().depth(), depth, "{text}");
+        }
     }
 
     #[test]

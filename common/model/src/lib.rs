@@ -1,15 +1,18 @@
-//! What daemon and clients agree on: ids, the workflow spec, records, the state and its fold, wire messages.
+//! What daemon and clients agree on: ids, the workflow spec, records, the state and its fold, wire
+//! messages.
 //!
 //! Pure: no clock, no randomness, no files, no sockets, no processes, no threads. Time and ids
 //! come in as arguments. Read next: [`record`], then [`state`].
 
 pub mod error;
 pub mod exit_code;
+pub mod firing;
 pub mod id;
 pub mod json;
 pub mod record;
 pub mod spec;
 pub mod state;
+pub mod status;
 pub mod time;
 pub mod wire;
 

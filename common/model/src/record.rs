@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::firing::{Firing, NodeState};
 use crate::spec::WorkflowSpec;
-use crate::state::{ExecutionStatus, Firing, NodeState, RunStatus};
+use crate::status::{ExecutionStatus, RunStatus};
 use crate::time::{Timestamp, Window};
 use crate::{
     AttemptId, EventKey, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId,

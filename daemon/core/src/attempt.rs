@@ -21,7 +21,8 @@ enum Next {
 
 impl Transaction<'_> {
     pub(crate) fn attempt_started(&mut self, id: AttemptId, pid: u32) -> Answer {
-        // Told twice, or after the end: a daemon that adopts cannot know what its predecessor wrote.
+        // Told twice, or after the end: a daemon that adopts cannot know what its predecessor
+        // wrote.
         let is_news = self
             .state
             .attempt(&id)
@@ -101,8 +102,8 @@ fn next_step(task: &TaskSpec, execution: &Execution, outcome: &Outcome) -> Next 
     }
 }
 
-/// How many of the latest attempts ended soon: one that lived longer than the longest wait was sound,
-/// so that a stream which fails once a week does not wait as if it failed each minute.
+/// How many of the latest attempts ended soon: one that lived longer than the longest wait was
+/// sound, so that a stream which fails once a week does not wait as if it failed each minute.
 fn failures_in_a_row(attempts: &[Attempt], policy: &RetryPolicy) -> u32 {
     let ended_soon = |attempt: &&Attempt| {
         let (Some(started), Some(ended)) = (attempt.started_at, attempt.ended_at) else {

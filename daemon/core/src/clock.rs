@@ -1,7 +1,7 @@
 //! Clocks: each window fires once, in order, when the wall or the lowest watermark passes its end.
 //!
-//! A watermark that repeats or goes back changes nothing. A jump fires every window in between; what
-//! is more than one batch may hold falls due at once, in the next.
+//! A watermark that repeats or goes back changes nothing. A jump fires every window in between;
+//! what is more than one batch may hold falls due at once, in the next.
 
 use aiflow_model::spec::Clock;
 use aiflow_model::state::{Firing, NodeState, Watermark};

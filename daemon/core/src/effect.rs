@@ -1,7 +1,7 @@
 //! What a record asks of the world, once it is durable.
 //!
-//! Effects are data; the server carries them out and brings the results back as inputs. Carrying one
-//! out twice must be harmless: an attempt's claim lets it run once.
+//! Effects are data; the server carries them out and brings the results back as inputs. Carrying
+//! one out twice must be harmless: an attempt's claim lets it run once.
 
 use aiflow_model::{AttemptId, Record, State};
 
@@ -42,7 +42,8 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
     }
 }
 
-/// Attempts without an end, whose processes a new daemon has to find: each with whether it is to stop.
+/// Attempts without an end, whose processes a new daemon has to find: each with whether it is to
+/// stop.
 #[must_use]
 pub fn outstanding(state: &State) -> Vec<(AttemptId, bool)> {
     let is_stopping =

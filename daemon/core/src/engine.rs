@@ -1,6 +1,7 @@
 //! The way into the core: the state, and decisions upon it.
 //!
-//! Must never do anything but decide and apply: what a decision asks of the world is an [`crate::Effect`].
+//! Must never do anything but decide and apply: what a decision asks of the world is an
+//! [`crate::Effect`].
 
 use aiflow_model::{LoggedRecord, Namespace, Record, Rejection, State, Timestamp};
 

@@ -1,9 +1,10 @@
-//! Events: the same (source, id) is the same event; a new one reaches the rules that look at its key.
+//! Events: the same (source, id) is the same event; a new one reaches the rules that look at its
+//! key.
 
 use std::sync::Arc;
 
 use aiflow_model::record::Event;
-use aiflow_model::wire::{EVENT_ID_BYTES_MAX, EVENT_VALUE_BYTES_MAX};
+use aiflow_model::wire::{EVENT_ID_BYTES_MAX, EVENT_VALUE_BYTES_MAX, EVENT_VALUE_DEPTH_MAX};
 use aiflow_model::{ErrorCode, Record, Rejection};
 
 use crate::input::Answer;
@@ -33,6 +34,12 @@ impl Transaction<'_> {
         if value_bytes > EVENT_VALUE_BYTES_MAX {
             return Err(too_large("the value", value_bytes, EVENT_VALUE_BYTES_MAX)
                 .hint("put the data in a file and emit its path"));
+        }
+        if event.value.depth() > EVENT_VALUE_DEPTH_MAX {
+            let key = &event.key;
+            let message =
+                format!("emit {key}: the value is nested deeper than {EVENT_VALUE_DEPTH_MAX}");
+            return Err(Rejection::new(ErrorCode::ValueTooLarge, message));
         }
         for (what, text) in [("the source", &event.source), ("the id", &event.id)] {
             if text.len() > EVENT_ID_BYTES_MAX {

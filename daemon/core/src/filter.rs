@@ -1,7 +1,8 @@
 //! Filters: expressions over an event, evaluated in a sandbox with bounds.
 //!
 //! The language is rhai's expressions. No loops, no time, no files; operations, depth and sizes
-//! are bounded, so that an expression ends soon and always gives the same. Must never be asked on replay.
+//! are bounded, so that an expression ends soon and always gives the same. Must never be asked on
+//! replay.
 
 use std::collections::BTreeMap;
 use std::fmt;

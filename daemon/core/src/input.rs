@@ -56,6 +56,27 @@ pub enum Input {
     Tick,
 }
 
+impl Input {
+    /// Whether it brings work that can be refused while the disk is short of room. What ends work,
+    /// or tells of its end, is always taken.
+    #[must_use]
+    pub const fn is_new_work(&self) -> bool {
+        match self {
+            Self::AddNamespace(_)
+            | Self::Upload { .. }
+            | Self::Emit { .. }
+            | Self::StartRun(_)
+            | Self::StartTask(..) => true,
+            Self::StartDaemon(_)
+            | Self::StopRun(_)
+            | Self::StopTask(..)
+            | Self::AttemptStarted(..)
+            | Self::AttemptEnded(..)
+            | Self::Tick => false,
+        }
+    }
+}
+
 /// What the one who asked is told, once the records are durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {

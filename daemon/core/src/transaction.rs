@@ -1,5 +1,5 @@
-//! One decision in the making: each record is taken into the state the moment it is decided, so that
-//! the next one is decided on what is true by then.
+//! One decision in the making: each record is taken into the state the moment it is decided, so
+//! that the next one is decided on what is true by then.
 //!
 //! A rejection is only possible before the first record. Consequences are taken from an agenda in
 //! the order in which they arose. Must never look at a clock.

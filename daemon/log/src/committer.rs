@@ -66,6 +66,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     frames: Vec<Frame>,
+    /// Whether the thread waits: waking it costs a system call, which a busy one does not need.
+    waiting: bool,
     closing: bool,
     stopped: bool,
 }
@@ -109,8 +111,11 @@ impl Committer {
         }
         self.shared.bytes.fetch_add(frame.size(), Ordering::Relaxed);
         queue.frames.push(frame);
+        let wake = std::mem::take(&mut queue.waiting);
         drop(queue);
-        self.shared.wake.notify_one();
+        if wake {
+            self.shared.wake.notify_one();
+        }
         Ok(())
     }
 
@@ -207,6 +212,7 @@ impl<S: Storage, C: FnMut(CommitOutcome)> Worker<S, C> {
             if queue.closing {
                 return Next::Close;
             }
+            queue.waiting = true;
             if self.writer.space() == Space::Enough {
                 queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;

@@ -119,3 +119,17 @@ impl StorageFile for DiskFile {
         Ok(self.0.metadata()?.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fallback of `segment` and the meaning of low space hang on these two.
+    #[test]
+    fn errors_of_fallocate_have_the_kinds_that_are_asked_for() {
+        let kind = |errno: rustix::io::Errno| io::Error::from(errno).kind();
+        assert_eq!(kind(rustix::io::Errno::OPNOTSUPP), io::ErrorKind::Unsupported);
+        assert_eq!(kind(rustix::io::Errno::NOSYS), io::ErrorKind::Unsupported);
+        assert_eq!(kind(rustix::io::Errno::NOSPC), io::ErrorKind::StorageFull);
+    }
+}

@@ -7,8 +7,9 @@
 //! Never: interpret a payload, read a wall clock, acknowledge a byte before it is durable, retry a
 //! failed sync, or cut away anything that may have been acknowledged.
 //!
-//! Where to read next: [`mod@format`] (bytes), [`storage`] (what is asked of a directory), [`recovery`]
-//! (what is believed after a crash), [`writer`] and [`committer`] (writing), [`reader`] (reading).
+//! Where to read next: [`mod@format`] (bytes), [`storage`] (what is asked of a directory),
+//! [`recovery`] (what is believed after a crash), [`writer`] and [`committer`] (writing),
+//! [`reader`] (reading).
 
 pub mod committer;
 pub mod disk;

@@ -272,3 +272,35 @@ fn last_nonzero(bytes: &[u8]) -> Option<usize> {
     let end = bytes.len().min((block + 1) * ZEROS.len());
     bytes[..end].iter().rposition(|byte| *byte != 0).map(|at| at + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_must_fit_to_the_one_before_it() {
+        let mark = Mark { position: 64, offset: 5, chain: 9, epoch: 3, time_us: 0 };
+        let fits = FrameHeader {
+            crc: 1,
+            length: 4,
+            count: 1,
+            base_offset: 5,
+            time_us: -1,
+            epoch: 3,
+            durable_before: 5,
+            previous_crc: 9,
+        };
+        assert_eq!(mark.accepts(&fits), Ok(()));
+        assert_eq!(mark.accepts(&FrameHeader { epoch: 4, ..fits }), Ok(()));
+        let faults = [
+            (FrameHeader { base_offset: 4, ..fits }, FrameFault::Offset(4)),
+            (FrameHeader { base_offset: 6, ..fits }, FrameFault::Offset(6)),
+            (FrameHeader { epoch: 2, ..fits }, FrameFault::Epoch(2)),
+            (FrameHeader { previous_crc: 8, ..fits }, FrameFault::Chain),
+        ];
+        for (frame, fault) in faults {
+            assert_eq!(mark.accepts(&frame), Err(fault));
+            assert!(!fault.may_be_torn());
+        }
+    }
+}

@@ -12,6 +12,8 @@ use crate::storage::{Storage, StorageFile};
 
 /// Smallest and largest size of a segment, in bytes.
 const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = 1 << 10..=1 << 30;
+/// While space is low, a segment's worth of commits asks for it so many times.
+const ASKS_PER_SEGMENT: u64 = 64;
 /// Memory for joining frames that is kept between commits.
 const SCRATCH_BYTES_KEPT: usize = 1 << 20;
 
@@ -55,20 +57,16 @@ pub enum Space {
 pub struct LogWriter<S: Storage> {
     storage: S,
     options: LogOptions,
-    segment: Current<S::File>,
+    file: S::File,
+    /// Header of the segment being written.
+    header: SegmentHeader,
     mark: Mark,
     spare: Option<S::File>,
     space: Space,
+    /// Position in the segment from which on `append` asks for space again after a failure.
+    ask_at: u64,
     poisoned: bool,
     scratch: Vec<u8>,
-}
-
-/// The segment being written.
-#[derive(Debug)]
-struct Current<F> {
-    file: F,
-    base: u64,
-    capacity: u64,
 }
 
 impl<S: Storage> LogWriter<S> {
@@ -78,10 +76,18 @@ impl<S: Storage> LogWriter<S> {
         (file, header): (S::File, SegmentHeader),
         mark: Mark,
     ) -> Self {
-        let segment = Current { file, base: header.base, capacity: header.capacity };
-        let (space, scratch) = (Space::Enough, Vec::new());
-        let mut writer =
-            Self { storage, options, segment, mark, spare: None, space, poisoned: false, scratch };
+        let mut writer = Self {
+            storage,
+            options,
+            file,
+            header,
+            mark,
+            spare: None,
+            space: Space::Enough,
+            ask_at: 0,
+            poisoned: false,
+            scratch: Vec::new(),
+        };
         writer.reserve();
         writer
     }
@@ -123,7 +129,7 @@ impl<S: Storage> LogWriter<S> {
         self.check(frames)?;
         let mut rest = frames;
         while let [first, ..] = rest {
-            if self.mark.position + first.size() > self.segment.capacity {
+            if self.mark.position + first.size() > self.header.capacity {
                 self.poison_on_error(Self::roll)?;
             }
             let n = self.fitting(rest);
@@ -131,13 +137,15 @@ impl<S: Storage> LogWriter<S> {
             self.poison_on_error(|writer| writer.write(now))?;
             rest = later;
         }
-        self.reserve();
+        if self.mark.position >= self.ask_at {
+            self.reserve();
+        }
         Ok(self.mark.offset)
     }
 
     /// Tries to reserve the space for another segment if it is missing.
     pub fn reserve(&mut self) -> Space {
-        if self.poisoned || self.spare.is_some() || self.mark.position < self.segment.capacity / 2 {
+        if self.poisoned || self.spare.is_some() || self.mark.position < self.header.capacity / 2 {
             return self.space;
         }
         match segment::create_spare(&self.storage, self.options.segment_bytes) {
@@ -146,7 +154,11 @@ impl<S: Storage> LogWriter<S> {
                 self.space = Space::Enough;
             }
             // No byte of the log is affected, so this is no reason to stop writing.
-            Err(error) => self.space = Space::Low { kind: error.source.kind() },
+            Err(error) => {
+                self.space = Space::Low { kind: error.source.kind() };
+                // Asking may be dear where zeros are written, so not at every commit.
+                self.ask_at = self.mark.position + self.header.capacity / ASKS_PER_SEGMENT;
+            }
         }
         self.space
     }
@@ -158,9 +170,9 @@ impl<S: Storage> LogWriter<S> {
     /// [`StorageError`]; some segments may be gone, the rest is whole. The writer stays good.
     pub fn drop_before(&mut self, offset: u64) -> Result<u64, StorageError> {
         let bases = segment::bases(&self.storage)?;
-        let mut first = bases.first().copied().unwrap_or(self.segment.base);
+        let mut first = bases.first().copied().unwrap_or(self.header.base);
         for pair in bases.windows(2) {
-            if pair[1] > offset || pair[1] > self.segment.base {
+            if pair[1] > offset || pair[1] > self.header.base {
                 break;
             }
             let name = segment::name(pair[0]);
@@ -207,7 +219,7 @@ impl<S: Storage> LogWriter<S> {
         let mut end = self.mark.position;
         let fits = |frame: &&Frame| {
             end += frame.size();
-            end <= self.segment.capacity
+            end <= self.header.capacity
         };
         frames.iter().take_while(fits).count()
     }
@@ -219,22 +231,22 @@ impl<S: Storage> LogWriter<S> {
         for frame in &mut *frames {
             let bytes = &mut frame.bytes;
             mark.chain =
-                seal_frame(bytes, self.segment.base, mark.position, durable_before, mark.chain);
+                seal_frame(bytes, self.header.base, mark.position, durable_before, mark.chain);
             mark.position += bytes.len() as u64;
             mark.offset = frame.end();
             mark.epoch = frame.epoch();
             mark.time_us = frame.time_us();
         }
-        let name = segment::name(self.segment.base);
+        let name = segment::name(self.header.base);
         let written = if let [frame] = frames {
-            self.segment.file.write_all_at(&frame.bytes, start)
+            self.file.write_all_at(&frame.bytes, start)
         } else {
             self.scratch.clear();
             frames.iter().for_each(|frame| self.scratch.extend_from_slice(&frame.bytes));
-            self.segment.file.write_all_at(&self.scratch, start)
+            self.file.write_all_at(&self.scratch, start)
         };
         written.map_err(StorageError::of("write", &name))?;
-        self.segment.file.sync_data().map_err(StorageError::of("sync", &name))?;
+        self.file.sync_data().map_err(StorageError::of("sync", &name))?;
         self.scratch.clear();
         self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
         self.mark = mark;
@@ -248,17 +260,25 @@ impl<S: Storage> LogWriter<S> {
             Some(file) => file,
             None => segment::create_spare(&self.storage, capacity)?,
         };
-        let header = SegmentHeader {
-            base: self.mark.offset,
-            capacity,
-            previous_base: self.segment.base,
-            previous_epoch: self.mark.epoch,
-            previous_time_us: self.mark.time_us,
-            previous_crc: self.mark.chain,
+        let header = if self.mark.offset == self.header.base {
+            // Nothing was written since the segment began, and it is smaller than new ones are:
+            // the new one takes its name.
+            SegmentHeader { capacity, ..self.header }
+        } else {
+            SegmentHeader {
+                base: self.mark.offset,
+                capacity,
+                previous_base: self.header.base,
+                previous_epoch: self.mark.epoch,
+                previous_time_us: self.mark.time_us,
+                previous_crc: self.mark.chain,
+            }
         };
         let crc = segment::publish(&self.storage, &file, &header)?;
         self.mark = Mark::start(&header, crc);
-        self.segment = Current { file, base: header.base, capacity };
+        self.file = file;
+        self.header = header;
+        self.ask_at = 0;
         self.space = Space::Enough;
         Ok(())
     }

@@ -189,7 +189,8 @@ fn a_missing_or_foreign_segment_halts() {
         aiflow_log::Storage::remove(&disk, missing).unwrap();
         let error = open(disk.clone(), options(1024)).unwrap_err();
         assert!(error.to_string().contains("is missing"), "{error}");
-        assert!(!verify(&disk).unwrap().damage.is_empty());
+        let damage = verify(&disk).unwrap().damage;
+        assert!(damage.iter().any(|damage| matches!(damage.reason, DamageReason::Missing(_))));
     }
     let disk = built.disk.fork();
     disk.overwrite(&names[1], &built.disk.files()[&names[2]]);
@@ -209,4 +210,36 @@ fn damage_in_a_sealed_segment_below_the_snapshot_is_left_to_the_reader() {
     let (_, recovered) = open(built.disk.clone(), trusting).unwrap();
     assert_eq!(recovered.next_offset, built.records.len() as u64);
     assert!(matches!(try_read(built.disk, 0, recovered.next_offset), Err(ReadError::Damaged(_))));
+}
+
+/// Segments that are good in themselves, each from another log of the same history up to there.
+#[test]
+fn segments_of_different_logs_are_not_joined() {
+    let log = |batches: &[Payload]| {
+        let disk = MemoryStorage::new();
+        let (mut writer, _) = open(disk.clone(), options(1024)).unwrap();
+        for batch in batches {
+            writer.append(&mut frames(writer.next_offset(), &[vec![batch.clone()]])).unwrap();
+        }
+        disk
+    };
+    let second = "00000000000000000001.log";
+    let (small, large) = (vec![1; 100], vec![2; 700]);
+    let main = log(&[large.clone(), large.clone()]);
+    let other = log(&[vec![3; 700], large.clone()]);
+    let longer = log(&[small.clone(), small, large]);
+    for (from, reason) in [(other, DamageReason::Link), (longer, DamageReason::Overlap)] {
+        let mixed = main.fork();
+        mixed.overwrite(FIRST, &from.files()[FIRST]);
+        assert!(mixed.files().contains_key(second));
+        let OpenError::Damaged(damage) = open(mixed.clone(), options(1024)).unwrap_err() else {
+            panic!("another error")
+        };
+        assert_eq!(damage.reason, reason);
+        assert_eq!(verify(&mixed).unwrap().damage, [damage]);
+    }
+    let mixed = main.fork();
+    mixed.overwrite(FIRST, &log(&[vec![3; 700]]).files()[FIRST]);
+    let ReadError::Damaged(damage) = try_read(mixed, 0, 2).unwrap_err() else { panic!() };
+    assert_eq!((damage.reason, damage.segment.as_str()), (DamageReason::Link, second));
 }

@@ -212,6 +212,66 @@ fn a_failure_is_the_last_thing_that_is_told() {
     assert_eq!(disk.calls(), calls, "the storage was used after a failure");
 }
 
+/// Frames that still wait when a commit fails are neither written nor reported.
+#[test]
+fn nothing_follows_a_failure_even_if_more_is_queued() {
+    let disk = MemoryStorage::new();
+    let (writer, _) = open(disk.clone(), options(32 << 20)).unwrap();
+    let (told, outcomes) = channel();
+    let (go, may_go) = channel::<()>();
+    let committer = Committer::spawn(writer, move |outcome| {
+        told.send(matches!(outcome, CommitOutcome::Durable { .. })).unwrap();
+        let _ = may_go.recv();
+    })
+    .unwrap();
+    committer.submit(frame(0, &[vec![0]])).unwrap();
+    assert!(outcomes.recv().unwrap());
+    // Too much for one commit, so that the second frame waits while the first one fails.
+    for base in 1..3 {
+        committer.submit(frame(base, &[vec![1; 5 << 20]])).unwrap();
+    }
+    disk.fail_call(disk.calls() + 1, Fault::FsyncError, Repeat::Once);
+    drop(go);
+    assert!(!outcomes.recv().unwrap());
+    committer.close();
+    assert!(outcomes.recv().is_err());
+    let (_, recovered) = open(disk, options(32 << 20)).unwrap();
+    assert!(recovered.next_offset <= 2);
+}
+
+/// One reader, asked for ranges all over segments that are long enough to remember places in.
+#[test]
+fn any_range_is_found_in_any_order() {
+    let disk = MemoryStorage::new();
+    let (mut writer, _) = open(disk.clone(), options(2 << 20)).unwrap();
+    let record = |offset: u64| offset.to_le_bytes().repeat(100);
+    let mut next = 0;
+    while next < 6000 {
+        let commit: Vec<_> = (next..next + 300).map(|offset| vec![record(offset)]).collect();
+        next = writer.append(&mut frames(next, &commit)).unwrap();
+    }
+    let mut rng = Rng::new(3);
+    let mut reader = LogReader::new(disk.clone());
+    assert_eq!(reader.first_offset().unwrap(), 0);
+    for _ in 0..60 {
+        let mut at = rng.below(next);
+        let until = (at + rng.below(40)).min(next);
+        let batches = reader.read(at, until).unwrap();
+        batches
+            .for_each(|found| {
+                assert!(found.offset == at && found.payload == record(at));
+                at += 1;
+                Ok::<(), ReadError>(())
+            })
+            .unwrap();
+        assert!(at >= until);
+    }
+    // A second pass over what is known reads a part of the file only.
+    let calls = disk.calls();
+    assert!(reader.read(2600, 2601).unwrap().next_batch().unwrap().is_some());
+    assert!(disk.calls() - calls < 12, "{} calls", disk.calls() - calls);
+}
+
 #[test]
 fn closing_and_dropping_commit_what_is_queued() {
     let disk = MemoryStorage::new();

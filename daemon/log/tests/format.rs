@@ -21,7 +21,7 @@ fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
 }
 
-/// What the fixture holds: batch `i` has `i % 3 + 1` records, at time `1000 i - 5000`, epoch `i / 4`.
+/// What the fixture holds: batch `i` has `i % 3 + 1` records, time `1000 i - 5000`, epoch `i / 4`.
 fn fixture_batches() -> Vec<(i64, u64, Vec<Vec<u8>>)> {
     let record = |i: u64, n: u64| match n {
         0 => format!("{{\"batch\":{i}}}").into_bytes(),

@@ -24,6 +24,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::environment;
+use crate::failure::chain;
 use crate::files::FileStore;
 use crate::home::Home;
 use crate::{readiness, records};
@@ -81,12 +82,19 @@ impl Attempts {
         Self { home, files, boot_id, shim, news, events, launches, stops: RefCell::default() }
     }
 
-    /// Launches a queued attempt and looks after it.
-    pub(crate) fn launch(self: &Rc<Self>, id: AttemptId, plan: LaunchPlan) {
+    /// Launches a queued attempt and looks after it. `known`: the events that fired it, when they are
+    /// at hand.
+    pub(crate) fn launch(
+        self: &Rc<Self>,
+        id: AttemptId,
+        plan: LaunchPlan,
+        known: Option<Vec<EventView>>,
+    ) {
         let stop = self.register(&id, false);
         let this = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let (outcome, usage) = this.launch_to_end(&id, plan, stop).await;
+            let order = this.order(&id, plan, known);
+            let (outcome, usage) = this.launch_to_end(&id, order, stop).await;
             this.end(id, outcome, usage);
         });
     }
@@ -127,38 +135,52 @@ impl Attempts {
     async fn launch_to_end(
         &self,
         id: &AttemptId,
-        plan: LaunchPlan,
+        order: Order,
         stop: watch::Receiver<bool>,
     ) -> (Outcome, Usage) {
-        let Ok(permit) = self.launches.acquire().await else {
-            return (Outcome::NeverStarted, Usage::default());
-        };
         if *stop.borrow() {
             return (Outcome::NeverStarted, Usage::default());
         }
-        let order = self.order(id, plan);
-        let launched = tokio::task::spawn_blocking(move || order.carry_out()).await;
-        drop(permit);
         let failed = |reason| (Outcome::SpawnFailed { reason }, Usage::default());
+        let launched = match self.carry_out(order).await {
+            Ok(launched) => launched,
+            Err(reason) => return failed(reason),
+        };
         match launched {
-            Ok(Ok(Launched { shim, report })) => {
+            Ok(Launched { shim, report }) => {
                 self.read_report(id, report).await;
                 self.watch(id, shim, stop).await
             }
-            Ok(Err(NotLaunched::Before)) => self.find_end(id, stop).await,
-            Ok(Err(NotLaunched::Failed(reason))) => failed(reason),
-            Err(error) => failed(format!("the launch broke off: {error}")),
+            Err(NotLaunched::Before) => self.find_end(id, stop).await,
+            Err(NotLaunched::Failed(reason)) => failed(reason),
         }
     }
 
-    fn order(&self, id: &AttemptId, plan: LaunchPlan) -> Order {
+    /// Only what may take long leaves the loop's thread: copying a run's files, and reading back events
+    /// that are no longer at hand. The spawn itself takes less than handing it to another thread.
+    async fn carry_out(&self, order: Order) -> Result<Result<Launched, NotLaunched>, String> {
+        if order.events.is_at_hand() && self.files.has_placed(order.id.execution.run) {
+            return Ok(order.carry_out());
+        }
+        let Ok(_permit) = self.launches.acquire().await else {
+            return Err("the daemon is going down".to_owned());
+        };
+        let launched = tokio::task::spawn_blocking(move || order.carry_out()).await;
+        launched.map_err(|error| format!("the launch broke off: {error}"))
+    }
+
+    fn order(&self, id: &AttemptId, plan: LaunchPlan, known: Option<Vec<EventView>>) -> Order {
+        let events = match known {
+            Some(events) => Events::AtHand(events),
+            None => Events::InLog(Arc::clone(&self.events)),
+        };
         Order {
             id: id.clone(),
             plan,
             home: self.home.clone(),
             files: self.files.clone(),
             shim: self.shim.clone(),
-            events: Arc::clone(&self.events),
+            events,
         }
     }
 
@@ -280,17 +302,6 @@ fn translate(exit: aiflow_supervise::Exit) -> (Outcome, Usage) {
     (outcome, usage)
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
-}
-
 /// All that a launch needs, to be carried out where it may block.
 struct Order {
     id: AttemptId,
@@ -298,7 +309,21 @@ struct Order {
     home: Home,
     files: FileStore,
     shim: PathBuf,
-    events: Arc<Mutex<LogReader<DiskStorage>>>,
+    events: Events,
+}
+
+/// The events that fired an attempt.
+enum Events {
+    /// All of them.
+    AtHand(Vec<EventView>),
+    /// To be read back by their offsets.
+    InLog(Arc<Mutex<LogReader<DiskStorage>>>),
+}
+
+impl Events {
+    fn is_at_hand(&self) -> bool {
+        matches!(self, Self::AtHand(_))
+    }
 }
 
 impl Order {
@@ -341,8 +366,15 @@ impl Order {
         let failed = |reason: String| {
             NotLaunched::Failed(format!("the events that fired the task are not at hand: {reason}"))
         };
-        let events = self.read_events().map_err(failed)?;
-        let text = serde_json::to_string(&events).map_err(|error| failed(error.to_string()))?;
+        let read;
+        let events = match &self.events {
+            Events::AtHand(events) => events,
+            Events::InLog(reader) => {
+                read = read_events(reader, &self.plan.events).map_err(failed)?;
+                &read
+            }
+        };
+        let text = serde_json::to_string(events).map_err(|error| failed(error.to_string()))?;
         if text.len() <= EVENT_VARIABLE_BYTES_MAX {
             return Ok(vec![("AIFLOW_EVENT".into(), text.into())]);
         }
@@ -351,20 +383,23 @@ impl Order {
         std::fs::write(&path, text).map_err(|error| failed(error.to_string()))?;
         Ok(vec![("AIFLOW_EVENT_FILE".into(), path)])
     }
+}
 
-    fn read_events(&self) -> Result<Vec<EventView>, String> {
-        let mut reader = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut events = Vec::new();
-        for Offset(offset) in &self.plan.events {
-            let mut batches = reader.read(*offset, offset + 1).map_err(|error| chain(&error))?;
-            let batch = batches.next_batch().map_err(|error| chain(&error))?;
-            let record = batch.and_then(|batch| batch.records().next());
-            let Some(record) = record else { return Err(format!("no record {offset}")) };
-            let logged = records::decode(&record).map_err(|error| error.to_string())?;
-            if let Record::EventEmitted(event) = &logged.record {
-                events.push(EventView::of(event, logged.offset, logged.time));
-            }
+fn read_events(
+    reader: &Mutex<LogReader<DiskStorage>>,
+    offsets: &[Offset],
+) -> Result<Vec<EventView>, String> {
+    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut events = Vec::new();
+    for Offset(offset) in offsets {
+        let mut batches = reader.read(*offset, offset + 1).map_err(|error| chain(&error))?;
+        let batch = batches.next_batch().map_err(|error| chain(&error))?;
+        let record = batch.and_then(|batch| batch.records().next());
+        let Some(record) = record else { return Err(format!("no record {offset}")) };
+        let logged = records::decode(&record).map_err(|error| error.to_string())?;
+        if let Record::EventEmitted(event) = &logged.record {
+            events.push(EventView::of(event, logged.offset, logged.time));
         }
-        Ok(events)
     }
+    Ok(events)
 }

@@ -1,7 +1,7 @@
 //! One connection: lines in, lines out.
 //!
-//! Lengths are checked before anything is allocated for them. A line that is wrong gets an error and
-//! the connection lives on. Must never block the loop, and never read on while too many of its
+//! Lengths are checked before anything is allocated for them. A line that is wrong gets an error
+//! and the connection lives on. Must never block the loop, and never read on while too many of its
 //! requests are unanswered.
 
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::files::FileStore;
 
 /// Most requests of one connection without a reply.
-const UNANSWERED_MAX: usize = 256;
+pub(crate) const UNANSWERED_MAX: usize = 256;
 /// Most notifications of one connection that wait to be written.
 const NOTIFICATIONS_MAX: usize = 16;
 const READ_BYTES: usize = 64 << 10;

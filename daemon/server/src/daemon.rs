@@ -25,7 +25,8 @@ use crate::files::FileStore;
 use crate::home::Home;
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
-use crate::{follow, records, socket, spool, start};
+use crate::recent::RecentEvents;
+use crate::{follow, records, socket, spool};
 
 /// Requests that wait for the loop.
 const REQUESTS_MAX: usize = 1024;
@@ -33,8 +34,10 @@ const REQUESTS_MAX: usize = 1024;
 const REQUESTS_PER_TURN: usize = 256;
 /// Bytes on their way to the disk beyond which no request is taken.
 const UNCOMMITTED_BYTES_MAX: u64 = 64 << 20;
-/// Replies that may be unwritten.
-const UNWRITTEN_MAX: u32 = 4096;
+/// Replies that may be unwritten: those of every connection, so that none waits for another's
+/// client.
+const UNWRITTEN_MAX: u32 =
+    socket::CONNECTIONS_MAX as u32 * crate::connection::UNANSWERED_MAX as u32;
 /// Longest sleep while something is due later, so that a wall clock set forward is noticed.
 const SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -53,6 +56,7 @@ pub(crate) struct Daemon {
     pub(crate) stopping: bool,
     committer: Committer,
     pending: Pending,
+    recent: RecentEvents,
     attempts: Rc<Attempts>,
     gate: Option<Rc<Gate>>,
     unwritten: Arc<Semaphore>,
@@ -94,7 +98,7 @@ impl Daemon {
         .map_err(|error| {
             Failure::new(exit_code::OPERATING, "cannot start the log's thread").because(error)
         })?;
-        let storage = start::open_storage(&home)?;
+        let storage = home.open_log()?;
         let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
         let (news_sender, news) = mpsc::unbounded_channel();
         let files = FileStore::new(&home);
@@ -121,6 +125,7 @@ impl Daemon {
             stopping: false,
             committer,
             pending: Pending::default(),
+            recent: RecentEvents::default(),
             attempts: Rc::new(attempts),
             gate: Some(Rc::new(gate)),
             unwritten,
@@ -136,7 +141,8 @@ impl Daemon {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         self.log(&first)?;
         let unfinished = outstanding(self.engine.state());
-        // Nobody is served, and nothing of an earlier daemon is touched, before the epoch is durable.
+        // Nobody is served, and nothing of an earlier daemon is touched, before the epoch is
+        // durable.
         while *self.durable.borrow() < self.engine.state().next_offset.0 {
             let Some(outcome) = self.inputs.outcomes.recv().await else { break };
             self.committed(outcome)?;
@@ -178,6 +184,7 @@ impl Daemon {
     async fn next_turn(&mut self) -> Turn {
         let is_congested = self.is_congested();
         let sleep = self.engine.next_deadline().map(|due| self.time_until(due));
+        let is_due = tokio::time::sleep(sleep.unwrap_or_default());
         let inputs = &mut self.inputs;
         tokio::select! {
             biased;
@@ -186,7 +193,7 @@ impl Daemon {
             Some((call, reply)) = inputs.requests.recv(), if !is_congested => {
                 Turn::Request(call, reply)
             }
-            () = tokio::time::sleep(sleep.unwrap_or_default()), if sleep.is_some() => Turn::Deadline,
+            () = is_due, if sleep.is_some() => Turn::Deadline,
         }
     }
 
@@ -234,7 +241,9 @@ impl Daemon {
         reply: Reply,
         result: impl FnOnce(Answer) -> Result<String, Rejection>,
     ) -> Result<(), Failure> {
-        if let Space::Low { kind } = self.space {
+        if let Space::Low { kind } = self.space
+            && input.is_new_work()
+        {
             let message = format!("the disk has no room for new work: {kind}; nothing was done");
             let hint = format!("free some space: df -h {}", self.home.root().display());
             reply.refuse(Rejection::new(ErrorCode::DiskFull, message).hint(hint));
@@ -276,6 +285,7 @@ impl Daemon {
         self.committer
             .submit(frame)
             .map_err(|error| failed("the log is closed".to_owned()).because(error))?;
+        self.recent.note(&decision.records);
         for logged in &decision.records {
             if let Some(effect) = effect_of(self.engine.state(), &logged.record) {
                 self.pending.hold(end, Departure::Effect(effect));
@@ -325,7 +335,10 @@ impl Daemon {
                 }
                 Departure::Effect(Effect::Launch(id)) => {
                     match launch_plan(self.engine.state(), &id) {
-                        Some(plan) => self.attempts.launch(id, plan),
+                        Some(plan) => {
+                            let known = self.recent.find(&plan.events);
+                            self.attempts.launch(id, plan, known);
+                        }
                         None => tracing::error!(%id, "there is no such attempt to launch"),
                     }
                 }

@@ -31,15 +31,11 @@ impl Failure {
     }
 
     /// The whole chain in one line.
-    pub(crate) fn message(&self) -> String {
-        let mut text = self.what.clone();
-        let mut source = self.source.as_deref().map(|error| error as &dyn Error);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
+    fn message(&self) -> String {
+        match self.source.as_deref() {
+            Some(source) => format!("{}: {}", self.what, chain(source)),
+            None => self.what.clone(),
         }
-        text
     }
 
     /// Writes it to stderr and gives the exit code.
@@ -52,4 +48,15 @@ impl Failure {
         }
         ExitCode::from(self.code)
     }
+}
+
+/// An error and all that led to it, in one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut links = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        links.push(error.to_string());
+        source = error.source();
+    }
+    links.join(": ")
 }

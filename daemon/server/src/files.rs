@@ -120,6 +120,11 @@ impl FileStore {
         Ok(())
     }
 
+    /// Whether the files of a run are in place already; when another run is being placed, no.
+    pub(crate) fn has_placed(&self, run: RunId) -> bool {
+        self.placed.try_lock().is_ok_and(|placed| placed.contains(&run))
+    }
+
     /// Copies a run's files into its working directory, once. Blocking.
     pub(crate) fn place(&self, home: &Home, run: RunId, files: &[FileEntry]) -> io::Result<()> {
         let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,8 @@
 //! Subscriptions: records in order from an offset on, first from the log's past, then as they come.
 //!
 //! Every follower reads the log itself, at its own pace and never beyond what is durable, so a slow
-//! one holds nothing up and nothing is kept for it. When its connection breaks it resumes by offset.
+//! one holds nothing up and nothing is kept for it. When its connection breaks it resumes by
+//! offset.
 
 use aiflow_log::{DiskStorage, LogReader};
 use aiflow_model::record::Payload;
@@ -112,7 +113,8 @@ fn gather(
             break;
         }
     }
-    if count == 0 {
+    // Nothing wanted in a long stretch is told too, so that a resume need not look at it again.
+    if count == 0 && after - next < RECORDS_MAX {
         return Ok((Vec::new(), after));
     }
     text.extend_from_slice(format!("],\"next\":{after}}}}}\n").as_bytes());

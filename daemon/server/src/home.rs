@@ -6,6 +6,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use aiflow_log::DiskStorage;
 use aiflow_model::{AttemptId, RunId, exit_code};
 
 use crate::failure::Failure;
@@ -81,6 +82,14 @@ impl Home {
 
     pub(crate) fn log(&self) -> PathBuf {
         self.root.join("log")
+    }
+
+    /// Opens the directory of the log.
+    pub(crate) fn open_log(&self) -> Result<DiskStorage, Failure> {
+        DiskStorage::open(self.log()).map_err(|error| {
+            let what = format!("cannot open the log in {}", self.log().display());
+            Failure::new(exit_code::OPERATING, what).because(error)
+        })
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

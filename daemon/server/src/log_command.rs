@@ -10,7 +10,7 @@ use clap::Subcommand;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::records;
-use crate::start::{open_storage, refuse};
+use crate::start::refuse;
 
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
@@ -49,7 +49,7 @@ pub(crate) fn run(flag: Option<PathBuf>, command: &LogCommand) -> Result<(), Fai
 }
 
 fn verify(home: &Home) -> Result<std::io::Result<()>, Failure> {
-    let report = aiflow_log::verify(&open_storage(home)?).map_err(|error| refuse(home, error))?;
+    let report = aiflow_log::verify(&home.open_log()?).map_err(|error| refuse(home, error))?;
     let mut out = std::io::stdout().lock();
     let print = |out: &mut std::io::StdoutLock<'_>| {
         for segment in &report.segments {
@@ -78,7 +78,7 @@ fn verify(home: &Home) -> Result<std::io::Result<()>, Failure> {
 }
 
 fn dump(home: &Home, from: u64, limit: Option<u64>) -> Result<std::io::Result<()>, Failure> {
-    let storage = open_storage(home)?;
+    let storage = home.open_log()?;
     let end = aiflow_log::verify(&storage).map_err(|error| refuse(home, error))?.next_offset;
     let until = limit.map_or(end, |limit| end.min(from.saturating_add(limit)));
     let failed = |error: aiflow_log::ReadError| {

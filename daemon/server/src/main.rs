@@ -17,6 +17,7 @@ mod output;
 mod pending;
 mod queries;
 mod readiness;
+mod recent;
 mod records;
 mod requests;
 mod socket;
@@ -32,7 +33,8 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "aiflowd", version, about)]
 struct Arguments {
-    /// Directory of the log, the runs and the socket [default: $AIFLOW_HOME, else the XDG state directory].
+    /// Directory of the log, the runs and the socket [default: $AIFLOW_HOME, else the XDG state
+    /// directory].
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
     #[command(subcommand)]

@@ -1,7 +1,7 @@
 //! Waits until a descriptor is readable: pidfds, inotify and pipes.
 //!
-//! tokio's pipe end does for any pollable descriptor what is needed here, without `unsafe`. Must never
-//! be used for descriptors that are always ready, such as regular files.
+//! tokio's pipe end does for any pollable descriptor what is needed here, without `unsafe`. Must
+//! never be used for descriptors that are always ready, such as regular files.
 
 use std::io;
 use std::os::fd::OwnedFd;

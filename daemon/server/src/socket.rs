@@ -17,7 +17,7 @@ use crate::connection::{self, Gate};
 use crate::failure::Failure;
 
 /// Most connections at once.
-const CONNECTIONS_MAX: usize = 1024;
+pub(crate) const CONNECTIONS_MAX: usize = 1024;
 
 /// Binds the socket; a leftover of an earlier daemon is removed, since the lock proves it dead.
 pub(crate) fn bind(path: &Path) -> Result<Listener, Failure> {

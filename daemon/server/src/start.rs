@@ -17,6 +17,9 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::records;
 
+/// Longest wait for a lock whose holder is gone.
+const ORPHANED_LOCK_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Runs the daemon until it is asked to stop.
 pub(crate) fn run(flag: Option<PathBuf>) -> Result<(), Failure> {
     start_logging();
@@ -61,23 +64,40 @@ fn start_logging() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
+/// Takes the lock. A daemon that was killed while it launched a task leaves the lock for a moment
+/// to the process that was about to become the shim; only then is there something to wait for.
 fn lock(home: &Home) -> Result<DirectoryLock, Failure> {
-    DirectoryLock::acquire(home.root()).map_err(|error| match error {
-        LockError::Held { .. } => {
-            Failure::new(exit_code::HOME_BUSY, "another daemon uses this home")
-                .because(error)
-                .hint(format!("aiflow --home {} server status", home.root().display()))
+    let begin = std::time::Instant::now();
+    loop {
+        match DirectoryLock::acquire(home.root()) {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Held { pid: Some(pid), .. })
+                if is_gone(pid) && begin.elapsed() < ORPHANED_LOCK_MAX =>
+            {
+                std::thread::park_timeout(std::time::Duration::from_millis(5));
+            }
+            Err(error @ LockError::Held { .. }) => {
+                return Err(Failure::new(exit_code::HOME_BUSY, "another daemon uses this home")
+                    .because(error)
+                    .hint(format!("aiflow --home {} server status", home.root().display())));
+            }
+            Err(error @ LockError::Storage { .. }) => {
+                return Err(
+                    Failure::new(exit_code::OPERATING, "cannot lock the home").because(error)
+                );
+            }
         }
-        LockError::Storage { .. } => {
-            Failure::new(exit_code::OPERATING, "cannot lock the home").because(error)
-        }
-    })
+    }
+}
+
+fn is_gone(pid: u32) -> bool {
+    !std::path::Path::new("/proc").join(pid.to_string()).exists()
 }
 
 type Opened = (LogWriter<DiskStorage>, Recovered, Engine);
 
 fn open_log(home: &Home) -> Result<Opened, Failure> {
-    let storage = open_storage(home)?;
+    let storage = home.open_log()?;
     let (writer, recovered) =
         aiflow_log::open(storage.clone(), LogOptions::default()).map_err(|e| refuse(home, e))?;
     if let Some(cut) = &recovered.cut {
@@ -92,14 +112,6 @@ fn open_log(home: &Home) -> Result<Opened, Failure> {
     let engine = records::replay(&mut LogReader::new(storage), recovered.next_offset)?;
     tracing::info!(records = recovered.next_offset, took = ?begin.elapsed(), "replayed the log");
     Ok((writer, recovered, engine))
-}
-
-/// The directory of the log.
-pub(crate) fn open_storage(home: &Home) -> Result<DiskStorage, Failure> {
-    DiskStorage::open(home.log()).map_err(|error| {
-        let what = format!("cannot open the log in {}", home.log().display());
-        Failure::new(exit_code::OPERATING, what).because(error)
-    })
 }
 
 /// Why a log is not opened, with what to do.

@@ -38,7 +38,10 @@ pub enum DirectoryError {
         source: io::Error,
     },
     /// Another user owns it or may enter it.
-    #[error("the attempt directory {} has owner {owner} and mode {mode:o}, not {expected_owner} and 700", path.display())]
+    #[error(
+        "attempt directory {} has owner {owner} and mode {mode:o}, not {expected_owner} and 700",
+        path.display()
+    )]
     NotPrivate {
         /// Its path.
         path: PathBuf,

@@ -104,7 +104,7 @@ pub enum InspectError {
     Stuck {
         /// The attempt.
         attempt: String,
-        /// Their numbers, for people to read.
+        /// Their numbers, for people to read; none if new ones kept coming.
         pids: Vec<u32>,
     },
     /// The claim is locked by a process that is not the shim it names.

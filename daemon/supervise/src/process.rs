@@ -5,7 +5,9 @@
 
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 use rustix::process::Pid;
 
 /// The kernel's id of the current boot. Files that carry another one were written before a
@@ -91,12 +93,19 @@ impl ProcessIdentity {
 pub(crate) struct Stat {
     state: u8,
     pub(crate) parent: u32,
-    start_time: u64,
+    flags: u32,
+    pub(crate) start_time: u64,
 }
 
 impl Stat {
     pub(crate) fn has_ended(self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// Threads of the kernel look like processes without any memory.
+    pub(crate) fn is_of_the_kernel(self) -> bool {
+        const PF_KTHREAD: u32 = 0x0020_0000;
+        self.flags & PF_KTHREAD != 0
     }
 }
 
@@ -113,15 +122,22 @@ pub(crate) fn stat(pid: u32) -> io::Result<Option<Stat>> {
     }
 }
 
-/// Numbers of all processes that `/proc` shows.
-pub(crate) fn all_pids() -> io::Result<Vec<u32>> {
-    let mut pids = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        if let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) {
-            pids.push(pid);
+/// Calls back with the number of each process, in rising order. A process that starts meanwhile
+/// is seen if its number is higher than the one last told, as that of a child ordinarily is.
+pub(crate) fn for_each_pid(mut look: impl FnMut(u32) -> io::Result<()>) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat(CWD, "/proc", flags, Mode::empty())?;
+    // Room for a few entries only: the kernel fills it with what is there at that moment, and
+    // what is told must not be old.
+    let mut buffer = [MaybeUninit::uninit(); 128];
+    let mut entries = RawDir::new(directory, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        if let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) {
+            look(pid)?;
         }
     }
-    Ok(pids)
+    Ok(())
 }
 
 /// Whether reading a file of a process failed because the process is no longer there.
@@ -148,9 +164,10 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
     let mut fields = rest.split_ascii_whitespace();
     let state = *fields.next()?.as_bytes().first()?;
     let parent = fields.next()?.parse().ok()?;
-    // The next field is number 5; the start time is number 22.
-    let start_time = fields.nth(17)?.parse().ok()?;
-    Some(Stat { state, parent, start_time })
+    // The next field is number 5; the flags are number 9, the start time is number 22.
+    let flags = fields.nth(4)?.parse().ok()?;
+    let start_time = fields.nth(12)?.parse().ok()?;
+    Some(Stat { state, parent, flags, start_time })
 }
 
 #[cfg(test)]
@@ -160,7 +177,9 @@ mod tests {
     #[test]
     fn a_command_name_may_hold_anything() {
         let line = b"7 (a) b (c) S 3 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 9 9\n";
-        assert_eq!(parse_stat(line), Some(Stat { state: b'S', parent: 3, start_time: 987_654 }));
+        let flags = 4_194_560;
+        let expected = Stat { state: b'S', parent: 3, flags, start_time: 987_654 };
+        assert_eq!(parse_stat(line), Some(expected));
     }
 
     #[test]

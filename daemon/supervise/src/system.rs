@@ -1,7 +1,8 @@
 //! The few system calls that neither std nor rustix offers safely, each behind a safe function.
 //!
 //! Only the shim uses them, which has one thread from its first to its last instruction; that is
-//! what makes forking and changing the environment sound. No other file may use `unsafe`.
+//! what makes forking and changing the environment sound. Besides the entry point of the binary no
+//! other file may use `unsafe`.
 
 use std::ffi::{CStr, OsStr, c_int};
 use std::io;

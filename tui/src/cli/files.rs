@@ -33,8 +33,8 @@ pub(crate) fn listed(source: &str) -> Vec<String> {
     serde_saphyr::from_str(source).map_or_else(|_| Vec::new(), |Definition { files }| files)
 }
 
-/// Finds what is listed below `directory`, folders with all that is in them, in the order of
-/// their paths.
+/// Finds what is listed below `directory` (empty: the present one), folders with all that is in
+/// them, in the order of their paths.
 pub(crate) fn find(directory: &Path, listed: &[String]) -> Result<Vec<FoundFile>, Failure> {
     let mut paths = BTreeMap::new();
     for name in listed {
@@ -67,8 +67,15 @@ fn checked(name: &str) -> Result<PathBuf, Failure> {
     Ok(relative)
 }
 
+/// The system has no empty path.
+fn present(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
 fn refuse_link(path: &Path) -> Result<fs::Metadata, Failure> {
-    let metadata = fs::symlink_metadata(path).map_err(|source| unreadable(path, source))?;
+    let path = present(path);
+    let what = || format!("files: cannot read {}", path.display());
+    let metadata = fs::symlink_metadata(path).map_err(|source| Failure::system(what(), source))?;
     if metadata.is_symlink() {
         return Err(Failure::input(
             format!("files: {} is a symbolic link", path.display()),
@@ -92,7 +99,7 @@ fn collect(
         let what = format!("files: {} is neither a file nor a folder", path.display());
         return Err(Failure::input(what, None));
     }
-    let entries = fs::read_dir(&path).map_err(|source| unreadable(&path, source))?;
+    let entries = fs::read_dir(present(&path)).map_err(|source| unreadable(&path, source))?;
     for entry in entries {
         let entry = entry.map_err(|source| unreadable(&path, source))?;
         let file_name = entry.file_name();

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::options::InNamespace;
-use super::output::note;
+use super::output::{note, reader_gone};
 use super::session::Session;
 
 /// What to listen to.
@@ -27,6 +27,13 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
+        tokio::select! {
+            result = self.listen(session) => result,
+            failure = reader_gone() => Err(failure),
+        }
+    }
+
+    async fn listen(self, session: &Session) -> Result<(), Failure> {
         let mut follow = Follow {
             from: self.from,
             with_state: false,

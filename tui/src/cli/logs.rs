@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::log_lines::{LogLine, LogLines, Stream, last_lines};
+use super::output::reader_gone;
 use super::session::Session;
 
 /// Between two looks for more, in the beginning and at most.
@@ -53,6 +54,13 @@ struct Printer<'a> {
 
 impl Arguments {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
+        tokio::select! {
+            result = self.print(session) => result,
+            failure = reader_gone() => Err(failure),
+        }
+    }
+
+    async fn print(self, session: &Session) -> Result<(), Failure> {
         let mut read = LogRead {
             run: self.run,
             task: self.task,

@@ -5,8 +5,10 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use aiflow_model::Timestamp;
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -116,6 +118,25 @@ pub(crate) fn note(text: &str) {
     }
 }
 
+/// Waits until nobody reads stdout any more; for verbs that may have nothing to write for long.
+/// Never ends where that cannot be told, such as for a file.
+pub(crate) async fn reader_gone() -> Failure {
+    let (sender, gone) = tokio::sync::oneshot::channel();
+    // A thread, because the poll of a descriptor that may be a file cannot be left to tokio.
+    std::thread::spawn(move || {
+        let stdout = io::stdout();
+        // No events are asked for: errors and hang-ups are told anyway.
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        if poll(&mut fds, None).is_ok() {
+            let _ = sender.send(());
+        }
+    });
+    match gone.await {
+        Ok(()) => Failure::NobodyReads,
+        Err(_) => std::future::pending().await,
+    }
+}
+
 fn write_all(mut to: impl Write, bytes: &[u8], name: &str) -> Result<(), Failure> {
     let written = to.write_all(bytes).and_then(|()| to.flush());
     written.map_err(|source| match source.kind() {
@@ -148,23 +169,42 @@ fn plain_line<T: Row>(row: &T) -> String {
 const CELL_CHARS_MAX: usize = 400;
 
 fn cell(text: &str) -> String {
-    let text = clean(text);
+    let text = without_fraction(&clean(text));
     match text.char_indices().nth(CELL_CHARS_MAX) {
         None => text,
         Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
-fn empty_table(width: Option<u16>) -> Table {
+/// A point in time to whole seconds; other text as it is.
+fn without_fraction(text: &str) -> String {
+    match text.split_once('.') {
+        Some((seconds, _)) if text.ends_with('Z') && text.parse::<Timestamp>().is_ok() => {
+            format!("{seconds}Z")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn empty_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    if let Some(width) = width {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    }
     table
 }
 
-fn rendered(mut table: Table) -> String {
+/// Columns up to this width are never wrapped: shreds of ids and times help nobody.
+const WHOLE_COLUMN_MAX: u16 = 30;
+
+fn rendered(mut table: Table, width: Option<u16>) -> String {
+    let widths = table.column_max_content_widths();
+    if let Some(width) = width.filter(|_| widths.iter().any(|width| *width > WHOLE_COLUMN_MAX)) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        let narrow = |width: &u16| *width <= WHOLE_COLUMN_MAX;
+        let columns = table.column_iter_mut().zip(&widths);
+        for (column, _) in columns.filter(|(_, width)| narrow(width)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -173,20 +213,20 @@ fn rendered(mut table: Table) -> String {
 }
 
 fn table<T: Row>(rows: &[T], width: Option<u16>) -> String {
-    let mut table = empty_table(width);
+    let mut table = empty_table();
     table.set_header(T::COLUMNS.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>());
     for row in rows {
         table.add_row(row.cells().iter().map(|text| cell(text)).collect::<Vec<_>>());
     }
-    rendered(table)
+    rendered(table, width)
 }
 
 fn details<T: Row>(row: &T, width: Option<u16>) -> String {
-    let mut table = empty_table(width);
+    let mut table = empty_table();
     for (name, text) in row.details() {
         table.add_row([name, cell(&text)]);
     }
-    rendered(table)
+    rendered(table, width)
 }
 
 fn terminal_width() -> Option<u16> {
@@ -248,6 +288,14 @@ mod tests {
         );
         let widest = table(&samples(), Some(30)).lines().map(|line| line.chars().count()).max();
         assert!(widest.unwrap() <= 30);
+    }
+
+    #[test]
+    fn times_are_shown_to_the_second_and_other_text_as_it_is() {
+        assert_eq!(without_fraction("2026-11-23T08:19:19.74546Z"), "2026-11-23T08:19:19Z");
+        for text in ["2026-11-23T08:19:19Z", "1.5", "a.Z", ""] {
+            assert_eq!(without_fraction(text), text);
+        }
     }
 
     #[test]

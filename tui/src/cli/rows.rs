@@ -53,7 +53,6 @@ impl Row for RunView {
         "run",
         "namespace",
         "workflow",
-        "snapshot",
         "status",
         "alive",
         "success",
@@ -68,7 +67,6 @@ impl Row for RunView {
             self.id.to_string(),
             self.namespace.to_string(),
             self.workflow.to_string(),
-            self.snapshot.to_string(),
             self.status.to_string(),
             self.alive.to_string(),
             self.ended.success.to_string(),
@@ -81,6 +79,7 @@ impl Row for RunView {
 
     fn details(&self) -> Vec<(String, String)> {
         let own = Self::COLUMNS.iter().map(ToString::to_string).zip(self.cells());
+        let own = own.chain([("snapshot".to_owned(), self.snapshot.to_string())]);
         let params = self.params.iter();
         own.chain(params.map(|(name, value)| (format!("param {name}"), value.to_plain()))).collect()
     }

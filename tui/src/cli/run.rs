@@ -75,7 +75,10 @@ async fn wait_for(session: &Session, run: RunId) -> Result<RunView, Failure> {
 async fn ended(records: &mut Subscription, run: RunId) -> Result<(), Broken> {
     loop {
         let records = records.next().await?;
-        let ends = |record: &Record| matches!(record, Record::RunFinished { run: finished, .. } if *finished == run);
+        let ends = |record: &Record| match record {
+            Record::RunFinished { run: finished, .. } => *finished == run,
+            _ => false,
+        };
         if records.records.iter().any(|logged| ends(&logged.record)) {
             return Ok(());
         }

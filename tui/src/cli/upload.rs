@@ -30,8 +30,7 @@ pub(crate) async fn perform(
     within: InNamespace,
 ) -> Result<(), Failure> {
     let source = std::fs::read_to_string(file).map_err(|source| unreadable(file, source))?;
-    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
+    let directory = file.parent().unwrap_or(Path::new(""));
     let found = files::find(directory, &files::listed(&source))?;
     let client = session.connect().await?;
     bring(&client, &found).await?;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::ExecutionStatus;
+use crate::status::ExecutionStatus;
 use crate::time::{Span, Timestamp};
 use crate::{EventKey, TaskName};
 

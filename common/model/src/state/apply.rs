@@ -206,7 +206,8 @@ impl State {
             status: ExecutionStatus::Waiting,
             window,
             events: events.to_vec(),
-            attempts: Vec::new(),
+            // Most executions have one attempt; room for more is asked for when there are more.
+            attempts: Vec::with_capacity(1),
             created_at: at.time,
             ended_at: None,
             deadline: None,

@@ -98,7 +98,8 @@ impl Deadlines {
     }
 }
 
-/// When a clock node has a window to fire: its end on the wall; at once when the watermark is past it.
+/// When a clock node has a window to fire: its end on the wall; at once when the watermark is past
+/// it.
 #[must_use]
 pub(super) fn clock_due(condition: &Condition, state: &NodeState) -> Option<Timestamp> {
     let (Condition::Every { period, clock, .. }, NodeState::Clock { next: Some(next), .. }) =

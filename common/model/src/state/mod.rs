@@ -4,7 +4,6 @@
 //! Must never contain anything that is not in the records, and never decide.
 
 mod apply;
-mod condition;
 mod deadline;
 mod event_ids;
 mod execution;
@@ -12,12 +11,14 @@ mod run;
 mod subscription;
 
 pub use apply::ApplyError;
-pub use condition::{CONSUMED_MAX, Firing, NodeState, Watermark};
 pub use deadline::{Deadline, Deadlines};
 pub use event_ids::{EVENT_IDS_MAX, EventIds};
-pub use execution::{Attempt, Execution, ExecutionStatus, PendingRestart, TaskState};
-pub use run::{Run, RunStatus};
+pub use execution::{Attempt, Execution, PendingRestart, TaskState};
+pub use run::Run;
 pub use subscription::Subscriptions;
+
+pub use crate::firing::{CONSUMED_MAX, Firing, NodeState, Watermark};
+pub use crate::status::{ExecutionStatus, RunStatus};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -3,57 +3,15 @@
 //! Must never hold a copy of its definition: that is the snapshot's.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::{NodeState, TaskState};
 use crate::record::RunStarted;
 use crate::spec::WorkflowSpec;
+use crate::status::RunStatus;
 use crate::time::Timestamp;
 use crate::{JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber, WorkflowName};
-
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// It lives: something runs, or waits for events.
-    Running,
-    /// It is being stopped.
-    Stopping,
-    /// The latest execution of every task succeeded.
-    Success,
-    /// Nothing is alive and some task failed.
-    Failed,
-    /// It was stopped.
-    Stopped,
-}
-
-impl RunStatus {
-    /// Whether it has not ended.
-    #[must_use]
-    pub const fn is_alive(self) -> bool {
-        matches!(self, Self::Running | Self::Stopping)
-    }
-
-    /// The word for it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Stopping => "stopping",
-            Self::Success => "success",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-impl fmt::Display for RunStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
-}
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

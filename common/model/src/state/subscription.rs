@@ -1,4 +1,5 @@
-//! Which rules of living runs look at which event keys, so that an event costs only what it matches.
+//! Which rules of living runs look at which event keys, so that an event costs only what it
+//! matches.
 //!
 //! Derived from runs and snapshots; must never be stored.
 

@@ -27,6 +27,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const REQUEST_BYTES_MAX: usize = 2 << 20;
 /// Longest value of an event, in bytes of JSON.
 pub const EVENT_VALUE_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of an event's value.
+pub const EVENT_VALUE_DEPTH_MAX: usize = 64;
 /// Most bytes of a file in one `file.put`, before base64.
 pub const FILE_PIECE_BYTES_MAX: usize = 1 << 20;
 /// Largest file of a workflow, in bytes.

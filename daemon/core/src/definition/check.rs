@@ -1,4 +1,5 @@
-//! What only the whole definition can tell: tasks that do not exist, and tasks that can never start.
+//! What only the whole definition can tell: tasks that do not exist, and tasks that can never
+//! start.
 //!
 //! Must never change the draft.
 

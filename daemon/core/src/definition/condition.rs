@@ -10,8 +10,7 @@ use aiflow_model::time::Span;
 use aiflow_model::{EventKey, TaskName};
 
 use super::node::{Node, Value};
-use super::reader::{Map, Reader, nearest};
-use super::task::Reference;
+use super::reader::{Map, Reader, Reference, nearest};
 use crate::filter;
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.

@@ -1,7 +1,7 @@
 //! YAML text as a tree in which each node knows its place.
 //!
-//! Duplicate keys, aliases, tags and several documents are refused: a definition says one thing once.
-//! Must never resolve types: the reader knows what it wants at each place.
+//! Duplicate keys, aliases, tags and several documents are refused: a definition says one thing
+//! once. Must never resolve types: the reader knows what it wants at each place.
 
 use aiflow_model::error::Diagnostic;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};

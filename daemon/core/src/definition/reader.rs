@@ -5,8 +5,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use aiflow_model::JsonText;
 use aiflow_model::error::Diagnostic;
+use aiflow_model::{JsonText, TaskName};
 
 use super::node::{Entry, Node, Place, Value};
 
@@ -163,6 +163,13 @@ fn plain_to_json(text: &str) -> serde_json::Value {
             }
         }
     }
+}
+
+/// A condition names a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    pub(crate) task: TaskName,
+    pub(crate) place: Place,
 }
 
 /// A mapping whose keys are known.

@@ -11,15 +11,8 @@ use aiflow_model::spec::{
 use aiflow_model::time::Span;
 
 use super::condition;
-use super::node::{Node, Place, Value};
-use super::reader::{Map, Reader};
-
-/// A condition names a task.
-#[derive(Debug, Clone)]
-pub(crate) struct Reference {
-    pub(crate) task: TaskName,
-    pub(crate) place: Place,
-}
+use super::node::{Node, Value};
+use super::reader::{Map, Reader, Reference};
 
 const KEYS: &[&str] = &[
     "kind", "bash", "exec", "env", "start", "stop", "restart", "overlap", "parallel", "retry",

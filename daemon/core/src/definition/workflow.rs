@@ -8,8 +8,8 @@ use aiflow_model::spec::{TASKS_MAX, TaskSpec, WorkflowSpec};
 use aiflow_model::{JsonText, TaskName};
 
 use super::node::{Node, Place};
-use super::reader::Reader;
-use super::task::{self, Reference};
+use super::reader::{Reader, Reference};
+use super::task;
 
 /// A definition that was read, with the places that later checks need.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! `aiflow-shim`: the small process above one attempt. Thin; everything is in
 //! [`aiflow_supervise::shim`]. Never started by hand: the daemon passes its arguments.
 //!
-//! It starts at C's `main`, without Rust's own start-up code, which reads `/proc/self/maps` and
-//! prepares for threads: a tenth of the time from spawn to exec. It must use nothing that needs
-//! that code (stack overflow reports, the main thread's name).
+//! One is started for every attempt, so its own start counts. It begins at C's `main`, without
+//! Rust's start-up code, which reads `/proc/self/maps` and prepares for threads; and a build whose
+//! panics abort does without the unwinder, a shared library whose loading costs as much again. It
+//! must use nothing that needs either: stack overflow reports, thread names, backtraces.
 #![no_main]
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
@@ -11,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 
 /// Where the C library starts the program.
 #[unsafe(no_mangle)]
-#[expect(unsafe_code, reason = "the symbol `main` must not be defined twice: this is the only one")]
+#[expect(unsafe_code, reason = "C's `main` has this name; no other `main` is linked")]
 extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     let count = usize::try_from(count).unwrap_or(0);
     let argument = |index: usize| -> OsString {
@@ -21,4 +22,24 @@ extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
         OsStr::from_bytes(bytes).to_owned()
     };
     c_int::from(aiflow_supervise::shim::main((1..count).map(argument)))
+}
+
+/// Stands in for functions of the unwinder that std refers to and that are never called when a
+/// panic aborts, except to print a backtrace, which nobody would see.
+#[cfg(all(panic = "abort", not(target_feature = "crt-static")))]
+macro_rules! never_unwound {
+    ($($name:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        #[expect(unsafe_code, reason = "the unwinder's functions have these names")]
+        extern "C" fn $name() -> ! {
+            std::process::abort()
+        }
+    )*};
+}
+
+#[cfg(all(panic = "abort", not(target_feature = "crt-static")))]
+never_unwound! {
+    _Unwind_Backtrace _Unwind_GetDataRelBase _Unwind_GetIP _Unwind_GetIPInfo
+    _Unwind_GetLanguageSpecificData _Unwind_GetRegionStart _Unwind_GetTextRelBase
+    _Unwind_Resume _Unwind_SetGR _Unwind_SetIP
 }

@@ -9,15 +9,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal, setpgid};
+use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal, setsid};
 
 use super::Failure;
 use crate::system::{self, NullEnded};
 
 /// The names of the child's steps; their index travels through the failure pipe.
 const STEPS: [&str; 7] =
-    ["setpgid", "prctl", "dup2", "close_range", "wait for release", "unblock signals", "exec"];
-const SETPGID: u8 = 0;
+    ["setsid", "prctl", "dup2", "close_range", "wait for release", "unblock signals", "exec"];
+const SETSID: u8 = 0;
 const PRCTL: u8 = 1;
 const DUP2: u8 = 2;
 const CLOSE_RANGE: u8 = 3;
@@ -92,8 +92,6 @@ pub(crate) fn fork_held(
         let _ = rustix::io::write(&failure_end, &[step, a, b, c, d]);
         system::exit_now(NOT_EXECUTED);
     };
-    // The child does the same; whoever comes first, the group is there before it is signalled.
-    let _ = setpgid(Some(pid), Some(pid));
     Ok((Held { pid, go, failure }, TaskOutput { output, error }))
 }
 
@@ -109,7 +107,8 @@ fn at(step: u8) -> impl Fn(Errno) -> (u8, Errno) {
 }
 
 fn prepare(shim: Pid, ends: &Ends<'_>) -> Step {
-    setpgid(None, None).map_err(at(SETPGID))?;
+    // A session, and so a process group, of its own; without a terminal.
+    setsid().map_err(at(SETSID))?;
     // A second line only: what makes "at most once" true is the pipe, and what ends the rest of
     // the task is the shim or recovery.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(PRCTL))?;

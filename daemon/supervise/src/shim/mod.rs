@@ -81,6 +81,10 @@ fn run(arguments: &Arguments) -> u8 {
         }
     };
     report(&Report::Released(task.process));
+    // Out of the daemon's session, as the task is already. Only now: the kernel schedules a new
+    // session as a group of its own, which would delay the start on a busy host, and until here
+    // blocked signals keep the shim safe. It fails only for a leader of a group.
+    let _ = rustix::process::setsid();
     attempt.reserve_exit();
     let exit = supervise::until_the_end(&attempt, task, arguments);
     match attempt.publish_exit(&exit) {
@@ -93,8 +97,6 @@ fn claim(arguments: &Arguments) -> Result<Claimed, Failure> {
     // Signals first: from here on no signal but SIGKILL ends the shim.
     let signals = system::take_signals().map_err(Failure::at("signals"))?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    // Fails only for a process that leads a group already, which then leads its session too.
-    let _ = rustix::process::setsid();
     let me = ProcessIdentity::of(std::process::id())
         .map_err(Failure::at_io("read /proc"))?
         .ok_or(Failure { what: "read /proc", errno: Errno::SRCH })?;

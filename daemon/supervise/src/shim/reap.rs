@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait, waitpid};
 
 use crate::handle::wait_readable;
-use crate::process::{all_pids, stat, to_pid};
+use crate::process::{for_each_pid, stat, to_pid};
 use crate::system::{self, End};
 
 /// How long killed descendants may take to end before the exit is written without them.
@@ -63,6 +63,12 @@ fn children() -> Vec<Pid> {
         let pids = list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
         return pids.filter_map(to_pid).collect();
     }
-    let is_child = |pid: &u32| matches!(stat(*pid), Ok(Some(stat)) if stat.parent == me);
-    all_pids().unwrap_or_default().into_iter().filter(is_child).filter_map(to_pid).collect()
+    let mut found = Vec::new();
+    let _ = for_each_pid(|pid| {
+        if stat(pid)?.is_some_and(|stat| stat.parent == me) {
+            found.extend(to_pid(pid));
+        }
+        Ok(())
+    });
+    found
 }

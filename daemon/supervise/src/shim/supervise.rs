@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::fcntl_getpipe_size;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::arguments::Arguments;
 use super::attempt::{Attempt, Task, spawn_failed, unix_micros};
@@ -152,9 +152,12 @@ impl Supervision<'_> {
         }
     }
 
-    /// The leader is not reaped before the end, so the group is this task's.
+    /// The leader is not reaped before the end, so its number and its group are this task's.
     fn signal_group(&self, signal: Signal) {
-        let _ = kill_process_group(self.task, signal);
+        if kill_process_group(self.task, signal) == Err(Errno::SRCH) {
+            // The child has not come to make its group: it is alone.
+            let _ = kill_process(self.task, signal);
+        }
     }
 
     /// Writes what is still in the pipes. Their writers are dead; one that a process outside the

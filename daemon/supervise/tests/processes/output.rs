@@ -2,7 +2,7 @@
 
 use aiflow_supervise::{Stream, output_file_name, parse_piece};
 
-use crate::support::{Place, exited, start_released, wait_for_shim};
+use crate::support::{Place, exited, limit_shim, start_released, wait_for_shim};
 
 #[test]
 fn both_streams_are_tagged_and_unfinished_lines_are_marked() {
@@ -85,6 +85,21 @@ fn a_log_that_cannot_be_written_does_not_hold_the_task() {
     let exit = place.run(&request);
     assert_eq!(exited(&exit), 7);
     assert_eq!(exit.log_bytes_dropped, 108_894, "all that seq writes");
+}
+
+#[test]
+fn a_full_disk_costs_output_but_neither_the_task_nor_its_end() {
+    let place = Place::new();
+    let mut request = place.bash("seq 1 100000; exit 8");
+    // As on a full disk, a write stops half way and the next one fails.
+    limit_shim(&mut request, &place.path(""), "ulimit -f 100");
+    request.log_bytes_max = 1 << 30;
+    let exit = place.run(&request);
+    assert_eq!(exited(&exit), 8);
+    let lines = place.log_lines(1);
+    let kept: usize = lines.iter().map(|line| parse_piece(line).unwrap().text.len() + 1).sum();
+    assert!(kept > 10_000);
+    assert_eq!(kept as u64 + exit.log_bytes_dropped, 588_895, "all that seq writes");
 }
 
 #[test]

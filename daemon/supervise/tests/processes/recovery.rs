@@ -21,6 +21,7 @@ fn other_boot() -> BootId {
 fn assert_lost(place: &Place) {
     let first = place.inspect();
     assert!(matches!(first, Evidence::Lost { .. }), "{first:?}");
+    assert_eq!(place.processes(), [0_u32; 0]);
     let second = place.inspect();
     assert!(matches!(second, Evidence::Lost { killed: 0 }), "{second:?}");
 }
@@ -76,6 +77,67 @@ fn a_shim_and_a_task_killed_together_are_lost() {
     wait_readable(&task, "the end of the task");
     assert_lost(&place);
     assert!(!is_running(sleeper));
+}
+
+#[test]
+fn recovery_catches_a_process_that_keeps_moving_on() {
+    let place = Place::new();
+    let script = format!("{}; sleep 1000", crate::stop::HOPPING);
+    let (shim, _) = start_released(&place.bash(&script));
+    wait_until("the first hop", || place.path("hops").exists());
+    kill(&shim);
+    wait_for_shim(&shim);
+    assert_lost(&place);
+}
+
+#[test]
+fn a_shim_refuses_what_it_does_not_understand() {
+    let place = Place::new();
+    let arguments = |protocol: &str| {
+        let output = Command::new(crate::support::SHIM)
+            .args(["--protocol", protocol, "--grace-ms", "1", "--log-bytes", "99999"])
+            .args(["--log-files", "1", "--attempt", &place.attempt, "--dir"])
+            .arg(place.directory())
+            .args(["--", "touch"])
+            .arg(place.path("witness"))
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(arguments("2"), (Some(2), "failed 22 arguments\n".to_owned()));
+    // The directory is not there: the shim never creates one.
+    let missing = "failed 2 open the attempt directory\n".to_owned();
+    assert_eq!(arguments("1"), (Some(4), missing));
+    assert!(!place.directory().exists() && !place.path("witness").exists());
+}
+
+#[test]
+fn many_inspect_at_once_and_agree() {
+    let place = Place::new();
+    let all = std::thread::scope(|scope| {
+        let inspections: Vec<_> = (0..8).map(|_| scope.spawn(|| place.inspect())).collect();
+        inspections.into_iter().map(|handle| handle.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(all.iter().all(|evidence| matches!(evidence, Evidence::NeverStarted)), "{all:?}");
+
+    let place = Place::new();
+    let (launched, _) = start_released(&place.bash("sleep 1000"));
+    let all = std::thread::scope(|scope| {
+        let inspections: Vec<_> = (0..8).map(|_| scope.spawn(|| place.inspect())).collect();
+        inspections.into_iter().map(|handle| handle.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(all.iter().all(|evidence| matches!(evidence, Evidence::Running { .. })), "{all:?}");
+    kill(&launched);
+    let all = std::thread::scope(|scope| {
+        let inspections: Vec<_> = (0..8).map(|_| scope.spawn(|| place.inspect())).collect();
+        inspections.into_iter().map(|handle| handle.join().unwrap()).collect::<Vec<_>>()
+    });
+    for evidence in all {
+        let settled = matches!(evidence, Evidence::Lost { .. } | Evidence::Running { .. });
+        assert!(settled, "{evidence:?}");
+    }
+    wait_for_shim(&launched);
+    assert_lost(&place);
 }
 
 #[test]

@@ -10,6 +10,10 @@ use crate::support::{
     wait_for_shim, wait_readable, wait_until,
 };
 
+/// Starts a process that forks and ends, over and over, each time in a new session.
+pub(crate) const HOPPING: &str = "export HOP='echo x >> $W/hops; setsid bash -c \"$HOP\" & exit'
+    bash -c \"$HOP\"";
+
 #[test]
 fn a_task_that_follows_sigterm_ends_in_its_own_way() {
     let place = Place::new();
@@ -114,6 +118,16 @@ fn nothing_of_a_task_outlives_it() {
     for name in ["a", "b", "c", "d"] {
         assert!(!is_running(wait_for_number(&place.path(name))), "{name}");
     }
+}
+
+#[test]
+fn a_process_that_keeps_moving_on_is_caught() {
+    let place = Place::new();
+    let script = format!("{HOPPING}; until [ -s $W/hops ]; do :; done; exit 2");
+    let (shim, _) = start_released(&place.bash(&script));
+    wait_for_shim(&shim);
+    let exit = place.ended();
+    assert_eq!((exited(&exit), exit.left_behind), (2, 0));
 }
 
 #[test]

@@ -80,12 +80,30 @@ impl Place {
 
     pub(crate) fn ended(&self) -> Exit {
         let Evidence::Ended(exit) = self.inspect() else { panic!("{:?}", self.inspect()) };
+        assert_eq!(self.processes(), [0_u32; 0], "nothing outlives the attempt");
         assert_eq!(read_outcome(&self.directory()).unwrap(), Some(exit.clone()));
         exit
     }
 
     pub(crate) fn witnesses(&self) -> usize {
         std::fs::read_to_string(self.path("witness")).map_or(0, |text| text.lines().count())
+    }
+
+    /// Processes, other than its shim, that carry this attempt's directory in their environment.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let Ok(directory) = self.directory().canonicalize() else { return Vec::new() };
+        let mark = format!("AIFLOW_ATTEMPT_DIRECTORY={}", directory.display());
+        let is_marked = |pid: &u32| {
+            std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+                environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+            })
+        };
+        let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            entry
+                .ok()
+                .and_then(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
+        });
+        pids.filter(is_marked).collect()
     }
 
     /// All of the log, oldest first, as owned lines.
@@ -183,6 +201,15 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) fn wait_for_number(path: &Path) -> u32 {
     wait_until("a number in a file", || path.exists());
     std::fs::read_to_string(path).unwrap().trim().parse().unwrap()
+}
+
+/// Replaces the shim by a script that limits something and then becomes the shim.
+pub(crate) fn limit_shim(request: &mut Launch, directory: &Path, command: &str) {
+    let script = directory.join("limited-shim");
+    std::fs::write(&script, format!("#!/bin/bash\n{command}\nexec {SHIM} \"$@\"\n")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&script, mode).unwrap();
+    request.shim = script;
 }
 
 /// Whether a process is there and runs, by number: for processes of the test itself.

@@ -1,11 +1,10 @@
 //! What the core decides, told as scenarios: tasks, rules, clocks, retries, runs.
 
-mod support;
-
 use aiflow_core::{Answer, Input};
 use aiflow_model::record::Outcome;
 use aiflow_model::{ErrorCode, Offset, Record, RunId};
-use support::Scenario;
+
+use crate::support::Scenario;
 
 #[test]
 fn a_run_with_plain_tasks_ends_in_success() {

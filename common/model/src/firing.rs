@@ -1,4 +1,4 @@
-//! What a node of a condition knows between two events.
+//! What a condition was met by, and what its nodes know between two events.
 //!
 //! Must never interpret a condition: the core does, and records the result.
 

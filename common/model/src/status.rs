@@ -1,0 +1,100 @@
+//! Where executions and runs stand: the words that specs, records and the state share.
+//!
+//! Must never know how one status becomes another: the core decides, the fold follows.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an execution stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    /// It waits for its turn: as many executions of the task are alive as may be.
+    Waiting,
+    /// An attempt is being launched.
+    Queued,
+    /// The process runs.
+    Running,
+    /// It waits for the time of the next attempt.
+    Retrying,
+    /// It is being stopped.
+    Stopping,
+    /// It ended as it should.
+    Success,
+    /// It ended otherwise, and no attempt is left.
+    Failed,
+    /// It was stopped.
+    Stopped,
+}
+
+impl ExecutionStatus {
+    /// Whether it has not ended.
+    #[must_use]
+    pub const fn is_alive(self) -> bool {
+        !matches!(self, Self::Success | Self::Failed | Self::Stopped)
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Stopping => "stopping",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for ExecutionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// It lives: something runs, or waits for events.
+    Running,
+    /// It is being stopped.
+    Stopping,
+    /// The latest execution of every task succeeded.
+    Success,
+    /// Nothing is alive and some task failed.
+    Failed,
+    /// It was stopped.
+    Stopped,
+}
+
+impl RunStatus {
+    /// Whether it has not ended.
+    #[must_use]
+    pub const fn is_alive(self) -> bool {
+        matches!(self, Self::Running | Self::Stopping)
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}

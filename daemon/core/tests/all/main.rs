@@ -1,0 +1,8 @@
+//! The core as a whole: scenarios (given, when, expect) and properties over random inputs.
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,80 @@
+//! The benchmark: each row sets what AIFlow takes beside what the bare system calls take, in turn,
+//! in one run, on the same disk. `scripts/bench` runs it.
+//!
+//! Must never fail because a figure is bad: it measures, people judge. Invoked with the name of a
+//! mode instead, this program is the tiny task that the rows start.
+
+mod bare;
+mod bench;
+mod daemon;
+mod durable_emits;
+mod figures;
+mod first_instruction;
+mod history;
+mod idle;
+mod load;
+mod processes;
+mod replay;
+mod task_starts;
+mod tiny;
+
+use anyhow::{Context, bail};
+
+use crate::bench::Bench;
+use crate::figures::{Row, Table};
+
+const HELP: &str = "\
+scripts/bench [--dir DIR] [ROW...]
+
+Prints one table: what AIFlow takes, what bare system calls take, their ratio, the budget.
+Without a ROW all are measured:
+  first-instruction  from an emit to the first instruction of the task
+  emits              durable emits per second, with 1, 16 and 256 emitters
+  replay             records per second at a start, from a log of 1,000,000
+  starts             task starts per second, 8 at once
+  idle               memory and wake-ups when nothing is due
+--dir DIR            where homes and files of comparison lie [default: below the build directory]
+";
+
+type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
+
+const ROWS: [(&str, Measure); 5] = [
+    ("first-instruction", first_instruction::measure),
+    ("emits", durable_emits::measure),
+    ("replay", replay::measure),
+    ("starts", task_starts::measure),
+    ("idle", idle::measure),
+];
+
+fn main() -> anyhow::Result<()> {
+    // Before anything else: for a task that marks its start this is the first instruction.
+    let now = tiny::monotonic_ns();
+    let mut arguments = std::env::args_os().skip(1);
+    let mut directory = None;
+    let mut names = Vec::new();
+    while let Some(argument) = arguments.next() {
+        match argument.to_str().unwrap_or_default() {
+            "mark" => return tiny::mark(now, arguments.next()),
+            "relay" => return tiny::relay(arguments.next()),
+            "nothing" => return Ok(()),
+            "sleep" => return tiny::sleep(),
+            "--help" | "-h" => return figures::print(HELP),
+            "--dir" => directory = Some(arguments.next().context("--dir needs a directory")?),
+            name if ROWS.iter().any(|(row, _)| *row == name) => names.push(name.to_owned()),
+            _ => bail!("there is no row {}\n{HELP}", argument.display()),
+        }
+    }
+    let mut bench = Bench::new(directory.map(Into::into))?;
+    let mut table = Table::default();
+    for (name, measure) in ROWS {
+        if names.is_empty() || names.iter().any(|asked| asked == name) {
+            figures::progress(&format!("measuring {name}"));
+            // One row that cannot be measured leaves the others.
+            match measure(&mut bench) {
+                Ok(rows) => table.rows.extend(rows),
+                Err(error) => table.rows.push(Row::failed(name, &error)),
+            }
+        }
+    }
+    figures::print(&format!("{}\n{}", bench.describe(), table.show()))
+}

@@ -1,0 +1,14 @@
+//! End-to-end tests: real binaries, real processes, real sockets, real kills; one module a subject.
+//!
+//! The programs have to be built before: `cargo build --workspace --bins`.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod flights;
+#[cfg(test)]
+mod home;
+#[cfg(test)]
+mod recovery;

@@ -1,0 +1,12 @@
+//! The harness of the end-to-end tests: real daemons on temporary homes, and waits for conditions.
+//!
+//! Must never sleep to let something happen: a wait has a condition, and says what it waited for
+//! when it gives up.
+
+mod daemon;
+mod socket;
+mod wait;
+
+pub use daemon::{Daemon, Output, program, repository, run};
+pub use socket::Socket;
+pub use wait::wait_until;
