@@ -85,6 +85,15 @@ pub(crate) fn length(span: Span) -> String {
     }
 }
 
+/// How long ago something was. After a minute only minutes, for then nothing draws each second.
+pub(crate) fn ago(span: Span) -> String {
+    match span.0 {
+        HOUR.. => format!("{} ago", length(span)),
+        MINUTE.. => format!("{}m ago", span.0 / MINUTE),
+        _ => format!("{} ago", length(span)),
+    }
+}
+
 /// A length of event time in words: `1 h`, `2 h 30 min`, `45 s`.
 pub(crate) fn length_in_words(span: Span) -> String {
     let units = [("d", DAY), ("h", HOUR), ("min", MINUTE), ("s", SECOND), ("ms", 1_000)];
@@ -147,6 +156,7 @@ mod tests {
         assert_eq!(shown("2m14s"), "2m14s");
         assert_eq!(shown("3h5m"), "3h05m");
         assert_eq!(shown("52h"), "2d04h");
+        assert_eq!(ago("2m14s".parse().unwrap()), "2m ago");
         assert_eq!(length_in_words("2h30m".parse().unwrap()), "2 h 30 min");
         assert_eq!(length_in_words(Span(0)), "0 s");
     }

@@ -82,7 +82,9 @@ pub(crate) fn counts(executions: &[Execution]) -> Counts {
 /// those that the fastest source has passed already or, without any, the next. A long queue does not
 /// push what is under way out of sight.
 pub(crate) fn grid(state: &State, run: &Run, clock: &ClockView, columns_max: usize) -> Grid {
-    let future = future(clock, (columns_max / FUTURE_SHARE).max(1));
+    // A run that has ended fires no more.
+    let most = if run.status.is_alive() { (columns_max / FUTURE_SHARE).max(1) } else { 0 };
+    let future = future(clock, most);
     let rows = window_rows(state, run, clock.period, columns_max);
     let fired: BTreeSet<Timestamp> =
         rows.iter().flat_map(|(_, cells)| cells.keys().copied()).collect();
@@ -109,9 +111,11 @@ pub(crate) fn grid(state: &State, run: &Run, clock: &ClockView, columns_max: usi
 /// Windows that have not fired: of those that the fastest source has passed, the first few.
 fn future(clock: &ClockView, most: usize) -> Vec<Timestamp> {
     let Some(next) = clock.next else { return Vec::new() };
-    let mut starts = vec![next];
-    let mut start = next.plus(clock.period);
-    while starts.len() < most && clock.high.is_some_and(|high| start.plus(clock.period) <= high) {
+    let mut starts = Vec::new();
+    let mut start = next;
+    while starts.len() < most
+        && (starts.is_empty() || clock.high.is_some_and(|high| start.plus(clock.period) <= high))
+    {
         starts.push(start);
         start = start.plus(clock.period);
     }

@@ -199,3 +199,16 @@ fn a_long_queue_keeps_what_is_under_way_in_sight() {
     }
     check("run_long_queue", &model_of(&recording), &SIZES[..2]);
 }
+
+#[test]
+fn a_run_that_was_stopped_waits_for_nothing() {
+    let mut recording = Recording::story();
+    recording.give(aiflow_core::Input::StopRun(RunId(1)));
+    for task in ["ingest", "observe", "train"] {
+        recording.end(task, 143);
+    }
+    recording.pass("2m14s");
+    let model = model_of(&recording);
+    assert!(!model.shows_running_time(), "nothing is drawn while nothing happens");
+    check("run_stopped", &model, &SIZES[..2]);
+}

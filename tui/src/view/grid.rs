@@ -55,7 +55,9 @@ pub(super) fn draw(
     if room > 0 {
         let below = windows::lines(&model.state, run, room.saturating_sub(1));
         lines.extend(below.iter().map(|line| under_way(line, clock, model, theme)));
-        lines.push(waits(clock, theme));
+        if run.status.is_alive() {
+            lines.push(waits(clock, theme));
+        }
     }
     let lines: Vec<Line<'_>> = lines.into_iter().map(|line| cut_line(line, width)).collect();
     frame.render_widget(Paragraph::new(lines), inside);
@@ -141,11 +143,9 @@ fn cells<'a>(
 
 fn under_way<'a>(line: &WindowLine, clock: &ClockView, model: &Model, theme: &Theme) -> Line<'a> {
     let window = text::window_name(line.start, clock.period);
-    let since = text::length(model.now.since(line.since));
+    let since = model.now.since(line.since);
+    let since = if line.mark.is_over() { text::ago(since) } else { text::length(since) };
     let mut words = format!("{} {} {}", line.mark.word, line.task, since);
-    if line.mark.tone == Tone::Bad {
-        words.push_str(" ago");
-    }
     if let Some(outcome) = &line.outcome {
         words.push_str(&format!("   {outcome}"));
     }

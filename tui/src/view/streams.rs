@@ -145,7 +145,7 @@ fn remark_line<'a>(
         let ago = model.now.since(moved);
         words.push_str(&match ago.0 {
             ..1_000_000 => " · moved just now".to_owned(),
-            _ => format!(" · moved {} ago", text::length(ago)),
+            _ => format!(" · moved {}", text::ago(ago)),
         });
     }
     Line::styled(cut(&words, width), theme.dim())

@@ -77,8 +77,8 @@ fn line<'a>(
     spans.push(Span::styled(format!("{:<9}", row.mark.word), tone));
     // How long it has been so, while it lasts; how long ago it ended.
     let since = row.since.map(|since| {
-        let ago = if row.is_running { "" } else { " ago" };
-        text::length(model.now.since(since)) + ago
+        let span = model.now.since(since);
+        if row.is_running { text::length(span) } else { text::ago(span) }
     });
     let since = since.unwrap_or_default();
     let style = if row.is_running { theme.plain() } else { theme.dim() };
