@@ -1,6 +1,7 @@
 //! The model: all that is on the screens, and how messages change it.
 //!
-//! Must never wait for anything or touch a terminal; what it wants of the daemon goes to the outbox.
+//! Must never wait for anything or touch a terminal: what it wants of the daemon goes to the
+//! outbox.
 
 use aiflow_model::state::Run;
 use aiflow_model::time::Timestamp;

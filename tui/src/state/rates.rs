@@ -1,6 +1,6 @@
 //! How many events of each key came in each of the last sixty seconds.
 //!
-//! Counted by the times in the records. Must never hold more than a minute, nor keys that fell silent.
+//! Counted by the times in the records. Must never hold more than a minute, nor silent keys.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -43,7 +43,7 @@ fn format(time: Timestamp, pattern: &str) -> String {
     }
 }
 
-/// How a window of this length is labelled: the group it stands in, and its own two or three letters.
+/// How a window of this length is labelled: the group it stands in, and its own two letters.
 pub(crate) fn window_label(start: Timestamp, period: Span) -> (String, String) {
     let (group, label) = match period.0 {
         DAY.. => ("%Y-%m", "%d"),

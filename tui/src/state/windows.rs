@@ -78,9 +78,9 @@ pub(crate) fn counts(executions: &[Execution]) -> Counts {
     counts
 }
 
-/// The grid of a clock's windows, at most `columns_max` wide: the newest that fired, and after them
-/// those that the fastest source has passed already or, without any, the next. A long queue does not
-/// push what is under way out of sight.
+/// The grid of a clock's windows, at most `columns_max` wide: the newest that fired, after them
+/// those that the fastest source has passed already or, without any, the next. A long queue does
+/// not push what is under way out of sight.
 pub(crate) fn grid(state: &State, run: &Run, clock: &ClockView, columns_max: usize) -> Grid {
     // A run that has ended fires no more.
     let most = if run.status.is_alive() { (columns_max / FUTURE_SHARE).max(1) } else { 0 };
