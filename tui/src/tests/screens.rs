@@ -91,9 +91,14 @@ fn the_events() {
 fn with_log() -> Model {
     let mut model = model_of(&Recording::story());
     press(&mut model, "jj<enter>");
-    let text = "1767225600000000 o 2013-01-03T04:00:00Z: 61 flights learned, MAE of the last day 11.8 min\n\
-        1767225601000000 e \u{1b}[33mwarning\u{1b}[0m: a very long line on stderr, which does not fit into eighty columns and is cut or broken\n\
-        1767225602000000 o 日本語\tand ✈\n";
+    let text = [
+        "1767225600000000 o 2013-01-03T04:00:00Z: 61 flights learned, MAE of the last day 11.8 min",
+        "1767225601000000 e \u{1b}[33mwarning\u{1b}[0m: a very long line on stderr, which does not fit \
+            into eighty columns and is cut or broken",
+        "1767225602000000 o 日本語\tand ✈",
+        "",
+    ];
+    let text = text.join("\n");
     let more: String = (0..80).map(|n| format!("176722560{n:02}00000 o epoch {n}\n")).collect();
     let piece = LogPiece {
         attempt: "1.train.11.1".to_owned(),
