@@ -124,9 +124,9 @@ impl Serialize for JsonText {
 
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Borrowed: records and messages are always read from text, and the copy is made once.
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        Ok(Self::of(raw))
+        // Not borrowed, though that would save a copy: trees (`serde_json::Value`) lend nothing.
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self::of(&raw))
     }
 }
 
@@ -140,6 +140,8 @@ mod tests {
         let json = JsonText::parse(text).unwrap();
         let back: JsonText = serde_json::from_str(&serde_json::to_string(&json).unwrap()).unwrap();
         assert_eq!(back.as_str(), text);
+        let tree = serde_json::json!({"a": [1, "b"]});
+        assert_eq!(serde_json::from_value::<JsonText>(tree.clone()).unwrap().to_value(), tree);
     }
 
     #[test]

@@ -13,11 +13,15 @@ use crate::support::Scenario;
 
 const TASKS: &str = "\
 stream: {kind: stream, bash: x, restart: {on: failure, backoff: 1s..4s}}
-hourly: {bash: x, parallel: 2, start: {every: 1h, clock: {watermark: [f, w]}}, retry: {attempts: 2, backoff: 1s}}
+hourly:
+  {bash: x, parallel: 2, start: {every: 1h, clock: {watermark: [f, w]}},
+   retry: {attempts: 2, backoff: 1s}}
 after: {bash: x, start: {after: hourly}}
 wall: {bash: x, timeout: 30s, start: {every: 20s}}
 queued: {bash: x, overlap: queue, start: {on: go, if: value % 2 == 0}}
-joined: {bash: x, start: {all: [{on: go}, {any: [{on: other}, {after: {queued: failed}}]}]}, stop: {on: enough}}
+joined:
+  {bash: x, stop: {on: enough},
+   start: {all: [{on: go}, {any: [{on: other}, {after: {queued: failed}}]}]}}
 third: {bash: x, start: {count: {of: {on: go}, n: 3}}, restart: {on: again}}";
 const NAMES: [&str; 7] = ["stream", "hourly", "after", "wall", "queued", "joined", "third"];
 
