@@ -82,8 +82,8 @@ impl Attempts {
         Self { home, files, boot_id, shim, news, events, launches, stops: RefCell::default() }
     }
 
-    /// Launches a queued attempt and looks after it. `known`: the events that fired it, when they are
-    /// at hand.
+    /// Launches a queued attempt and looks after it. `known`: the events that fired it, when they
+    /// are at hand.
     pub(crate) fn launch(
         self: &Rc<Self>,
         id: AttemptId,
@@ -156,8 +156,9 @@ impl Attempts {
         }
     }
 
-    /// Only what may take long leaves the loop's thread: copying a run's files, and reading back events
-    /// that are no longer at hand. The spawn itself takes less than handing it to another thread.
+    /// Only what may take long leaves the loop's thread: copying a run's files, and reading back
+    /// events that are no longer at hand. The spawn itself takes less than handing it to another
+    /// thread.
     async fn carry_out(&self, order: Order) -> Result<Result<Launched, NotLaunched>, String> {
         if order.events.is_at_hand() && self.files.has_placed(order.id.execution.run) {
             return Ok(order.carry_out());

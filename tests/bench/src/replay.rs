@@ -35,7 +35,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<Vec<Row>> {
         let round = [started, replayed, decoded, only_read, opened];
         rates.iter_mut().zip(round).for_each(|(rates, rate)| rates.push(rate));
     }
-    Ok(rows(&rates.map(|rates| median(&rates)), &log)?)
+    rows(&rates.map(|rates| median(&rates)), &log)
 }
 
 fn rows(rates: &[f64; 5], log: &Path) -> anyhow::Result<Vec<Row>> {
