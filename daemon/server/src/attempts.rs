@@ -5,37 +5,32 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aiflow_core::LaunchPlan;
 use aiflow_log::{DiskStorage, LogReader};
-use aiflow_model::record::{Outcome, Record, Usage};
+use aiflow_model::AttemptId;
+use aiflow_model::record::{Outcome, Usage};
 use aiflow_model::wire::EventView;
-use aiflow_model::{AttemptId, Offset};
-use aiflow_supervise::{
-    BootId, Evidence, Launch, LaunchError, Launched, Report, ShimHandle, inspect, launch,
-    parse_report,
-};
+use aiflow_supervise::{BootId, Evidence, Launched, Report, ShimHandle, inspect, parse_report};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::environment;
 use crate::failure::chain;
 use crate::files::FileStore;
 use crate::home::Home;
-use crate::{readiness, records};
+use crate::order::{Events, NotLaunched, Order};
+use crate::readiness;
 
 /// Most launches at once: more would only wait for processors.
 const LAUNCHES_MAX: usize = 4;
-/// Output kept of an attempt: so many files of so many bytes.
-const LOG_BYTES_MAX: u64 = 16 << 20;
-const LOG_FILES_MAX: u32 = 4;
-/// `AIFLOW_EVENT` longer than this goes to a file: the kernel takes 128 KiB a variable.
-const EVENT_VARIABLE_BYTES_MAX: usize = 32 << 10;
+/// Pauses between looks at an attempt whose end cannot be told.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What happened to an attempt.
 #[derive(Debug)]
@@ -58,14 +53,6 @@ pub(crate) struct Attempts {
     launches: Semaphore,
     /// For each attempt the way to ask for its end.
     stops: RefCell<BTreeMap<AttemptId, watch::Sender<bool>>>,
-}
-
-/// An attempt that could not be launched.
-enum NotLaunched {
-    /// It was before: its directory tells what became of it.
-    Before,
-    /// Nothing of it ran.
-    Failed(String),
 }
 
 impl Attempts {
@@ -149,7 +136,10 @@ impl Attempts {
         match launched {
             Ok(Launched { shim, report }) => {
                 self.read_report(id, report).await;
-                self.watch(id, shim, stop).await
+                if let Err(reason) = wait_for_end(id, &shim, stop.clone()).await {
+                    tracing::warn!(%id, reason, "an attempt is looked for in its directory");
+                }
+                self.find_end(id, stop).await
             }
             Err(NotLaunched::Before) => self.find_end(id, stop).await,
             Err(NotLaunched::Failed(reason)) => failed(reason),
@@ -205,65 +195,59 @@ impl Attempts {
         }
     }
 
-    /// Waits for the shim's end, passing on a request to stop; then tells how the attempt ended.
-    async fn watch(
-        &self,
-        id: &AttemptId,
-        shim: ShimHandle,
-        stop: watch::Receiver<bool>,
-    ) -> (Outcome, Usage) {
-        let shim = wait_for_end(id, shim, stop.clone()).await;
-        if let Some(shim) = shim
-            && let Err(error) = shim.reap()
-        {
-            tracing::warn!(%id, %error, "a shim cannot be reaped");
+    /// Looks until there is evidence of how the attempt ended. While there is none, whatever the reason,
+    /// it is not taken as ended: something of it may still run.
+    async fn find_end(&self, id: &AttemptId, stop: watch::Receiver<bool>) -> (Outcome, Usage) {
+        let mut pause = PAUSE_MIN;
+        loop {
+            let evidence = self.inspect(id).await;
+            let looked = match evidence {
+                Ok(Evidence::Running { shim, released }) => {
+                    if let Some(released) = released {
+                        let _ = self.news.send(News::Started(id.clone(), released.process.pid));
+                    }
+                    wait_for_end(id, &shim, stop.clone()).await
+                }
+                Ok(Evidence::Ended(exit)) => return translate(exit),
+                Ok(Evidence::NeverStarted) => return (Outcome::NeverStarted, Usage::default()),
+                Ok(Evidence::Interrupted) => return (Outcome::Interrupted, Usage::default()),
+                Ok(Evidence::Lost { killed }) => {
+                    let reason = format!("its shim was gone; {killed} processes of it were killed");
+                    return (Outcome::Unknown { reason }, Usage::default());
+                }
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = looked {
+                tracing::error!(%id, reason, "what became of an attempt cannot be told yet");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
         }
-        Box::pin(self.find_end(id, stop)).await
     }
 
-    async fn find_end(&self, id: &AttemptId, stop: watch::Receiver<bool>) -> (Outcome, Usage) {
-        let unknown = |reason| (Outcome::Unknown { reason }, Usage::default());
+    async fn inspect(&self, id: &AttemptId) -> Result<Evidence, String> {
         let (directory, boot_id) = (self.home.attempt(id), self.boot_id.clone());
         let (parent, attempt) = (self.home.attempts(id.execution.run), id.to_string());
         let inspected = tokio::task::spawn_blocking(move || {
             // A daemon that died before it made any directory left none to inspect in.
-            let made = std::fs::create_dir_all(&parent);
-            made.map_err(|error| error.to_string())?;
+            std::fs::create_dir_all(&parent).map_err(|error| error.to_string())?;
             inspect(&directory, &attempt, &boot_id).map_err(|error| chain(&error))
         });
-        match inspected.await {
-            Ok(Ok(Evidence::Running { shim, released })) => {
-                if let Some(released) = released {
-                    let _ = self.news.send(News::Started(id.clone(), released.process.pid));
-                }
-                self.watch(id, shim, stop).await
-            }
-            Ok(Ok(Evidence::Ended(exit))) => translate(exit),
-            Ok(Ok(Evidence::NeverStarted)) => (Outcome::NeverStarted, Usage::default()),
-            Ok(Ok(Evidence::Interrupted)) => (Outcome::Interrupted, Usage::default()),
-            Ok(Ok(Evidence::Lost { killed })) => {
-                unknown(format!("its shim was gone; {killed} processes of it were killed"))
-            }
-            Ok(Err(reason)) => unknown(format!("its directory cannot be judged: {reason}")),
-            Err(error) => unknown(format!("the inspection broke off: {error}")),
-        }
+        inspected.await.unwrap_or_else(|error| Err(format!("the inspection broke off: {error}")))
     }
 }
 
-/// Returns the shim when it has ended; none when it cannot be waited for.
+/// Returns when the shim has ended and is reaped, passing on a request to stop.
+///
+/// # Errors
+/// Why it cannot be waited for.
 async fn wait_for_end(
     id: &AttemptId,
-    shim: ShimHandle,
+    shim: &ShimHandle,
     mut stop: watch::Receiver<bool>,
-) -> Option<ShimHandle> {
+) -> Result<(), String> {
     let ended = shim.as_fd().try_clone_to_owned().and_then(readiness::watch);
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(error) => {
-            tracing::error!(%id, %error, "a shim cannot be watched");
-            return None;
-        }
-    };
+    let ended = ended.map_err(|error| format!("its shim cannot be watched: {error}"))?;
     let mut told = false;
     loop {
         if *stop.borrow_and_update() && !told {
@@ -273,7 +257,10 @@ async fn wait_for_end(
             }
         }
         tokio::select! {
-            _ = ended.readable() => return Some(shim),
+            readable = ended.readable() => {
+                readable.map_err(|error| format!("its shim cannot be watched: {error}"))?;
+                return shim.reap().map_err(|error| format!("its shim cannot be reaped: {error}"));
+            }
             changed = stop.changed() => if changed.is_err() {
                 // The daemon goes down; the shim stays.
                 std::future::pending::<()>().await;
@@ -301,106 +288,4 @@ fn translate(exit: aiflow_supervise::Exit) -> (Outcome, Usage) {
         }
     };
     (outcome, usage)
-}
-
-/// All that a launch needs, to be carried out where it may block.
-struct Order {
-    id: AttemptId,
-    plan: LaunchPlan,
-    home: Home,
-    files: FileStore,
-    shim: PathBuf,
-    events: Events,
-}
-
-/// The events that fired an attempt.
-enum Events {
-    /// All of them.
-    AtHand(Vec<EventView>),
-    /// To be read back by their offsets.
-    InLog(Arc<Mutex<LogReader<DiskStorage>>>),
-}
-
-impl Events {
-    fn is_at_hand(&self) -> bool {
-        matches!(self, Self::AtHand(_))
-    }
-}
-
-impl Order {
-    fn carry_out(mut self) -> Result<Launched, NotLaunched> {
-        let run = self.id.execution.run;
-        self.files.place(&self.home, run, &self.plan.snapshot.files).map_err(|error| {
-            NotLaunched::Failed(format!("the files of run {run} cannot be placed: {error}"))
-        })?;
-        let mut environment = environment::of_host(&self.home);
-        environment.extend(self.event_variable()?);
-        let own = std::mem::take(&mut self.plan.environment).into_iter();
-        environment.extend(own.map(|(name, value)| (name.into(), value.into())));
-        let mut words = std::mem::take(&mut self.plan.command).into_iter().map(OsString::from);
-        let order = Launch {
-            shim: self.shim,
-            directory: self.home.attempt(&self.id),
-            attempt: self.id.to_string(),
-            program: words.next().unwrap_or_default(),
-            arguments: words.collect(),
-            environment,
-            working_directory: self.home.work(run),
-            grace: self.plan.grace.to_std(),
-            log_bytes_max: LOG_BYTES_MAX,
-            log_files_max: LOG_FILES_MAX,
-        };
-        launch(&order).map_err(|error| match error {
-            LaunchError::AlreadyClaimed { .. } | LaunchError::Handle { .. } => NotLaunched::Before,
-            LaunchError::Directory(_)
-            | LaunchError::Invalid { .. }
-            | LaunchError::WorkingDirectory { .. }
-            | LaunchError::Spawn { .. } => NotLaunched::Failed(chain(&error)),
-        })
-    }
-
-    /// `AIFLOW_EVENT`, or `AIFLOW_EVENT_FILE` when the events are large.
-    fn event_variable(&self) -> Result<Vec<(OsString, OsString)>, NotLaunched> {
-        if self.plan.events.is_empty() {
-            return Ok(Vec::new());
-        }
-        let failed = |reason: String| {
-            NotLaunched::Failed(format!("the events that fired the task are not at hand: {reason}"))
-        };
-        let read;
-        let events = match &self.events {
-            Events::AtHand(events) => events,
-            Events::InLog(reader) => {
-                read = read_events(reader, &self.plan.events).map_err(failed)?;
-                &read
-            }
-        };
-        let text = serde_json::to_string(events).map_err(|error| failed(error.to_string()))?;
-        if text.len() <= EVENT_VARIABLE_BYTES_MAX {
-            return Ok(vec![("AIFLOW_EVENT".into(), text.into())]);
-        }
-        let mut path = self.home.attempt(&self.id).into_os_string();
-        path.push(".events.json");
-        std::fs::write(&path, text).map_err(|error| failed(error.to_string()))?;
-        Ok(vec![("AIFLOW_EVENT_FILE".into(), path)])
-    }
-}
-
-fn read_events(
-    reader: &Mutex<LogReader<DiskStorage>>,
-    offsets: &[Offset],
-) -> Result<Vec<EventView>, String> {
-    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut events = Vec::new();
-    for Offset(offset) in offsets {
-        let mut batches = reader.read(*offset, offset + 1).map_err(|error| chain(&error))?;
-        let batch = batches.next_batch().map_err(|error| chain(&error))?;
-        let record = batch.and_then(|batch| batch.records().next());
-        let Some(record) = record else { return Err(format!("no record {offset}")) };
-        let logged = records::decode(&record).map_err(|error| error.to_string())?;
-        if let Record::EventEmitted(event) = &logged.record {
-            events.push(EventView::of(event, logged.offset, logged.time));
-        }
-    }
-    Ok(events)
 }

@@ -13,6 +13,7 @@ mod follow;
 mod home;
 mod log_command;
 mod meters;
+mod order;
 mod output;
 mod pending;
 mod queries;

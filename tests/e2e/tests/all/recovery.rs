@@ -118,3 +118,27 @@ fn a_spooled_event_is_taken_once_at_the_start_and_while_running() {
     assert!(!spool.join("1.json").exists() && !spool.join("2.json").exists());
     assert_eq!(daemon.executions(run).iter().filter(|view| view["task"] == "a").count(), 2);
 }
+
+#[test]
+fn what_cannot_be_judged_is_not_taken_as_ended() {
+    let mut daemon = Daemon::start();
+    let run = daemon.start_run(
+        "workflow: w\ntasks: {s: {kind: stream, bash: 'sleep 1000', restart: {on: failure}}}",
+    );
+    let task = pid(&daemon.wait_for(run, "s", 1, "running"));
+    daemon.kill();
+    let claim = daemon.home().join(format!("runs/{run}/attempts/s.1.1/claim"));
+    let good = std::fs::read(&claim).unwrap();
+    // Written in place: the shim keeps its lock.
+    std::fs::write(&claim, "no claim at all\n").unwrap();
+    daemon.resume();
+    wait_until("the daemon has looked", || {
+        daemon.errors().contains("cannot be told yet").then_some(())
+    });
+    let view = daemon.wait_for(run, "s", 1, "running");
+    assert_eq!(view["attempts"].as_array().unwrap().len(), 1, "nothing was started beside it");
+    std::fs::write(&claim, good).unwrap();
+    daemon.socket().call("task.stop", &json!({"run": run, "task": "s"})).unwrap();
+    daemon.wait_for(run, "s", 1, "stopped");
+    assert!(!std::path::Path::new(&format!("/proc/{task}")).exists(), "adopted and stopped");
+}
