@@ -195,8 +195,8 @@ impl Attempts {
         }
     }
 
-    /// Looks until there is evidence of how the attempt ended. While there is none, whatever the reason,
-    /// it is not taken as ended: something of it may still run.
+    /// Looks until there is evidence of how the attempt ended. While there is none, whatever the
+    /// reason, it is not taken as ended: something of it may still run.
     async fn find_end(&self, id: &AttemptId, stop: watch::Receiver<bool>) -> (Outcome, Usage) {
         let mut pause = PAUSE_MIN;
         loop {

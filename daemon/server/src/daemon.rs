@@ -185,8 +185,8 @@ impl Daemon {
         let is_congested = self.is_congested();
         let sleep = self.engine.next_deadline().map(|due| self.time_until(due));
         if sleep.is_some_and(|sleep| sleep.is_zero()) {
-            // What is due comes before requests, so that no flood of them holds it up; and connections
-            // get their turn in between, so that no flood of it holds them up.
+            // What is due comes before requests, so that no flood of them holds it up; and
+            // connections get their turn in between, so that no flood of it holds them up.
             tokio::task::yield_now().await;
             return self.inputs.outcomes.try_recv().map_or(Turn::Deadline, Turn::Outcome);
         }
