@@ -78,7 +78,7 @@ class RunDirectory(unittest.TestCase):
         """Runs a stream until it says that it is complete, then ends it as the daemon would."""
         process = self.start(program)
         try:
-            said = process.stdout.readline()
+            said = self.read_to_the_end(process)
             process.terminate()
             code = process.wait(10)
         finally:
@@ -87,6 +87,11 @@ class RunDirectory(unittest.TestCase):
             process.stdout.close()
         self.assertIn("replay complete", said)
         self.assertEqual(code, 0)
+
+    @staticmethod
+    def read_to_the_end(process):
+        """What a stream says last; before that it says how far it is."""
+        return next((line for line in process.stdout if "replay complete" in line), "the stream ended")
 
     def run_task(self, name, window, end=None, **more):
         arguments = [window, end] if end else []
@@ -256,7 +261,7 @@ class Streams(RunDirectory):
     def test_at_rest_it_uses_no_processor_time(self):
         process = self.start("observe.py")
         try:
-            process.stdout.readline()
+            self.read_to_the_end(process)
             before = self.processor_time(process.pid)
             time.sleep(0.5)
             self.assertEqual(self.processor_time(process.pid), before)
