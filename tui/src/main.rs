@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 mod actions;
+mod chain;
 mod cli;
 mod conn;
 mod state;

@@ -2,12 +2,13 @@
 //!
 //! Must never lose a link of the chain of causes, and never show a panic.
 
-use std::error::Error;
 use std::io;
 
 use aiflow_client::spool::SpoolError;
 use aiflow_client::{CallError, ConnectError, Home, NoHome, RetryError};
 use aiflow_model::{ErrorCode, Rejection, exit_code};
+
+use crate::chain::chain;
 
 /// Why a verb did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -133,18 +134,6 @@ impl Failure {
             _ => self.rejection().and_then(|rejection| rejection.hint.clone()),
         }
     }
-}
-
-/// The error with all that led to it, the nearest first.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 /// The text as one word of a POSIX shell.

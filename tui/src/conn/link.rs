@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::{Message, Request, perform};
+use crate::chain::chain;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
@@ -163,12 +164,4 @@ async fn ask_status(client: Client, messages: mpsc::Sender<Message>) {
     if let Ok(status) = client.status(Empty {}).await {
         let _ = messages.send(Message::Commit(status.commit_us_p50)).await;
     }
-}
-
-/// An error with its causes, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut parts: Vec<String> = causes.map(ToString::to_string).collect();
-    parts.dedup();
-    parts.join(": ")
 }

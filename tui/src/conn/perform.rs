@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use aiflow_client::{CallError, Client, new_id};
 use aiflow_model::wire::{Emit, RunRef, StartRun, TaskRef};
 
-use super::link::chain;
 use super::{Message, Request};
+use crate::chain::chain;
 
 /// Asks the daemon.
 pub(super) async fn perform(client: &Client, request: Request) -> Message {

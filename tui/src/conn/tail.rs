@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::Message;
-use super::link::chain;
+use crate::chain::chain;
 use crate::state::log::LogTarget;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);

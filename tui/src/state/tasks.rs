@@ -2,7 +2,6 @@
 //!
 //! Must never hold anything that the state does not say.
 
-use aiflow_model::record::Outcome;
 use aiflow_model::spec::{Action, TaskKind, TaskSpec};
 use aiflow_model::state::{Execution, ExecutionStatus, Run, TaskState};
 use aiflow_model::time::Timestamp;
@@ -10,6 +9,7 @@ use aiflow_model::{State, TaskName};
 
 use super::mark::Mark;
 use super::text;
+use super::text::outcome_words;
 use super::windows::{Counts, counts};
 
 /// One task of a run.
@@ -88,16 +88,4 @@ fn waits_for(spec: &TaskSpec) -> String {
     let starts = spec.rules.iter().filter(|rule| rule.action == Action::Start);
     let words: Vec<String> = starts.map(|rule| rule.condition.to_string()).collect();
     words.join(" or ")
-}
-
-/// How an attempt ended, in a word or two.
-pub(crate) fn outcome_words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Exited { code } => format!("exit {code}"),
-        Outcome::Signaled { signal } => format!("signal {signal}"),
-        Outcome::SpawnFailed { reason } => format!("not started: {reason}"),
-        Outcome::NeverStarted => "never started".to_owned(),
-        Outcome::Interrupted => "interrupted".to_owned(),
-        Outcome::Unknown { reason } => format!("unknown: {reason}"),
-    }
 }

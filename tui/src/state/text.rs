@@ -1,7 +1,8 @@
-//! Times, lengths and numbers as people read them.
+//! Times, lengths, numbers and ends as people read them.
 //!
 //! Pure; must never read a clock or know a terminal. All times are UTC.
 
+use aiflow_model::record::Outcome;
 use aiflow_model::time::{Span, Timestamp};
 
 const SECOND: u64 = 1_000_000;
@@ -142,6 +143,18 @@ pub(crate) fn printable(text: &str) -> String {
         }
     }
     plain
+}
+
+/// How an attempt ended, in a word or two.
+pub(crate) fn outcome_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exited { code } => format!("exit {code}"),
+        Outcome::Signaled { signal } => format!("signal {signal}"),
+        Outcome::SpawnFailed { reason } => format!("not started: {reason}"),
+        Outcome::NeverStarted => "never started".to_owned(),
+        Outcome::Interrupted => "interrupted".to_owned(),
+        Outcome::Unknown { reason } => format!("unknown: {reason}"),
+    }
 }
 
 #[cfg(test)]

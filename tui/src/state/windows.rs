@@ -10,7 +10,7 @@ use aiflow_model::{Offset, State, TaskName};
 
 use super::mark::Mark;
 use super::streams::ClockView;
-use super::tasks::outcome_words;
+use super::text::outcome_words;
 
 /// Windows that have not fired yet, at most this share of the columns.
 const FUTURE_SHARE: usize = 3;
