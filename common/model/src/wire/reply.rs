@@ -112,11 +112,11 @@ pub struct EventCount {
 pub struct LogPiece {
     /// Whose.
     pub attempt: String,
-    /// Where the piece begins; later than asked when older output was rotated away.
+    /// Where the piece begins, opaque; another place than asked when older output was rotated away.
     pub position: u64,
-    /// Where the next begins.
+    /// Where the next begins, opaque.
     pub next: u64,
-    /// The output as kept: lines `<microseconds> <o|e> <text>`.
+    /// The output as kept: lines `<microseconds> <o|e|O|E> <text>`.
     pub text: String,
     /// No more will come: the attempt has ended and all has been read.
     pub ended: bool,

@@ -257,7 +257,8 @@ pub struct LogRead {
     /// Which attempt; the latest.
     #[serde(default)]
     pub attempt: Option<AttemptNumber>,
-    /// Where to begin, in bytes of the output as kept; negative counts from its end.
+    /// Where to begin: 0 for the beginning, negative for so many bytes before the end, else the
+    /// `next` of an earlier piece, which is opaque.
     #[serde(default)]
     pub position: i64,
     /// Most bytes to return.
