@@ -9,13 +9,14 @@
 //!
 //! Where to read next: [`mod@format`] (bytes), [`storage`] (what is asked of a directory),
 //! [`recovery`] (what is believed after a crash), [`writer`] and [`committer`] (writing),
-//! [`reader`] (reading).
+//! [`reader`] and [`index`] (reading).
 
 pub mod committer;
 pub mod disk;
 pub mod error;
 pub mod format;
 pub mod frame;
+pub mod index;
 pub mod lock;
 pub mod reader;
 pub mod recovery;
@@ -31,6 +32,7 @@ pub use disk::DiskStorage;
 pub use error::{CommitError, Damage, DamageReason, OpenError, ReadError, StorageError};
 pub use format::{FORMAT_VERSION, FrameFault, Records};
 pub use frame::{Frame, FrameBuilder, FrameError};
+pub use index::{LabelIndex, Labeller};
 pub use lock::{DirectoryLock, LockError};
 pub use reader::{Batch, Batches, LogReader, Record};
 pub use recovery::{Recovered, TornTail, open};

@@ -11,7 +11,7 @@ use crate::segment;
 use crate::storage::{Access, Storage};
 
 /// Distance of the places remembered within a segment, in bytes.
-const INDEX_STEP: u64 = 256 << 10;
+const INDEX_STEP: u64 = 64 << 10;
 
 /// Reads one log. Cheap to make: opens a file only when it reads.
 #[derive(Debug)]
@@ -64,8 +64,10 @@ impl<S: Storage> LogReader<S> {
             cursor.jump(cursor.mark);
             return Ok(());
         }
-        // The list is read anew, as retention may have dropped the first and a later one may fit.
-        self.list()?;
+        if !self.cursor_covers(from) {
+            // Retention may have dropped the first, and a later one may fit.
+            self.list()?;
+        }
         let at = self.segments.partition_point(|places| places.base <= from);
         let Some(places) = at.checked_sub(1).and_then(|at| self.segments.get(at)) else {
             let first = self.segments.first().ok_or(ReadError::NoLog)?.base;
@@ -73,9 +75,39 @@ impl<S: Storage> LogReader<S> {
         };
         let known = places.marks.partition_point(|mark| mark.offset <= from).checked_sub(1);
         let mark = known.map(|at| places.marks[at]);
-        self.enter(places.base)?;
+        if !self.cursor_covers(from) || mark.is_none() {
+            self.enter(places.base)?;
+        }
         if let (Some(cursor), Some(mark)) = (self.cursor.as_mut(), mark) {
             cursor.jump(mark);
+        }
+        Ok(())
+    }
+
+    /// Whether `from` lies in the segment that is open, and another one follows that.
+    fn cursor_covers(&self, from: u64) -> bool {
+        let Some(base) = self.cursor.as_ref().map(|cursor| cursor.header.base) else {
+            return false;
+        };
+        let after = self.segments.partition_point(|places| places.base <= from);
+        let before = after.checked_sub(1).and_then(|at| self.segments.get(at));
+        after < self.segments.len() && before.is_some_and(|places| places.base == base)
+    }
+
+    /// The places known in the segment at `base`.
+    pub(crate) fn marks(&self, base: u64) -> Vec<Mark> {
+        let found = self.segments.binary_search_by_key(&base, |places| places.base);
+        found.map_or_else(|_| Vec::new(), |at| self.segments[at].marks.clone())
+    }
+
+    /// Takes places in the segment at `base` from someone who read it.
+    pub(crate) fn learn(&mut self, base: u64, marks: &[Mark]) -> Result<(), ReadError> {
+        self.list()?;
+        if let Ok(at) = self.segments.binary_search_by_key(&base, |places| places.base) {
+            let known = &mut self.segments[at].marks;
+            if known.len() < marks.len() {
+                *known = marks.to_vec();
+            }
         }
         Ok(())
     }

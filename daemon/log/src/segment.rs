@@ -103,6 +103,29 @@ pub(crate) fn publish<S: Storage>(
     Ok(crc)
 }
 
+/// Writes a file beside the segments and gives it its name when it is durable, so that it is there
+/// whole or not at all. For caches: a crash may also leave the one before it.
+pub(crate) fn replace<S: Storage>(
+    storage: &S,
+    temporary: &str,
+    name: &str,
+    bytes: &[u8],
+) -> io::Result<()> {
+    match storage.remove(temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = storage.create(temporary)?;
+    let written = file.write_all_at(bytes, 0).and_then(|()| file.sync_data());
+    if let Err(error) = written {
+        // A disk without space must not be filled by the attempt.
+        let _ = storage.remove(temporary);
+        return Err(error);
+    }
+    storage.rename(temporary, name)?;
+    storage.sync_dir()
+}
+
 /// A segment that was opened and whose header holds.
 #[derive(Debug)]
 pub(crate) struct Opened<F> {

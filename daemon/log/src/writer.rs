@@ -6,6 +6,7 @@
 use crate::error::{CommitError, StorageError};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, seal_frame};
 use crate::frame::Frame;
+use crate::index;
 use crate::scan::Mark;
 use crate::segment;
 use crate::storage::{Storage, StorageFile};
@@ -179,6 +180,8 @@ impl<S: Storage> LogWriter<S> {
             self.storage.remove(&name).map_err(StorageError::of("remove", &name))?;
             // One by one, so that a crash never leaves a gap between two segments.
             self.storage.sync_dir().map_err(StorageError::of("sync", "the directory"))?;
+            // A cache; one that stays behind is of no harm.
+            let _ = self.storage.remove(&index::file_name(pair[0]));
             first = pair[1];
         }
         Ok(first)

@@ -1,0 +1,273 @@
+//! The key index against a plain list: whatever became of its files, the answers are the same.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
+#![expect(dead_code, reason = "each test file uses a part of what they share")]
+
+mod common;
+
+use aiflow_log::testing::{CrashMode, Fault, MemoryStorage, Repeat, Rng};
+use aiflow_log::{FrameBuilder, LabelIndex, Labeller, LogWriter, Storage, StorageFile, open};
+use common::{options, scale};
+
+/// The first byte of a payload is its key; records of key 0 carry no label.
+struct ByKey;
+
+impl Labeller for ByKey {
+    const VERSION: u32 = 1;
+
+    fn labels(&mut self, payload: &[u8], out: &mut Vec<u64>) {
+        match payload.first() {
+            None | Some(0) => {}
+            // All keys share a second label.
+            Some(key) => out.extend([label(*key), u64::MAX]),
+        }
+    }
+}
+
+/// The same with other labels.
+struct ByKeyAnew;
+
+impl Labeller for ByKeyAnew {
+    const VERSION: u32 = 2;
+
+    fn labels(&mut self, payload: &[u8], out: &mut Vec<u64>) {
+        out.extend(payload.first().map(|key| label(*key).rotate_left(7)));
+    }
+}
+
+/// Spread over all 64 bits, as hashes are.
+fn label(key: u8) -> u64 {
+    u64::from(key).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// A log of random records and what is in it: each record's key and time.
+struct World {
+    disk: MemoryStorage,
+    writer: LogWriter<MemoryStorage>,
+    records: Vec<(u8, i64)>,
+    time_us: i64,
+}
+
+impl World {
+    fn new() -> Self {
+        let disk = MemoryStorage::new();
+        let (writer, _) = open(disk.clone(), options(2048)).unwrap();
+        Self { disk, writer, records: vec![], time_us: 0 }
+    }
+
+    fn append(&mut self, rng: &mut Rng, batches: usize) {
+        for _ in 0..batches {
+            self.time_us += rng.below(4) as i64;
+            let base = self.records.len() as u64;
+            let mut builder = FrameBuilder::new(base, self.time_us, 1);
+            for _ in 0..=rng.below(4) {
+                let key = rng.below(12) as u8;
+                let filling = rng.below(60);
+                builder.record(|out| {
+                    out.push(key);
+                    out.resize(out.len() + filling as usize, key);
+                });
+                self.records.push((key, self.time_us));
+            }
+            self.writer.append(&mut [builder.finish().unwrap()]).unwrap();
+        }
+    }
+
+    fn index(&self) -> LabelIndex<MemoryStorage, ByKey> {
+        LabelIndex::new(self.disk.clone(), ByKey).unwrap()
+    }
+
+    fn expected(&self, key: u8, from: u64, until: u64) -> Vec<u64> {
+        let offsets = (0_u64..).zip(&self.records);
+        let wanted = offsets.filter(|(offset, (found, _))| {
+            (from..until).contains(offset) && (*found == key || key == u8::MAX && *found != 0)
+        });
+        wanted.map(|(offset, _)| offset).collect()
+    }
+
+    /// Asks for every key over the whole log and a random part of it.
+    fn check<L: Labeller>(
+        &self,
+        index: &mut LabelIndex<MemoryStorage, L>,
+        rng: &mut Rng,
+        label: impl Fn(u8) -> u64,
+        first: u64,
+    ) {
+        let end = self.records.len() as u64;
+        let from = first.max(rng.below(end + 1));
+        let until = from + rng.below(end - from + 1);
+        for key in 1..13_u8 {
+            for (from, until) in [(first, end), (from, until)] {
+                let expected = self.expected(key, from, until);
+                let found = index.find(label(key), from, until, usize::MAX).unwrap();
+                assert_eq!(found, expected, "key {key} in {from}..{until}");
+                let count = index.count(label(key), from, until).unwrap();
+                assert_eq!(count, expected.len() as u64);
+                let keep = rng.below(5) as usize;
+                let newest = index.find(label(key), from, until, keep).unwrap();
+                assert_eq!(newest, expected[expected.len().saturating_sub(keep)..]);
+            }
+        }
+        if first < end {
+            let offset = first + rng.below(end - first);
+            let key = index.fetch(offset, |record| record.payload[0]).unwrap();
+            assert_eq!(key, Some(self.records[offset as usize].0), "record {offset}");
+        }
+    }
+
+    fn index_files(&self) -> Vec<String> {
+        self.disk.files().into_keys().filter(|name| name.ends_with(".index")).collect()
+    }
+}
+
+#[test]
+fn the_index_answers_as_the_log_would() {
+    for seed in 0..20 * scale() {
+        let mut rng = Rng::new(seed);
+        let mut world = World::new();
+        let mut index = world.index();
+        for _ in 0..12 {
+            let batches = rng.below(30) as usize;
+            world.append(&mut rng, batches);
+            world.check(&mut index, &mut rng, label, 0);
+            assert_eq!(index.next_offset(), world.records.len() as u64);
+            let shared = index.find(u64::MAX, 0, index.next_offset(), usize::MAX).unwrap();
+            assert_eq!(shared, world.expected(u8::MAX, 0, u64::MAX));
+            if rng.below(3) == 0 {
+                // As after a restart.
+                index = world.index();
+            }
+        }
+        assert!(!world.index_files().is_empty(), "no segment was left behind");
+    }
+}
+
+#[test]
+fn times_lead_to_the_first_batch_that_is_not_earlier() {
+    for seed in 0..20 * scale() {
+        let mut rng = Rng::new(seed);
+        let mut world = World::new();
+        world.append(&mut rng, 300);
+        let mut index = world.index();
+        let end = world.records.len() as u64;
+        for time_us in -1..=world.time_us + 1 {
+            let expected = world.records.iter().position(|(_, time)| *time >= time_us);
+            let expected = expected.map_or(end, |at| at as u64);
+            assert_eq!(index.offset_at(time_us, end).unwrap(), expected, "time {time_us}");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_missing_damaged_or_of_another_labelling_are_made_again() {
+    let mut rng = Rng::new(1);
+    let mut world = World::new();
+    world.append(&mut rng, 400);
+    world.check(&mut world.index(), &mut rng, label, 0);
+    let names = world.index_files();
+    let whole = world.disk.files();
+    assert!(names.len() > 3);
+    for name in &names {
+        world.disk.remove(name).unwrap();
+    }
+    world.check(&mut world.index(), &mut rng, label, 0);
+    assert_eq!(world.index_files(), names, "made again");
+    assert_eq!(world.disk.files(), whole, "and the same");
+
+    world.check(
+        &mut LabelIndex::new(world.disk.clone(), ByKeyAnew).unwrap(),
+        &mut rng,
+        |key| label(key).rotate_left(7),
+        0,
+    );
+    world.check(&mut world.index(), &mut rng, label, 0);
+
+    // The index of another segment under this one's name.
+    let other = world.disk.files()[&names[1]].clone();
+    world.disk.overwrite(&names[0], &other);
+    world.check(&mut world.index(), &mut rng, label, 0);
+}
+
+#[test]
+fn no_flipped_bit_and_no_cut_of_an_index_changes_an_answer() {
+    let mut rng = Rng::new(2);
+    let mut world = World::new();
+    world.append(&mut rng, 60);
+    let mut index = world.index();
+    world.check(&mut index, &mut rng, label, 0);
+    let name = world.index_files()[0].clone();
+    let good = world.disk.files()[&name].clone();
+    for bit in 0..good.len() * 8 {
+        world.disk.overwrite(&name, &good);
+        world.disk.flip_bit(&name, bit);
+        world.check(&mut index, &mut rng, label, 0);
+    }
+    for length in 0..good.len() {
+        world.disk.overwrite(&name, &good[..length]);
+        world.check(&mut index, &mut rng, label, 0);
+    }
+}
+
+#[test]
+fn what_retention_dropped_is_not_found() {
+    let mut rng = Rng::new(3);
+    let mut world = World::new();
+    world.append(&mut rng, 200);
+    let mut index = world.index();
+    world.check(&mut index, &mut rng, label, 0);
+    let first = world.writer.drop_before(world.records.len() as u64 / 2).unwrap();
+    assert!(first > 0);
+    assert!(world.index_files().iter().all(|name| name.as_str() >= &*format!("{first:020}")));
+    world.check(&mut index, &mut rng, label, first);
+    world.check(&mut world.index(), &mut rng, label, first);
+    let found = index.find(label(3), 0, first, usize::MAX).unwrap();
+    assert_eq!(found, Vec::<u64>::new());
+}
+
+#[test]
+fn a_crash_or_a_failing_disk_costs_an_index_and_nothing_else() {
+    for seed in 0..4 * scale() {
+        let mut rng = Rng::new(seed);
+        let mut world = World::new();
+        world.append(&mut rng, 120);
+        let clean = world.disk.fork();
+        clean.record_history();
+        let mut index = LabelIndex::new(clean.clone(), ByKey).unwrap();
+        let end = world.records.len() as u64;
+        index.find(label(1), 0, end, usize::MAX).unwrap();
+        for (_, state) in clean.history() {
+            for mode in [CrashMode::LoseUnsynced, CrashMode::Subset(seed), CrashMode::Scrambled(1)]
+            {
+                let disk = state.crash(mode);
+                let mut index = LabelIndex::new(disk, ByKey).unwrap();
+                let found = index.find(label(1), 0, end, usize::MAX).unwrap();
+                assert_eq!(found, world.expected(1, 0, end));
+            }
+        }
+        for call in 0..clean.calls() {
+            let disk = world.disk.fork();
+            disk.fail_call(call, Fault::Enospc, Repeat::Sticky);
+            let mut index = LabelIndex::new(disk, ByKey).unwrap();
+            let found = index.find(label(1), 0, end, usize::MAX).unwrap();
+            assert_eq!(found, world.expected(1, 0, end), "no space from call {call} on");
+        }
+    }
+}
+
+#[test]
+fn an_index_of_a_newer_version_is_made_again() {
+    let mut rng = Rng::new(4);
+    let mut world = World::new();
+    world.append(&mut rng, 60);
+    world.check(&mut world.index(), &mut rng, label, 0);
+    let name = world.index_files()[0].clone();
+    let mut bytes = world.disk.files()[&name].clone();
+    bytes[8] = 2;
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..64]);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    world.disk.overwrite(&name, &bytes);
+    world.check(&mut world.index(), &mut rng, label, 0);
+    let file = world.disk.open(&name, aiflow_log::Access::Read).unwrap();
+    let mut version = [0; 4];
+    file.read_full_at(&mut version, 8).unwrap();
+    assert_eq!(version, [1, 0, 0, 0]);
+}
