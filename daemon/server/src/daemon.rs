@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::attempts::{Attempts, News};
 use crate::clock::Clock;
 use crate::connection::{Gate, Reply};
+use crate::event_index::{self, EventIndex};
 use crate::failure::Failure;
 use crate::files::FileStore;
 use crate::home::Home;
@@ -51,6 +52,9 @@ pub(crate) struct Daemon {
     pub(crate) meters: Meters,
     pub(crate) space: Space,
     pub(crate) storage: DiskStorage,
+    pub(crate) index: EventIndex,
+    /// End of what the index was last told to take in.
+    index_asked: u64,
     pub(crate) durable: watch::Sender<u64>,
     pub(crate) subscriptions: u64,
     pub(crate) stopping: bool,
@@ -99,6 +103,9 @@ impl Daemon {
             Failure::new(exit_code::OPERATING, "cannot start the log's thread").because(error)
         })?;
         let storage = home.open_log()?;
+        let index = EventIndex::new(storage.clone()).map_err(|error| {
+            Failure::new(exit_code::OPERATING, "cannot read the log").because(error)
+        })?;
         let (request_sender, requests) = mpsc::channel(REQUESTS_MAX);
         let (news_sender, news) = mpsc::unbounded_channel();
         let files = FileStore::new(&home);
@@ -120,6 +127,8 @@ impl Daemon {
             meters: Meters::default(),
             space,
             storage,
+            index,
+            index_asked: 0,
             durable,
             subscriptions: 0,
             stopping: false,
@@ -153,6 +162,7 @@ impl Daemon {
             self.attempts.recover(id, stopping, before_reboot);
         }
         self.open_gate()?;
+        self.catch_up_index();
         while !self.stopping {
             let turn = tokio::select! {
                 turn = self.next_turn() => turn,
@@ -311,6 +321,9 @@ impl Daemon {
                     self.space = space;
                 }
                 self.durable.send_replace(end);
+                if end >= self.index_asked + event_index::STEP {
+                    self.catch_up_index();
+                }
                 self.release();
                 Ok(())
             }
@@ -324,6 +337,11 @@ impl Daemon {
                 .hint("look at the disk, then start the daemon again: it re-reads the log"))
             }
         }
+    }
+
+    fn catch_up_index(&mut self) {
+        self.index_asked = *self.durable.borrow();
+        self.index.catch_up(self.index_asked);
     }
 
     fn release(&mut self) {

@@ -5,10 +5,9 @@
 //! offset.
 
 use aiflow_log::{DiskStorage, LogReader};
-use aiflow_model::record::Payload;
-use aiflow_model::{EventKey, Namespace, Record};
 use tokio::sync::{mpsc, watch};
 
+use crate::event_index::EventFilter;
 use crate::records;
 
 /// Most records in one notification.
@@ -27,25 +26,6 @@ pub(crate) struct Subscription {
     pub(crate) filter: Option<EventFilter>,
     /// The JSON of the reply that opens it.
     pub(crate) reply: String,
-}
-
-/// Which events a follower wants.
-#[derive(Debug, Clone)]
-pub(crate) struct EventFilter {
-    pub(crate) namespace: Namespace,
-    pub(crate) key: Option<EventKey>,
-}
-
-impl EventFilter {
-    /// Whether a record is an event that is wanted.
-    pub(crate) fn wants(&self, payload: &[u8]) -> bool {
-        let Ok(Payload { record: Record::EventEmitted(event), .. }) =
-            serde_json::from_slice::<Payload>(payload)
-        else {
-            return false;
-        };
-        event.namespace == self.namespace && self.key.as_ref().is_none_or(|key| *key == event.key)
-    }
 }
 
 /// Sends records until the client goes or the log cannot be read.

@@ -7,6 +7,7 @@ mod clock;
 mod connection;
 mod daemon;
 mod environment;
+mod event_index;
 mod failure;
 mod files;
 mod follow;

@@ -3,28 +3,30 @@
 //! Must never hold business rules: those are the core's.
 
 use aiflow_core::{Answer, Input};
-use aiflow_log::LogReader;
 use aiflow_model::error::{ErrorCode, Rejection};
-use aiflow_model::record::Record;
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, EventCount, EventQuery, EventView, Follow, FollowReply, Hello,
-    HelloRequest, LogRead, PROTOCOL_VERSION, RunReply, Status, StopReply, UploadReply,
+    Call, Emit, EmitReply, EventCount, EventQuery, Follow, FollowReply, Hello, HelloRequest,
+    LogRead, PROTOCOL_VERSION, RunReply, Status, StopReply, UploadReply,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
 use crate::connection::Reply;
 use crate::daemon::Daemon;
+use crate::event_index::{EventFilter, EventIndex, Range};
 use crate::failure::Failure;
-use crate::follow::{EventFilter, Subscription};
+use crate::follow::Subscription;
 use crate::meters::resident_bytes;
+use crate::output;
 use crate::pending::Departure;
 use crate::queries::{self, to_json};
-use crate::{output, records};
 
 /// Events that a list shows when it is not told how many.
 const EVENTS_DEFAULT: u32 = 100;
 /// Most events in one list.
 const EVENTS_MAX: u32 = 10_000;
+
+/// What a question gives: the result as JSON text.
+type Asked = Result<String, Rejection>;
 
 impl Daemon {
     pub(crate) fn request(&mut self, call: Call, reply: Reply) -> Result<(), Failure> {
@@ -132,19 +134,14 @@ impl Daemon {
 
     fn list_events(&mut self, query: EventQuery, reply: Reply) -> Result<(), Failure> {
         let limit = query.limit.unwrap_or(EVENTS_DEFAULT).min(EVENTS_MAX) as usize;
-        self.scan(
-            query,
-            reply,
-            move |events| {
-                let surplus = events.len().saturating_sub(limit);
-                to_json(&events.get(surplus..).unwrap_or_default())
-            },
-            Some(limit),
-        )
+        self.ask_index(query, reply, move |index, filter, range| {
+            to_json(&index.list(filter, range, limit)?)
+        });
+        Ok(())
     }
 
     fn count_events(&mut self, query: EventQuery, reply: Reply) -> Result<(), Failure> {
-        if query.key.is_none() && query.from.is_none() {
+        if query.key.is_none() && query.from.is_none() && query.since.is_none() {
             let namespace = query.namespace.unwrap_or_else(Namespace::default_namespace);
             let known = self.engine.state().namespaces.get(&namespace);
             let counted = match known {
@@ -154,37 +151,36 @@ impl Daemon {
             self.answer(reply, counted);
             return Ok(());
         }
-        self.scan(query, reply, |events| to_json(&EventCount { count: events.len() as u64 }), None)
+        self.ask_index(query, reply, |index, filter, range| {
+            to_json(&EventCount { count: index.count(filter, range)? })
+        });
+        Ok(())
     }
 
-    /// Reads the log for events, off the loop; keeps the newest `keep`.
-    fn scan(
+    /// Asks the index, off the loop.
+    fn ask_index(
         &mut self,
         query: EventQuery,
         reply: Reply,
-        result: impl FnOnce(Vec<EventView>) -> Result<String, Rejection> + Send + 'static,
-        keep: Option<usize>,
-    ) -> Result<(), Failure> {
+        ask: impl FnOnce(&EventIndex, &EventFilter, Range) -> Asked + Send + 'static,
+    ) {
         let namespace = query.namespace.unwrap_or_else(Namespace::default_namespace);
         if !self.engine.state().namespaces.contains_key(&namespace) {
             reply.refuse(unknown_namespace(&namespace));
-            return Ok(());
+            return;
         }
         let filter = EventFilter { namespace, key: query.key };
         let from = query.from.unwrap_or_default().0;
-        let (storage, end) = (self.storage.clone(), *self.durable.borrow());
+        let range = Range { from, since: query.since, end: *self.durable.borrow() };
+        let index = self.index.clone();
         tokio::task::spawn_local(async move {
-            let scanned = tokio::task::spawn_blocking(move || {
-                let events = events(&mut LogReader::new(storage), &filter, from, end, keep)?;
-                result(events)
-            });
-            match scanned.await {
+            let asked = tokio::task::spawn_blocking(move || ask(&index, &filter, range));
+            match asked.await {
                 Ok(Ok(text)) => reply.result(&text),
                 Ok(Err(rejection)) => reply.refuse(rejection),
                 Err(error) => reply.refuse(Rejection::new(ErrorCode::Internal, error.to_string())),
             }
         });
-        Ok(())
     }
 
     fn read_output(&mut self, read: &LogRead, reply: Reply) -> Result<(), Failure> {
@@ -303,31 +299,4 @@ fn unexpected(answer: &Answer) -> Result<String, Rejection> {
 fn unknown_namespace(namespace: &Namespace) -> Rejection {
     Rejection::new(ErrorCode::UnknownNamespace, format!("there is no namespace {namespace}"))
         .hint("aiflow namespace list")
-}
-
-/// The events from `from` to `end` that the filter wants, oldest first; of these the newest `keep`.
-fn events(
-    reader: &mut LogReader<aiflow_log::DiskStorage>,
-    filter: &EventFilter,
-    from: u64,
-    end: u64,
-    keep: Option<usize>,
-) -> Result<Vec<EventView>, Rejection> {
-    let unreadable =
-        |error: String| Rejection::new(ErrorCode::Internal, format!("the log: {error}"));
-    let mut found: Vec<EventView> = Vec::new();
-    let mut batches = reader.read(from, end).map_err(|error| unreadable(error.to_string()))?;
-    while let Some(batch) = batches.next_batch().map_err(|error| unreadable(error.to_string()))? {
-        for record in batch.records().filter(|record| filter.wants(record.payload)) {
-            let logged = records::decode(&record).map_err(|error| unreadable(error.to_string()))?;
-            if let Record::EventEmitted(event) = &logged.record {
-                found.push(EventView::of(event, logged.offset, logged.time));
-            }
-        }
-        // Dropped in lumps, so that a long scan stays small and cheap.
-        if let Some(keep) = keep.filter(|keep| found.len() > 2 * keep + 1_000) {
-            found.drain(..found.len() - keep);
-        }
-    }
-    Ok(found)
 }

@@ -3,7 +3,7 @@
 //! Must never emit: `aiflow emit` does.
 
 use aiflow_model::wire::EventQuery;
-use aiflow_model::{EventKey, Offset};
+use aiflow_model::{EventKey, Offset, Timestamp};
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
@@ -29,6 +29,9 @@ pub(crate) enum Verb {
     Count {
         #[command(flatten)]
         which: Which,
+        /// From this offset
+        #[arg(long, value_name = "OFFSET")]
+        from: Option<Offset>,
     },
     /// Print events of a key as they come, each once, also over restarts of the daemon.
     Listen(listen::Arguments),
@@ -41,12 +44,15 @@ pub(crate) struct Which {
     key: Option<EventKey>,
     #[command(flatten)]
     within: InNamespace,
+    /// Nothing taken in before this time, e.g. 2013-01-01T05:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
 }
 
 impl Which {
     fn query(self) -> EventQuery {
         let namespace = Some(self.within.namespace);
-        EventQuery { namespace, key: self.key, ..EventQuery::default() }
+        EventQuery { namespace, key: self.key, since: self.since, ..EventQuery::default() }
     }
 }
 
@@ -57,8 +63,9 @@ impl Verb {
                 let query = EventQuery { limit, from, ..which.query() };
                 session.output.list(&session.connect().await?.list_events(query).await?)
             }
-            Self::Count { which } => {
-                let reply = session.connect().await?.count_events(which.query()).await?;
+            Self::Count { which, from } => {
+                let query = EventQuery { from, ..which.query() };
+                let reply = session.connect().await?.count_events(query).await?;
                 session.output.answer(&reply, &reply.count.to_string())
             }
             Self::Listen(arguments) => arguments.perform(session).await,

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
 use crate::{
-    AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, WorkflowName,
+    AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
+    WorkflowName,
 };
 
 macro_rules! calls {
@@ -278,6 +279,9 @@ pub struct EventQuery {
     /// From this offset.
     #[serde(default)]
     pub from: Option<Offset>,
+    /// Nothing that was taken in before this time.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// At most the newest so many.
     #[serde(default)]
     pub limit: Option<u32>,

@@ -181,3 +181,34 @@ fn the_scripts_emit_without_our_programs() {
     assert_eq!(reply["result"]["duplicate"], false, "{reply}");
     assert!(daemon.ok(&["event", "count"]).contains('1'));
 }
+
+#[test]
+fn events_are_found_by_key_offset_and_time_also_after_a_restart() {
+    let mut daemon = Daemon::start();
+    for number in 0..30 {
+        let key = format!("k{}", number % 3);
+        daemon.ok(&["emit", &key, &number.to_string()]);
+    }
+    let values = |daemon: &Daemon, arguments: &[&str]| -> Vec<i64> {
+        let mut all = vec!["-o", "json", "event", "list"];
+        all.extend(arguments);
+        let events = json(&daemon.ok(&all));
+        events.as_array().unwrap().iter().map(|event| event["value"].as_i64().unwrap()).collect()
+    };
+    let all = json(&daemon.ok(&["-o", "json", "event", "list", "k1"]));
+    let (offset, time) = (all[4]["offset"].to_string(), all[4]["time"].as_str().unwrap());
+    for _ in 0..2 {
+        assert_eq!(values(&daemon, &["k1"]), [1, 4, 7, 10, 13, 16, 19, 22, 25, 28]);
+        assert_eq!(values(&daemon, &["k1", "--limit", "2"]), [25, 28]);
+        assert_eq!(values(&daemon, &["k1", "--from", &offset]), [13, 16, 19, 22, 25, 28]);
+        assert_eq!(values(&daemon, &["k1", "--since", time]), [13, 16, 19, 22, 25, 28]);
+        assert_eq!(values(&daemon, &["--limit", "3"]), [27, 28, 29]);
+        assert_eq!(values(&daemon, &["k9"]), [0; 0]);
+        assert_eq!(daemon.ok(&["event", "count", "k2"]), "10");
+        assert_eq!(daemon.ok(&["event", "count", "k1", "--since", time]), "6");
+        assert_eq!(daemon.ok(&["event", "count", "--from", &offset]), "17");
+        assert_eq!(daemon.ok(&["event", "count", "k1", "--since", "2999-01-01T00:00:00Z"]), "0");
+        daemon.kill();
+        daemon.resume();
+    }
+}

@@ -1,0 +1,162 @@
+//! Events by namespace and key: what is asked of the log's key index.
+//!
+//! Works off the loop, behind a lock that the loop never takes. Must never show what is not
+//! durable, nor an event that was not asked for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aiflow_log::{DiskStorage, LabelIndex, Labeller, ReadError};
+use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::record::Record;
+use aiflow_model::wire::EventView;
+use aiflow_model::{EventKey, Namespace, Timestamp};
+
+use crate::records;
+
+/// The index is brought up to date after so many records, so that a question finds little to do.
+pub(crate) const STEP: u64 = 16_384;
+
+/// Which events.
+#[derive(Debug, Clone)]
+pub(crate) struct EventFilter {
+    pub(crate) namespace: Namespace,
+    pub(crate) key: Option<EventKey>,
+}
+
+impl EventFilter {
+    /// Whether a record is an event that is wanted.
+    pub(crate) fn wants(&self, payload: &[u8]) -> bool {
+        records::peek_event(payload).is_some_and(|event| {
+            event.namespace == self.namespace.as_str()
+                && self.key.as_ref().is_none_or(|key| event.key == key.as_str())
+        })
+    }
+
+    fn label(&self) -> u64 {
+        label(self.namespace.as_str(), self.key.as_ref().map(EventKey::as_str))
+    }
+}
+
+/// Which part of the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    /// First offset.
+    pub(crate) from: u64,
+    /// Nothing earlier than this.
+    pub(crate) since: Option<Timestamp>,
+    /// Everything below is durable, and nothing else is looked at.
+    pub(crate) end: u64,
+}
+
+/// Labels events by their namespace, and by namespace and key.
+#[derive(Debug)]
+struct EventLabels;
+
+impl Labeller for EventLabels {
+    const VERSION: u32 = 1;
+
+    fn labels(&mut self, payload: &[u8], out: &mut Vec<u64>) {
+        if let Some(event) = records::peek_event(payload) {
+            out.extend([label(&event.namespace, None), label(&event.namespace, Some(&event.key))]);
+        }
+    }
+}
+
+/// FNV-1a over the names with an end mark each, then the final mix of `SplitMix64`, since the index
+/// wants the high bits to be even. Written to disk: a change needs another `VERSION`.
+fn label(namespace: &str, key: Option<&str>) -> u64 {
+    let parts = [Some(namespace), key];
+    let bytes = parts.iter().flatten().flat_map(|part| part.bytes().chain([0xFF]));
+    let hash = bytes.fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    });
+    let mixed = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+type Index = LabelIndex<DiskStorage, EventLabels>;
+
+/// The index, shared by whoever asks. Cloning shares it.
+#[derive(Debug, Clone)]
+pub(crate) struct EventIndex {
+    index: Arc<Mutex<Index>>,
+}
+
+impl EventIndex {
+    /// An index over a log that is open.
+    pub(crate) fn new(storage: DiskStorage) -> Result<Self, ReadError> {
+        let index = LabelIndex::new(storage, EventLabels)?;
+        Ok(Self { index: Arc::new(Mutex::new(index)) })
+    }
+
+    /// Brings the index up to date in the background; `end` is durable.
+    pub(crate) fn catch_up(&self, end: u64) {
+        let index = self.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = index.lock().catch_up(end) {
+                tracing::error!(%error, "the index cannot read the log");
+            }
+        });
+    }
+
+    /// The newest `keep` events, oldest first.
+    pub(crate) fn list(
+        &self,
+        filter: &EventFilter,
+        range: Range,
+        keep: usize,
+    ) -> Result<Vec<EventView>, Rejection> {
+        let mut index = self.lock();
+        let from = start(&mut index, range)?;
+        let offsets = index.find(filter.label(), from, range.end, keep).map_err(unreadable)?;
+        let mut found = Vec::with_capacity(offsets.len());
+        for offset in offsets {
+            let read = |record: aiflow_log::Record<'_>| {
+                filter.wants(record.payload).then(|| records::decode(&record)).transpose()
+            };
+            let record = index.fetch(offset, read).map_err(unreadable)?.transpose();
+            let Some(logged) = record.map_err(unreadable)?.flatten() else { continue };
+            if let Record::EventEmitted(event) = &logged.record {
+                found.push(EventView::of(event, logged.offset, logged.time));
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many events there are.
+    pub(crate) fn count(&self, filter: &EventFilter, range: Range) -> Result<u64, Rejection> {
+        let mut index = self.lock();
+        let from = start(&mut index, range)?;
+        index.count(filter.label(), from, range.end).map_err(unreadable)
+    }
+
+    /// A panic leaves nothing half-done that a question could show, so a poisoned lock is taken.
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn start(index: &mut Index, range: Range) -> Result<u64, Rejection> {
+    let Some(since) = range.since else { return Ok(range.from) };
+    Ok(index.offset_at(since.0, range.end).map_err(unreadable)?.max(range.from))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Rejection {
+    Rejection::new(ErrorCode::Internal, format!("the log: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_the_same_for_ever() {
+        assert_eq!(label("default", None), label("default", None));
+        assert_eq!(label("default", Some("k")), FIXED);
+        assert_ne!(label("a", Some("b")), label("ab", None));
+    }
+
+    /// From the first build that wrote it.
+    const FIXED: u64 = 0xCAFE2226943CB3E7;
+}
