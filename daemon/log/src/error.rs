@@ -57,6 +57,14 @@ pub enum DamageReason {
         /// All offsets below this were durable when the later frame was written.
         offset: u64,
     },
+    /// The log ends here, but more of it had been acknowledged, as a snapshot proves.
+    #[error("{fault}, but everything before offset {durable} was safe when a snapshot was made")]
+    Short {
+        /// What stands in the place of the next frame.
+        fault: FrameFault,
+        /// All offsets below this were durable.
+        durable: u64,
+    },
     /// The header of the segment.
     #[error("{0}")]
     Header(HeaderFault),

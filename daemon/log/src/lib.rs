@@ -9,7 +9,7 @@
 //!
 //! Where to read next: [`mod@format`] (bytes), [`storage`] (what is asked of a directory),
 //! [`recovery`] (what is believed after a crash), [`writer`] and [`committer`] (writing),
-//! [`reader`] and [`index`] (reading).
+//! [`reader`] and [`index`] (reading), [`mod@snapshot`] (not reading from the beginning).
 
 pub mod committer;
 pub mod disk;
@@ -22,6 +22,7 @@ pub mod reader;
 pub mod recovery;
 mod scan;
 mod segment;
+pub mod snapshot;
 pub mod storage;
 pub mod testing;
 pub mod verify;
@@ -36,6 +37,7 @@ pub use index::{LabelIndex, Labeller};
 pub use lock::{DirectoryLock, LockError};
 pub use reader::{Batch, Batches, LogReader, Record};
 pub use recovery::{Recovered, TornTail, open};
+pub use snapshot::{Snapshot, SnapshotError};
 pub use storage::{Access, Storage, StorageFile};
 pub use verify::{Report, SegmentReport, verify};
 pub use writer::{LogOptions, LogWriter, Space};

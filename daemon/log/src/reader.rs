@@ -274,6 +274,12 @@ impl<'a> Batch<'a> {
         self.span.header.durable_before
     }
 
+    /// Checksum of the frame, which covers its place and, through the chain, all frames before it.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        self.span.header.crc
+    }
+
     /// Where the frame stands: base offset of the segment, position in its file in bytes.
     #[must_use]
     pub fn place(&self) -> (u64, u64) {

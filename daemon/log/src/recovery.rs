@@ -67,7 +67,7 @@ pub fn open<S: Storage>(
     }
     let opened = segment::open(&storage, *last, Access::Write)?;
     settle(&opened)?;
-    let tail = read_tail(opened)?;
+    let tail = read_tail(opened, options.check_from)?;
     let cut = repair(&storage, &tail)?;
     let mark = tail.cursor.mark;
     let recovered = Recovered {
@@ -176,8 +176,9 @@ fn settle<F: StorageFile>(opened: &Opened<F>) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Reads the last segment up to its last good frame and judges what lies behind.
-fn read_tail<F: StorageFile>(opened: Opened<F>) -> Result<Tail<F>, OpenError> {
+/// Reads the last segment up to its last good frame and judges what lies behind. Everything below
+/// `durable` is known to have been acknowledged, so its lack is damage.
+fn read_tail<F: StorageFile>(opened: Opened<F>, durable: u64) -> Result<Tail<F>, OpenError> {
     let mut cursor = Cursor::new(opened);
     let fault = loop {
         match cursor.step()? {
@@ -185,6 +186,9 @@ fn read_tail<F: StorageFile>(opened: Opened<F>) -> Result<Tail<F>, OpenError> {
             Step::Stop(fault) => break fault,
         }
     };
+    if cursor.mark.offset < durable {
+        return Err(cursor.damage(DamageReason::Short { fault, durable }).into());
+    }
     let rest = judge(&cursor, fault)?;
     Ok(Tail { cursor, rest })
 }

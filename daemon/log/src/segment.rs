@@ -21,18 +21,22 @@ pub(crate) fn name(base: u64) -> String {
     format!("{base:020}{SUFFIX}")
 }
 
-fn parse(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(SUFFIX)?;
-    let plain = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { digits.parse().ok() } else { None }
-}
-
 /// The base offsets of all segments, ascending. Other names are not the log's and are left alone.
 pub(crate) fn bases<S: Storage>(storage: &S) -> Result<Vec<u64>, StorageError> {
+    numbered(storage, SUFFIX)
+}
+
+/// The numbers of all files named by one and `suffix`, ascending.
+pub(crate) fn numbered<S: Storage>(storage: &S, suffix: &str) -> Result<Vec<u64>, StorageError> {
     let names = storage.list().map_err(StorageError::of("list", "the directory"))?;
-    let mut bases: Vec<u64> = names.iter().filter_map(|name| parse(name)).collect();
-    bases.sort_unstable();
-    Ok(bases)
+    let parse = |name: &String| {
+        let digits = name.strip_suffix(suffix)?;
+        let plain = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if plain { digits.parse().ok() } else { None }
+    };
+    let mut numbers: Vec<u64> = names.iter().filter_map(parse).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// Removes what an earlier process prepared as its next segment.

@@ -24,7 +24,8 @@ pub struct LogOptions {
     /// Size of new segments in bytes: a multiple of 8 from 1024 to 1 GiB. A frame must fit in one.
     pub segment_bytes: u64,
     /// Sealed segments that end at or below this offset are not read when opening; their headers
-    /// are. 0 checks the whole log; the offset of a snapshot saves the time for what it covers.
+    /// are. 0 checks the whole log; the offset of a snapshot saves the time for what it covers. A
+    /// log that ends before it has lost acknowledged records, and is damaged.
     pub check_from: u64,
 }
 

@@ -27,6 +27,7 @@ use crate::home::Home;
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
 use crate::recent::RecentEvents;
+use crate::snapshots::Snapshots;
 use crate::{follow, records, socket, spool};
 
 /// Requests that wait for the loop.
@@ -55,6 +56,7 @@ pub(crate) struct Daemon {
     pub(crate) index: EventIndex,
     /// End of what the index was last told to take in.
     index_asked: u64,
+    snapshots: Snapshots,
     pub(crate) durable: watch::Sender<u64>,
     pub(crate) subscriptions: u64,
     pub(crate) stopping: bool,
@@ -91,6 +93,7 @@ impl Daemon {
         clock: Clock,
         epoch: u64,
         boot_id: BootId,
+        snapshots: Snapshots,
     ) -> Result<Self, Failure> {
         let (durable, _) = watch::channel(writer.next_offset());
         let space = writer.space();
@@ -129,6 +132,7 @@ impl Daemon {
             storage,
             index,
             index_asked: 0,
+            snapshots,
             durable,
             subscriptions: 0,
             stopping: false,
@@ -163,6 +167,7 @@ impl Daemon {
         }
         self.open_gate()?;
         self.catch_up_index();
+        self.snapshots.advance(*self.durable.borrow());
         while !self.stopping {
             let turn = tokio::select! {
                 turn = self.next_turn() => turn,
@@ -324,6 +329,7 @@ impl Daemon {
                 if end >= self.index_asked + event_index::STEP {
                     self.catch_up_index();
                 }
+                self.snapshots.advance(end);
                 self.release();
                 Ok(())
             }

@@ -31,7 +31,7 @@ impl Failure {
     }
 
     /// The whole chain in one line.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self.source.as_deref() {
             Some(source) => format!("{}: {}", self.what, chain(source)),
             None => self.what.clone(),

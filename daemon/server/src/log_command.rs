@@ -4,19 +4,25 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use aiflow_log::{DirectoryLock, LogReader};
-use aiflow_model::exit_code;
+use aiflow_model::{State, exit_code};
 use clap::Subcommand;
+use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::records;
+use crate::snapshots;
 use crate::start::refuse;
 
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
     /// Check every byte; exit 8 when something is damaged.
-    Verify,
+    Verify {
+        /// Fold the log too, from its beginning and from each snapshot, and compare.
+        #[arg(long)]
+        deep: bool,
+    },
     /// Print the records, one JSON object a line.
     Dump {
         /// First record.
@@ -37,7 +43,7 @@ pub(crate) fn run(flag: Option<PathBuf>, command: &LogCommand) -> Result<(), Fai
             .hint(format!("aiflow --home {} server stop", home.root().display()))
     })?;
     let written = match command {
-        LogCommand::Verify => verify(&home),
+        LogCommand::Verify { deep } => verify(&home, *deep),
         LogCommand::Dump { from, limit } => dump(&home, *from, *limit),
     }?;
     match written {
@@ -48,7 +54,7 @@ pub(crate) fn run(flag: Option<PathBuf>, command: &LogCommand) -> Result<(), Fai
     }
 }
 
-fn verify(home: &Home) -> Result<std::io::Result<()>, Failure> {
+fn verify(home: &Home, deep: bool) -> Result<std::io::Result<()>, Failure> {
     let report = aiflow_log::verify(&home.open_log()?).map_err(|error| refuse(home, error))?;
     let mut out = std::io::stdout().lock();
     let print = |out: &mut std::io::StdoutLock<'_>| {
@@ -70,11 +76,49 @@ fn verify(home: &Home) -> Result<std::io::Result<()>, Failure> {
     };
     let printed = print(&mut out);
     if report.damage.is_empty() {
-        return Ok(printed);
+        return if deep { verify_deep(home, report.next_offset) } else { Ok(printed) };
     }
     let what = format!("the log in {} is damaged", home.log().display());
     Err(Failure::new(exit_code::LOG_REFUSED, what)
         .hint("restore the segment from a copy; what is acknowledged is never cut away"))
+}
+
+/// Compares the state folded from the log's beginning with that from each snapshot and its tail.
+fn verify_deep(home: &Home, end: u64) -> Result<std::io::Result<()>, Failure> {
+    let storage = home.open_log()?;
+    let stored = |state: State| {
+        let folded = snapshots::fold(&storage, state, end)?;
+        anyhow::Ok(folded.state().to_stored()?)
+    };
+    let refused = |error: anyhow::Error| Failure::new(exit_code::LOG_REFUSED, format!("{error:#}"));
+    let whole = stored(State::empty()).map_err(refused)?;
+    let mut lines = vec![format!("state at {end}: {}", hash(&whole))];
+    let mut differ = 0;
+    for offset in
+        aiflow_log::snapshot::offsets(&storage).map_err(|error| refuse(home, error.into()))?
+    {
+        let same = match snapshots::load(&storage, offset) {
+            Ok(state) => stored(state).map_err(refused)? == whole,
+            Err(error) => {
+                lines.push(format!("snapshot {offset}: not usable: {error}"));
+                continue;
+            }
+        };
+        differ += usize::from(!same);
+        let said = if same { "and what follows give the same state" } else { "DIFFERS" };
+        lines.push(format!("snapshot {offset}: {said}"));
+    }
+    let printed = writeln!(std::io::stdout().lock(), "{}", lines.join("\n"));
+    if differ == 0 {
+        return Ok(printed);
+    }
+    let what = format!("{differ} snapshots in {} are wrong", home.log().display());
+    Err(Failure::new(exit_code::LOG_REFUSED, what)
+        .hint(format!("rm {}/*.snapshot: the log itself is whole", home.log().display())))
+}
+
+fn hash(stored: &[u8]) -> String {
+    Sha256::digest(stored).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn dump(home: &Home, from: u64, limit: Option<u64>) -> Result<std::io::Result<()>, Failure> {

@@ -22,6 +22,7 @@ mod readiness;
 mod recent;
 mod records;
 mod requests;
+mod snapshots;
 mod socket;
 mod spool;
 mod start;
@@ -39,6 +40,10 @@ struct Arguments {
     /// directory].
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
+    /// Make a snapshot of the state after so many records, so that a start need not read those
+    #[arg(long, value_name = "RECORDS", default_value_t = 250_000,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    snapshot_every: u64,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -53,7 +58,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        None => start::run(arguments.home),
+        None => start::run(arguments.home, arguments.snapshot_every),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

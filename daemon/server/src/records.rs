@@ -58,14 +58,19 @@ pub(crate) fn splice_json(out: &mut Vec<u8>, record: &aiflow_log::Record<'_>) {
     out.extend_from_slice(record.payload.get(1..).unwrap_or_default());
 }
 
-/// Folds the log up to `until`.
-pub(crate) fn replay<S: Storage>(reader: &mut LogReader<S>, until: u64) -> Result<Engine, Failure> {
-    let mut engine = Engine::new(State::empty());
+/// Folds what follows `state` in the log, up to `until`.
+pub(crate) fn replay<S: Storage>(
+    reader: &mut LogReader<S>,
+    state: State,
+    until: u64,
+) -> Result<Engine, Failure> {
+    let from = state.next_offset.0;
+    let mut engine = Engine::new(state);
     let refuse = |what: String| {
         Failure::new(exit_code::LOG_REFUSED, format!("the log cannot be replayed: {what}"))
             .hint("aiflowd log verify")
     };
-    let mut batches = reader.read(0, until).map_err(|error| refuse(error.to_string()))?;
+    let mut batches = reader.read(from, until).map_err(|error| refuse(error.to_string()))?;
     while let Some(batch) = batches.next_batch().map_err(|error| refuse(error.to_string()))? {
         replay_batch(&mut engine, &batch).map_err(refuse)?;
     }

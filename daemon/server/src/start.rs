@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use aiflow_core::{Engine, Input};
 use aiflow_log::{
-    DirectoryLock, DiskStorage, LockError, LogOptions, LogReader, LogWriter, OpenError, Recovered,
+    Damage, DamageReason, DirectoryLock, DiskStorage, LockError, LogOptions, LogReader, LogWriter,
+    OpenError, Recovered,
 };
 use aiflow_model::record::DaemonStarted;
 use aiflow_model::{Timestamp, exit_code};
@@ -16,12 +17,13 @@ use crate::daemon::Daemon;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::records;
+use crate::snapshots::{self, Snapshots};
 
 /// Longest wait for a lock whose holder is gone.
 const ORPHANED_LOCK_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Runs the daemon until it is asked to stop.
-pub(crate) fn run(flag: Option<PathBuf>) -> Result<(), Failure> {
+pub(crate) fn run(flag: Option<PathBuf>, snapshot_every: u64) -> Result<(), Failure> {
     start_logging();
     // Whatever is created from here on is ours alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -31,7 +33,8 @@ pub(crate) fn run(flag: Option<PathBuf>) -> Result<(), Failure> {
     let boot_id = aiflow_supervise::boot_id().map_err(|error| {
         Failure::new(exit_code::OPERATING, "cannot read the host's boot id").because(error)
     })?;
-    let (writer, recovered, mut engine) = open_log(&home)?;
+    let Opened { writer, recovered, mut engine, snapshot } = open_log(&home)?;
+    let snapshots = Snapshots::new(home.open_log()?, snapshot_every, snapshot);
     let clock = Clock::new(Timestamp(recovered.last_time_us));
     let started = DaemonStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -53,7 +56,7 @@ pub(crate) fn run(flag: Option<PathBuf>) -> Result<(), Failure> {
         })?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id)?;
+        let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id, snapshots)?;
         daemon.serve(decision).await
     })
 }
@@ -94,12 +97,21 @@ fn is_gone(pid: u32) -> bool {
     !std::path::Path::new("/proc").join(pid.to_string()).exists()
 }
 
-type Opened = (LogWriter<DiskStorage>, Recovered, Engine);
+struct Opened {
+    writer: LogWriter<DiskStorage>,
+    recovered: Recovered,
+    engine: Engine,
+    /// Offset of the snapshot that was used, 0 for none.
+    snapshot: u64,
+}
 
 fn open_log(home: &Home) -> Result<Opened, Failure> {
     let storage = home.open_log()?;
+    let begin = std::time::Instant::now();
+    let known = snapshots::newest(&storage)?;
+    let options = LogOptions { check_from: known.durable, ..LogOptions::default() };
     let (writer, recovered) =
-        aiflow_log::open(storage.clone(), LogOptions::default()).map_err(|e| refuse(home, e))?;
+        aiflow_log::open(storage.clone(), options).map_err(|e| refuse(home, e))?;
     if let Some(cut) = &recovered.cut {
         tracing::warn!(
             segment = cut.segment,
@@ -108,10 +120,10 @@ fn open_log(home: &Home) -> Result<Opened, Failure> {
             "cut the rest of a commit that was never acknowledged"
         );
     }
-    let begin = std::time::Instant::now();
-    let engine = records::replay(&mut LogReader::new(storage), recovered.next_offset)?;
-    tracing::info!(records = recovered.next_offset, took = ?begin.elapsed(), "replayed the log");
-    Ok((writer, recovered, engine))
+    let (snapshot, until) = (known.state.next_offset.0, recovered.next_offset);
+    let engine = records::replay(&mut LogReader::new(storage), known.state, until)?;
+    tracing::info!(snapshot, until, took = ?begin.elapsed(), "read the log");
+    Ok(Opened { writer, recovered, engine, snapshot })
 }
 
 /// Why a log is not opened, with what to do.
@@ -122,6 +134,14 @@ pub(crate) fn refuse(home: &Home, error: OpenError) -> Failure {
         OpenError::NewerVersion { .. } => Failure::new(exit_code::LOG_REFUSED, what)
             .because(error)
             .hint("use the version of aiflowd that wrote it, or a later one"),
+        OpenError::Damaged(Damage { reason: DamageReason::Short { durable, .. }, .. }) => {
+            let snapshot = home.log().join(aiflow_log::snapshot::name(durable));
+            let hint = format!(
+                "restore the log from a copy; or go on without what is lost: rm {}",
+                snapshot.display()
+            );
+            Failure::new(exit_code::LOG_REFUSED, what).because(error).hint(hint)
+        }
         OpenError::Damaged(_) | OpenError::SegmentBytes(_) => {
             Failure::new(exit_code::LOG_REFUSED, what)
                 .because(error)

@@ -99,6 +99,15 @@ impl Daemon {
     /// When it does not start.
     #[track_caller]
     pub fn resume(&mut self) {
+        self.resume_with(&[]);
+    }
+
+    /// As [`Self::resume`], with further arguments.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn resume_with(&mut self, arguments: &[&str]) {
         assert!(self.child.is_none(), "the daemon runs already");
         let errors = std::fs::OpenOptions::new()
             .create(true)
@@ -107,7 +116,7 @@ impl Daemon {
             .expect("the error log can be opened");
         let mut command = Command::new(program("aiflowd"));
         clean(&mut command);
-        command.arg("--home").arg(self.home()).stdin(Stdio::null());
+        command.arg("--home").arg(self.home()).args(arguments).stdin(Stdio::null());
         let mut child =
             command.stdout(Stdio::piped()).stderr(errors).spawn().expect("the daemon starts");
         let mut line = String::new();

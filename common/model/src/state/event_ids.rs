@@ -5,6 +5,7 @@
 //! window is full. Must never depend on anything but the order of the records.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::Offset;
@@ -12,6 +13,8 @@ use crate::record::Event;
 
 /// How many identities are kept.
 pub const EVENT_IDS_MAX: usize = 100_000;
+/// Hexadecimal digits of an identity and an offset.
+const ENTRY_DIGITS: usize = 48;
 
 /// A window of event identities.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,6 +39,37 @@ impl EventIds {
     #[must_use]
     pub fn find(&self, namespace: &str, source: &str, id: &str) -> Option<Offset> {
         self.offsets.get(&identity(namespace, source, id)).copied()
+    }
+
+    /// The identity of a fixed event. A program that computes another one cannot use what
+    /// [`Self::to_text`] gave: the hash is the standard library's, which may change.
+    pub(super) fn probe() -> String {
+        format!("{:032x}", identity("namespace", "source", "id"))
+    }
+
+    /// Everything in order, 48 hexadecimal digits each.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = String::with_capacity(self.order.len() * ENTRY_DIGITS);
+        for identity in &self.order {
+            let offset = self.offsets.get(identity).map_or(0, |offset| offset.0);
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{identity:032x}{offset:016x}");
+        }
+        text
+    }
+
+    /// Reads [`Self::to_text`].
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let mut ids = Self::default();
+        let entries = text.as_bytes().chunks(ENTRY_DIGITS);
+        for entry in entries.map(|entry| std::str::from_utf8(entry).ok()) {
+            let (identity, offset) = entry?.split_at_checked(32)?;
+            let identity = u128::from_str_radix(identity, 16).ok()?;
+            let offset = (offset.len() == 16).then(|| u64::from_str_radix(offset, 16).ok())??;
+            ids.offsets.insert(identity, Offset(offset));
+            ids.order.push_back(identity);
+        }
+        Some(ids)
     }
 
     pub(super) fn remember(&mut self, event: &Event, offset: Offset) {

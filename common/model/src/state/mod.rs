@@ -8,6 +8,7 @@ mod deadline;
 mod event_ids;
 mod execution;
 mod run;
+mod stored;
 mod subscription;
 
 pub use apply::ApplyError;
@@ -15,6 +16,7 @@ pub use deadline::{Deadline, Deadlines};
 pub use event_ids::{EVENT_IDS_MAX, EventIds};
 pub use execution::{Attempt, Execution, PendingRestart, TaskState};
 pub use run::Run;
+pub use stored::{STATE_VERSION, StoredStateError};
 pub use subscription::Subscriptions;
 
 pub use crate::firing::{CONSUMED_MAX, Firing, NodeState, Watermark};

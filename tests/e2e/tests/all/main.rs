@@ -12,3 +12,5 @@ mod flights;
 mod home;
 #[cfg(test)]
 mod recovery;
+#[cfg(test)]
+mod snapshots;
