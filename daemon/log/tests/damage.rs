@@ -6,7 +6,7 @@ mod common;
 
 use aiflow_log::testing::{MemoryStorage, Rng};
 use aiflow_log::{DamageReason, FrameFault, OpenError, ReadError, open, verify};
-use common::{Payload, commit, frames, options, read, try_read};
+use common::{Payload, commit, each_seed, frames, options, read, try_read};
 
 const FIRST: &str = "00000000000000000000.log";
 
@@ -102,6 +102,86 @@ fn every_flipped_bit_is_found_or_changes_nothing() {
         }
     }
     assert!(found > 10_000 && cut > 100 && unused > 100, "{found} {cut} {unused}");
+}
+
+/// What a damaged copy of a one-segment log leads to: found, cut off as a torn last commit and
+/// told, or of no consequence. Anything else fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Found,
+    Cut,
+    Unused,
+}
+
+fn fate(built: &Built, segment_bytes: u64, bytes: &[u8], what: &str) -> Fate {
+    let disk = MemoryStorage::new();
+    disk.overwrite(FIRST, bytes);
+    let all = built.records.len() as u64;
+    let next = match open(disk.clone(), options(segment_bytes)) {
+        Err(error) => {
+            assert!(matches!(error, OpenError::Damaged(_)), "{what}: {error}");
+            assert_eq!(disk.files()[FIRST], bytes, "{what}: something was written");
+            return Fate::Found;
+        }
+        Ok((_, recovered)) => {
+            let next = recovered.next_offset;
+            assert!(next == all || recovered.cut.is_some(), "{what}: cut in silence at {next}");
+            next
+        }
+    };
+    assert!(next >= *built.starts.last().unwrap(), "{what}: acknowledged records are gone: {next}");
+    assert!(read(disk, 0, next) == built.records[..next as usize], "{what}: other records");
+    if next == all { Fate::Unused } else { Fate::Cut }
+}
+
+#[test]
+fn every_bit_of_a_large_segment_is_found_or_provably_padding() {
+    const BYTES: u64 = 64 << 10;
+    let built = build(11, 150, BYTES);
+    let files = built.disk.files();
+    assert_eq!(files.keys().filter(|name| name.ends_with(".log")).count(), 1, "one segment");
+    let (whole, used) = (files[FIRST].clone(), used(&built.disk));
+    assert!(used as u64 > BYTES * 3 / 4, "{used} bytes are used");
+    let flipped = each_seed(BYTES, |byte| {
+        let mut bytes = whole.clone();
+        for bit in 0..8 {
+            bytes[byte as usize] ^= 1 << bit;
+            let fate = fate(&built, BYTES, &bytes, &format!("byte {byte} bit {bit}"));
+            let is_padding = byte as usize >= used.next_multiple_of(8);
+            assert!(fate != Fate::Unused || is_padding, "byte {byte} bit {bit} is not noticed");
+            bytes[byte as usize] ^= 1 << bit;
+        }
+        8
+    });
+    assert_eq!(flipped, BYTES * 8);
+    println!("{flipped} bits flipped");
+}
+
+#[test]
+fn every_sector_of_a_large_segment_zeroed_scrambled_or_misplaced_is_found() {
+    const BYTES: u64 = 64 << 10;
+    const SECTOR: usize = 512;
+    let built = build(11, 150, BYTES);
+    let (whole, used) = (built.disk.files()[FIRST].clone(), used(&built.disk));
+    let sectors = whole.len() / SECTOR;
+    let changed = each_seed(sectors as u64, |sector| {
+        let at = sector as usize * SECTOR;
+        let mut rng = Rng::new(sector);
+        let noise: Vec<u8> = (0..SECTOR).map(|_| rng.next_u64() as u8).collect();
+        let others = (0..sectors).map(|other| whole[other * SECTOR..][..SECTOR].to_vec());
+        let contents = others.chain([vec![0; SECTOR], noise]);
+        let mut changed = 0;
+        for content in contents.filter(|content| *content != whole[at..at + SECTOR]) {
+            let mut bytes = whole.clone();
+            bytes[at..at + SECTOR].copy_from_slice(&content);
+            let fate = fate(&built, BYTES, &bytes, &format!("sector {sector}"));
+            assert!(fate != Fate::Unused || at >= used, "sector {sector} is not noticed");
+            changed += 1;
+        }
+        changed
+    });
+    println!("{changed} sectors changed");
+    assert!(changed > 10_000);
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! Snapshots: whole or not there, never believed when damaged, and a proof against a lost tail.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
 #![expect(dead_code, reason = "each test file uses a part of what they share")]
 
 mod common;

@@ -78,6 +78,26 @@ pub(crate) fn crash_modes((bytes, changes): (usize, usize), rng: &mut Rng) -> Ve
     modes
 }
 
+/// Runs a check for each seed, on all processors; gives the sum of what the checks counted.
+pub(crate) fn each_seed(seeds: u64, check: impl Fn(u64) -> u64 + Sync) -> u64 {
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let work = || {
+        let mut count = 0;
+        loop {
+            let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if seed >= seeds {
+                return count;
+            }
+            count += check(seed);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        all.into_iter().map(|thread| thread.join().unwrap()).sum()
+    })
+}
+
 /// How many times more seeds than usual, from `AIFLOW_LOG_TEST_SCALE`.
 pub(crate) fn scale() -> u64 {
     std::env::var("AIFLOW_LOG_TEST_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
