@@ -88,6 +88,12 @@ pub enum DamageReason {
     /// The segment's header does not fit to the last frame of the segment before it.
     #[error("the segment does not belong after the one before it")]
     Link,
+    /// The compressed file cannot be read; what is wrong with it.
+    #[error("{0}")]
+    Compressed(String),
+    /// The segment is compressed, which only one is that others follow, and none does.
+    #[error("the segments after it are missing")]
+    NotLast,
 }
 
 /// Why a log was not opened. Nothing has been written.

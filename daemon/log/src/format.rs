@@ -166,16 +166,20 @@ pub enum FrameFault {
     /// The checksum holds, but the frame was written after another frame than the one before it.
     #[error("the frame does not belong after the one before it")]
     Chain,
+    /// The frame lies in a part of a compressed segment that cannot be decompressed.
+    #[error("the frame lies in a block that cannot be decompressed")]
+    Block,
 }
 
 impl FrameFault {
-    /// Whether a commit that a crash interrupted can look like this. The others have a checksum
-    /// that holds for this very place, so they were written whole and something else is wrong.
+    /// Whether a commit that a crash interrupted can look like this. The others stand in a sealed
+    /// segment or have a checksum that holds for this very place, so they were written whole and
+    /// something else is wrong.
     #[must_use]
     pub fn may_be_torn(self) -> bool {
         match self {
             Self::End | Self::Blank | Self::Magic | Self::Header | Self::Checksum => true,
-            Self::Records | Self::Offset(_) | Self::Epoch(_) | Self::Chain => false,
+            Self::Records | Self::Offset(_) | Self::Epoch(_) | Self::Chain | Self::Block => false,
         }
     }
 }

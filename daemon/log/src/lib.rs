@@ -9,9 +9,11 @@
 //!
 //! Where to read next: [`mod@format`] (bytes), [`storage`] (what is asked of a directory),
 //! [`recovery`] (what is believed after a crash), [`writer`] and [`committer`] (writing),
-//! [`reader`] and [`index`] (reading), [`mod@snapshot`] (not reading from the beginning).
+//! [`reader`] and [`index`] (reading), [`mod@snapshot`] (not reading from the beginning),
+//! [`retention`] (not keeping for ever).
 
 pub mod committer;
+mod compressed;
 pub mod disk;
 pub mod error;
 pub mod format;
@@ -20,6 +22,7 @@ pub mod index;
 pub mod lock;
 pub mod reader;
 pub mod recovery;
+pub mod retention;
 mod scan;
 mod segment;
 pub mod snapshot;

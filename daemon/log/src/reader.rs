@@ -4,11 +4,13 @@
 //! record whose frame does not hold. Payloads are borrowed from one buffer; nothing is allocated
 //! per record.
 
+use std::io;
+
 use crate::error::{DamageReason, ReadError};
 use crate::format::{FrameFault, Records};
 use crate::scan::{Cursor, Mark, Span, Step};
-use crate::segment;
-use crate::storage::{Access, Storage};
+use crate::segment::{self, SegmentFile};
+use crate::storage::Storage;
 
 /// Distance of the places remembered within a segment, in bytes.
 const INDEX_STEP: u64 = 64 << 10;
@@ -19,7 +21,7 @@ pub struct LogReader<S: Storage> {
     storage: S,
     /// Base offsets of the segments known so far, ascending, with places in them.
     segments: Vec<Places>,
-    cursor: Option<Cursor<S::File>>,
+    cursor: Option<Cursor<SegmentFile<S::File>>>,
 }
 
 /// Some places between frames of one segment, ascending.
@@ -76,7 +78,8 @@ impl<S: Storage> LogReader<S> {
         let known = places.marks.partition_point(|mark| mark.offset <= from).checked_sub(1);
         let mark = known.map(|at| places.marks[at]);
         if !self.cursor_covers(from) || mark.is_none() {
-            self.enter(places.base)?;
+            let base = places.base;
+            self.enter(base).or_else(|error| self.explain(error, from))?;
         }
         if let (Some(cursor), Some(mark)) = (self.cursor.as_mut(), mark) {
             cursor.jump(mark);
@@ -125,9 +128,18 @@ impl<S: Storage> LogReader<S> {
 
     fn enter(&mut self, base: u64) -> Result<(), ReadError> {
         let buffer = self.cursor.take().map(Cursor::into_buffer).unwrap_or_default();
-        let opened = segment::open(&self.storage, base, Access::Read)?;
+        let opened = segment::open(&self.storage, base)?;
         self.cursor = Some(Cursor::with_buffer(opened, buffer));
         Ok(())
+    }
+
+    /// A segment that is not there any more was dropped between two looks.
+    fn explain(&mut self, error: ReadError, from: u64) -> Result<(), ReadError> {
+        if !matches!(&error, ReadError::Storage(e) if e.source.kind() == io::ErrorKind::NotFound) {
+            return Err(error);
+        }
+        let first = self.first_offset()?;
+        Err(if from < first { ReadError::Gone { from, first } } else { error })
     }
 
     /// Goes on where the current segment stopped: in the next one, if it starts there.

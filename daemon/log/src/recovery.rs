@@ -5,9 +5,10 @@
 
 use crate::error::{Damage, DamageReason, OpenError, StorageError};
 use crate::format::{FrameFault, NO_PREVIOUS, SegmentHeader};
+use crate::retention;
 use crate::scan::{Cursor, Mark, Rest, Step, search};
-use crate::segment::{self, Opened, SegmentError};
-use crate::storage::{Access, Storage, StorageFile};
+use crate::segment::{self, Opened, SegmentError, Source};
+use crate::storage::{Storage, StorageFile};
 use crate::writer::{LogOptions, LogWriter};
 
 /// What was found when opening.
@@ -65,7 +66,7 @@ pub fn open<S: Storage>(
     for pair in headers.windows(2).filter(|pair| pair[1].base > options.check_from) {
         check_sealed(&storage, &pair[0], &pair[1])?;
     }
-    let opened = segment::open(&storage, *last, Access::Write)?;
+    let opened = segment::open_last(&storage, *last)?;
     settle(&opened)?;
     let tail = read_tail(opened, options.check_from)?;
     let cut = repair(&storage, &tail)?;
@@ -107,7 +108,7 @@ fn read_headers<S: Storage>(storage: &S, bases: &[u64]) -> Result<Vec<SegmentHea
     let mut headers = Vec::with_capacity(bases.len());
     let mut damaged = None;
     for base in bases {
-        match segment::open(storage, *base, Access::Read) {
+        match segment::open(storage, *base) {
             Ok(opened) => headers.push(opened.header),
             Err(SegmentError::Damaged(damage)) => {
                 damaged.get_or_insert(damage);
@@ -135,7 +136,7 @@ pub(crate) fn check_sealed<S: Storage>(
     header: &SegmentHeader,
     next: &SegmentHeader,
 ) -> Result<(), OpenError> {
-    let mut cursor = Cursor::new(segment::open(storage, header.base, Access::Read)?);
+    let mut cursor = Cursor::new(segment::open(storage, header.base)?);
     let fault = loop {
         match cursor.step()? {
             Step::Frame(_) => {}
@@ -146,8 +147,8 @@ pub(crate) fn check_sealed<S: Storage>(
 }
 
 /// Judges the end of a sealed segment, where the cursor stopped because of `fault`.
-pub(crate) fn check_seal<F: StorageFile>(
-    cursor: &Cursor<F>,
+pub(crate) fn check_seal<R: Source>(
+    cursor: &Cursor<R>,
     fault: FrameFault,
     next: &SegmentHeader,
 ) -> Result<(), Damage> {
@@ -194,10 +195,7 @@ fn read_tail<F: StorageFile>(opened: Opened<F>, durable: u64) -> Result<Tail<F>,
 }
 
 /// Tells a commit that a crash interrupted from damage to one that was acknowledged.
-pub(crate) fn judge<F: StorageFile>(
-    cursor: &Cursor<F>,
-    fault: FrameFault,
-) -> Result<Rest, OpenError> {
+pub(crate) fn judge<R: Source>(cursor: &Cursor<R>, fault: FrameFault) -> Result<Rest, OpenError> {
     if !fault.may_be_torn() {
         return Err(cursor.damage(DamageReason::Frame(fault)).into());
     }
@@ -215,6 +213,7 @@ fn repair<S: Storage>(storage: &S, tail: &Tail<S::File>) -> Result<Option<TornTa
     let (file, name) = (&cursor.file, cursor.name());
     let position = cursor.mark.position;
     segment::remove_spare(storage)?;
+    retention::remove_unfinished(storage)?;
     storage.sync_dir().map_err(StorageError::of("sync", "the directory"))?;
     if rest.dirty_end <= position {
         return Ok(None);

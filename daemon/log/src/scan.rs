@@ -2,13 +2,14 @@
 //!
 //! Never: write, or decide what a bad frame means; that is for recovery and the reader.
 
+use std::io;
+
 use crate::error::{Damage, DamageReason, StorageError};
 use crate::format::{
     ALIGNMENT, FRAME_HEADER_BYTES, FrameFault, FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader,
     starts_as_frame,
 };
-use crate::segment::{self, Opened};
-use crate::storage::StorageFile;
+use crate::segment::{Opened, Source};
 
 /// First read after a jump; doubled with each further read, so that following the end of the log
 /// in small steps stays cheap and replay reads in large pieces.
@@ -86,8 +87,8 @@ pub(crate) enum Step {
 
 /// Reads the frames of one segment in order.
 #[derive(Debug)]
-pub(crate) struct Cursor<F> {
-    pub(crate) file: F,
+pub(crate) struct Cursor<R> {
+    pub(crate) file: R,
     pub(crate) header: SegmentHeader,
     pub(crate) mark: Mark,
     buffer: Vec<u8>,
@@ -98,12 +99,12 @@ pub(crate) struct Cursor<F> {
     read_bytes: usize,
 }
 
-impl<F: StorageFile> Cursor<F> {
-    pub(crate) fn new(opened: Opened<F>) -> Self {
+impl<R: Source> Cursor<R> {
+    pub(crate) fn new(opened: Opened<R>) -> Self {
         Self::with_buffer(opened, Vec::new())
     }
 
-    pub(crate) fn with_buffer(opened: Opened<F>, buffer: Vec<u8>) -> Self {
+    pub(crate) fn with_buffer(opened: Opened<R>, buffer: Vec<u8>) -> Self {
         let mark = Mark::start(&opened.header, opened.crc);
         let Opened { file, header, .. } = opened;
         let read_bytes = READ_BYTES_MIN;
@@ -125,7 +126,7 @@ impl<F: StorageFile> Cursor<F> {
 
     /// File name of the segment.
     pub(crate) fn name(&self) -> String {
-        segment::name(self.header.base)
+        self.file.file_name(self.header.base)
     }
 
     /// Damage at the mark.
@@ -136,6 +137,15 @@ impl<F: StorageFile> Cursor<F> {
 
     /// Reads the frame at the mark. The mark moves behind it only if the frame is good and fits.
     pub(crate) fn step(&mut self) -> Result<Step, StorageError> {
+        match self.try_step() {
+            Err(error) if error.source.kind() == io::ErrorKind::InvalidData => {
+                Ok(Step::Stop(FrameFault::Block))
+            }
+            result => result,
+        }
+    }
+
+    fn try_step(&mut self) -> Result<Step, StorageError> {
         let position = self.mark.position;
         let SegmentHeader { base, capacity, .. } = self.header;
         if position.saturating_add(FRAME_HEADER_BYTES as u64) > capacity {
@@ -187,8 +197,9 @@ impl<F: StorageFile> Cursor<F> {
         }
         let at = self.origin + kept as u64;
         let into = &mut self.buffer[kept..wanted];
-        let name = segment::name(self.header.base);
-        self.filled += self.file.read_full_at(into, at).map_err(StorageError::of("read", &name))?;
+        let name = self.file.file_name(self.header.base);
+        self.filled +=
+            self.file.read_segment_at(into, at).map_err(StorageError::of("read", &name))?;
         self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
         Ok(())
     }
@@ -212,7 +223,7 @@ pub(crate) struct FrameAt {
 
 /// Searches from `mark` to the end of the segment for a frame that proves that the offset at the
 /// mark had been acknowledged.
-pub(crate) fn search<F: StorageFile>(cursor: &Cursor<F>) -> Result<Rest, StorageError> {
+pub(crate) fn search<R: Source>(cursor: &Cursor<R>) -> Result<Rest, StorageError> {
     let mark = cursor.mark;
     let proves = |frame: &FrameHeader| frame.durable_before > mark.offset;
     search_frames(&cursor.file, &cursor.header, mark.position, proves)
@@ -220,13 +231,13 @@ pub(crate) fn search<F: StorageFile>(cursor: &Cursor<F>) -> Result<Rest, Storage
 
 /// Searches from `from` on, in steps of the alignment, for the first good frame that is `wanted`.
 /// Asks that before it computes a checksum, so that payloads full of frame starts cost little.
-pub(crate) fn search_frames<F: StorageFile>(
-    file: &F,
+pub(crate) fn search_frames<R: Source>(
+    file: &R,
     header: &SegmentHeader,
     from: u64,
     wanted: impl Fn(&FrameHeader) -> bool,
 ) -> Result<Rest, StorageError> {
-    let name = segment::name(header.base);
+    let name = file.file_name(header.base);
     let rest_bytes = header.capacity.saturating_sub(from) as usize;
     let mut window = vec![0; rest_bytes.min(READ_BYTES_MAX + FRAME_HEADER_BYTES)];
     let mut rest = Rest { proof: None, dirty_end: from };
@@ -234,7 +245,7 @@ pub(crate) fn search_frames<F: StorageFile>(
     while position < header.capacity {
         let n = window.len().min((header.capacity - position) as usize);
         let bytes = &mut window[..n];
-        let n = file.read_full_at(bytes, position).map_err(StorageError::of("read", &name))?;
+        let n = file.read_segment_at(bytes, position).map_err(StorageError::of("read", &name))?;
         let bytes = &window[..n];
         if let Some(end) = last_nonzero(bytes) {
             rest.dirty_end = rest.dirty_end.max(position + end as u64);
@@ -254,15 +265,15 @@ pub(crate) fn search_frames<F: StorageFile>(
     Ok(rest)
 }
 
-fn is_good<F: StorageFile>(
-    file: &F,
+fn is_good<R: Source>(
+    file: &R,
     header: &SegmentHeader,
     position: u64,
     frame: &FrameHeader,
 ) -> Result<bool, StorageError> {
-    let name = segment::name(header.base);
+    let name = file.file_name(header.base);
     let mut bytes = vec![0; frame.frame_bytes() as usize];
-    let n = file.read_full_at(&mut bytes, position).map_err(StorageError::of("read", &name))?;
+    let n = file.read_segment_at(&mut bytes, position).map_err(StorageError::of("read", &name))?;
     Ok(n == bytes.len() && frame.check(&bytes, header.base, position).is_ok())
 }
 

@@ -1,11 +1,12 @@
 //! Segment files: their names, how one comes into being, and reading their headers.
 //!
 //! A segment gets its name only when its header and its space are durable, so a named segment is
-//! always whole, and its name proves that everything before its base offset was safe. Never:
-//! write into a named file.
+//! always whole, and its name proves that everything before its base offset was safe. A sealed one
+//! may be compressed. Never: write into a named file.
 
 use std::io;
 
+use crate::compressed::Compressed;
 use crate::error::{Damage, DamageReason, OpenError, ReadError, StorageError};
 use crate::format::{FORMAT_VERSION, HeaderFault, SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::storage::{Access, Storage, StorageFile, uninterrupted};
@@ -13,6 +14,7 @@ use crate::storage::{Access, Storage, StorageFile, uninterrupted};
 /// Name of the file that becomes the next segment. Worth nothing after a crash.
 pub(crate) const SPARE_NAME: &str = "spare.tmp";
 const SUFFIX: &str = ".log";
+const COMPRESSED_SUFFIX: &str = ".log.zst";
 const DIGITS: usize = 20;
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -21,21 +23,30 @@ pub(crate) fn name(base: u64) -> String {
     format!("{base:020}{SUFFIX}")
 }
 
-/// The base offsets of all segments, ascending. Other names are not the log's and are left alone.
-pub(crate) fn bases<S: Storage>(storage: &S) -> Result<Vec<u64>, StorageError> {
-    numbered(storage, SUFFIX)
+/// File name of the compressed segment that starts at offset `base`.
+pub(crate) fn compressed_name(base: u64) -> String {
+    format!("{base:020}{COMPRESSED_SUFFIX}")
 }
 
-/// The numbers of all files named by one and `suffix`, ascending.
-pub(crate) fn numbered<S: Storage>(storage: &S, suffix: &str) -> Result<Vec<u64>, StorageError> {
+/// The base offsets of all segments, ascending. Other names are not the log's and are left alone.
+pub(crate) fn bases<S: Storage>(storage: &S) -> Result<Vec<u64>, StorageError> {
+    numbered(storage, &[SUFFIX, COMPRESSED_SUFFIX])
+}
+
+/// The numbers of all files named by one and one of `suffixes`, ascending, each once.
+pub(crate) fn numbered<S: Storage>(
+    storage: &S,
+    suffixes: &[&str],
+) -> Result<Vec<u64>, StorageError> {
     let names = storage.list().map_err(StorageError::of("list", "the directory"))?;
     let parse = |name: &String| {
-        let digits = name.strip_suffix(suffix)?;
+        let digits = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix))?;
         let plain = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
         if plain { digits.parse().ok() } else { None }
     };
     let mut numbers: Vec<u64> = names.iter().filter_map(parse).collect();
     numbers.sort_unstable();
+    numbers.dedup();
     Ok(numbers)
 }
 
@@ -177,20 +188,128 @@ impl From<SegmentError> for ReadError {
     }
 }
 
-/// Opens the segment at `base` and checks its header, name and length.
+/// Where the bytes of a segment are read, whether they are compressed or not.
+pub(crate) trait Source {
+    /// As [`StorageFile::read_full_at`].
+    fn read_segment_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+
+    /// Length of the segment in bytes.
+    fn segment_bytes(&self) -> io::Result<u64>;
+
+    /// Name of the file, being that of the segment at `base`.
+    fn file_name(&self, base: u64) -> String;
+}
+
+impl<F: StorageFile> Source for F {
+    fn read_segment_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        self.read_full_at(buffer, position)
+    }
+
+    fn segment_bytes(&self) -> io::Result<u64> {
+        self.length()
+    }
+
+    fn file_name(&self, base: u64) -> String {
+        name(base)
+    }
+}
+
+/// The file of a segment that is only read.
+#[derive(Debug)]
+pub(crate) enum SegmentFile<F> {
+    Plain(F),
+    Compressed(Compressed<F>),
+}
+
+impl<F> SegmentFile<F> {
+    pub(crate) const fn is_compressed(&self) -> bool {
+        matches!(self, Self::Compressed(_))
+    }
+}
+
+impl<F: StorageFile> Source for SegmentFile<F> {
+    fn read_segment_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read_full_at(buffer, position),
+            Self::Compressed(file) => file.read_full_at(buffer, position),
+        }
+    }
+
+    fn segment_bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => file.length(),
+            Self::Compressed(file) => Ok(file.length()),
+        }
+    }
+
+    fn file_name(&self, base: u64) -> String {
+        if self.is_compressed() { compressed_name(base) } else { name(base) }
+    }
+}
+
+/// Opens the segment at `base` for reading and checks its header, name and length.
 pub(crate) fn open<S: Storage>(
     storage: &S,
     base: u64,
-    access: Access,
+) -> Result<Opened<SegmentFile<S::File>>, SegmentError> {
+    // In this order: the plain file goes only when the compressed one is there.
+    let file = match storage.open(&name(base), Access::Read) {
+        Ok(file) => SegmentFile::Plain(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => open_compressed(storage, base)?,
+        Err(error) => return Err(StorageError::of("open", &name(base))(error).into()),
+    };
+    check(file, base)
+}
+
+fn open_compressed<S: Storage>(
+    storage: &S,
+    base: u64,
+) -> Result<SegmentFile<S::File>, SegmentError> {
+    let name = compressed_name(base);
+    let file = storage.open(&name, Access::Read).map_err(StorageError::of("open", &name))?;
+    match Compressed::open(file) {
+        Ok(file) => Ok(SegmentFile::Compressed(file)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            let reason = DamageReason::Compressed(error.to_string());
+            Err(SegmentError::Damaged(Damage { segment: name, position: 0, offset: base, reason }))
+        }
+        Err(error) => Err(StorageError::of("read", &name)(error).into()),
+    }
+}
+
+/// Opens the segment at `base`, which no other follows, for writing, and checks it as [`open`].
+pub(crate) fn open_last<S: Storage>(
+    storage: &S,
+    base: u64,
 ) -> Result<Opened<S::File>, SegmentError> {
     let name = name(base);
-    let file = storage.open(&name, access).map_err(StorageError::of("open", &name))?;
-    let mut bytes = [0; SEGMENT_HEADER_BYTES as usize];
-    let n = file.read_full_at(&mut bytes, 0).map_err(StorageError::of("read", &name))?;
-    let length = file.length().map_err(StorageError::of("measure", &name))?;
+    match storage.open(&name, Access::Write) {
+        Ok(file) => check(file, base),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Only sealed segments are compressed: another one followed it.
+            let opened = open(storage, base)?;
+            let (segment, reason) = (opened.file.file_name(base), DamageReason::NotLast);
+            Err(SegmentError::Damaged(Damage { segment, position: 0, offset: base, reason }))
+        }
+        Err(error) => Err(StorageError::of("open", &name)(error).into()),
+    }
+}
+
+/// Checks the header, the name and the length.
+fn check<R: Source>(file: R, base: u64) -> Result<Opened<R>, SegmentError> {
+    let name = file.file_name(base);
     let damaged = |reason| {
         SegmentError::Damaged(Damage { segment: name.clone(), position: 0, offset: base, reason })
     };
+    let mut bytes = [0; SEGMENT_HEADER_BYTES as usize];
+    let n = match file.read_segment_at(&mut bytes, 0) {
+        Ok(n) => n,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Err(damaged(DamageReason::Compressed(error.to_string())));
+        }
+        Err(error) => return Err(StorageError::of("read", &name)(error).into()),
+    };
+    let length = file.segment_bytes().map_err(StorageError::of("measure", &name))?;
     let (header, crc) = match SegmentHeader::decode(&bytes[..n]) {
         Ok(decoded) => decoded,
         Err(HeaderFault::Newer(found)) => {

@@ -60,7 +60,7 @@ pub fn name(offset: u64) -> String {
 /// # Errors
 /// If the directory cannot be listed.
 pub fn offsets<S: Storage>(storage: &S) -> Result<Vec<u64>, StorageError> {
-    segment::numbered(storage, SUFFIX)
+    segment::numbered(storage, &[SUFFIX])
 }
 
 impl Snapshot {

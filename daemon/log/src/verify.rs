@@ -7,7 +7,7 @@ use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::recovery::{TornTail, check_seal, judge};
 use crate::scan::{Cursor, Step};
 use crate::segment::{self, SegmentError};
-use crate::storage::{Access, Storage};
+use crate::storage::Storage;
 
 /// What a log holds and what is wrong with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,11 +72,11 @@ fn visit<S: Storage>(
     next: Option<u64>,
     report: &mut Report,
 ) -> Result<Option<SegmentHeader>, OpenError> {
-    let opened = match segment::open(storage, base, Access::Read) {
+    let opened = match segment::open(storage, base) {
         Ok(opened) => opened,
         Err(SegmentError::Damaged(damage)) => {
+            let (name, bytes) = (damage.segment.clone(), SEGMENT_HEADER_BYTES);
             report.damage.push(damage);
-            let (name, bytes) = (segment::name(base), SEGMENT_HEADER_BYTES);
             report.segments.push(SegmentReport { name, base, end: base, frames: 0, bytes });
             return Ok(None);
         }
@@ -96,6 +96,10 @@ fn visit<S: Storage>(
     report.records += end - base;
     report.next_offset = end;
     let Some(next) = next else {
+        if cursor.file.is_compressed() {
+            report.damage.push(cursor.damage(DamageReason::NotLast));
+            return Ok(Some(header));
+        }
         match judge(&cursor, fault) {
             Ok(rest) if rest.dirty_end > bytes => {
                 let torn = rest.dirty_end - bytes;
@@ -117,7 +121,7 @@ fn visit<S: Storage>(
 
 /// The header of a segment, or `None` if it is damaged, which its own visit reports.
 fn readable_header<S: Storage>(storage: &S, base: u64) -> Result<Option<SegmentHeader>, OpenError> {
-    match segment::open(storage, base, Access::Read) {
+    match segment::open(storage, base) {
         Ok(opened) => Ok(Some(opened.header)),
         Err(SegmentError::Damaged(_)) => Ok(None),
         Err(error) => Err(error.into()),

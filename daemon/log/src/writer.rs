@@ -6,7 +6,6 @@
 use crate::error::{CommitError, StorageError};
 use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader, seal_frame};
 use crate::frame::Frame;
-use crate::index;
 use crate::scan::Mark;
 use crate::segment;
 use crate::storage::{Storage, StorageFile};
@@ -163,29 +162,6 @@ impl<S: Storage> LogWriter<S> {
             }
         }
         self.space
-    }
-
-    /// Removes the segments that hold only records below `offset`, oldest first; never the one
-    /// being written. Returns the first offset that is left.
-    ///
-    /// # Errors
-    /// [`StorageError`]; some segments may be gone, the rest is whole. The writer stays good.
-    pub fn drop_before(&mut self, offset: u64) -> Result<u64, StorageError> {
-        let bases = segment::bases(&self.storage)?;
-        let mut first = bases.first().copied().unwrap_or(self.header.base);
-        for pair in bases.windows(2) {
-            if pair[1] > offset || pair[1] > self.header.base {
-                break;
-            }
-            let name = segment::name(pair[0]);
-            self.storage.remove(&name).map_err(StorageError::of("remove", &name))?;
-            // One by one, so that a crash never leaves a gap between two segments.
-            self.storage.sync_dir().map_err(StorageError::of("sync", "the directory"))?;
-            // A cache; one that stays behind is of no harm.
-            let _ = self.storage.remove(&index::file_name(pair[0]));
-            first = pair[1];
-        }
-        Ok(first)
     }
 
     fn check(&self, frames: &[Frame]) -> Result<(), CommitError> {

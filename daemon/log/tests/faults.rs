@@ -5,7 +5,7 @@
 mod common;
 
 use aiflow_log::testing::{CrashMode, Fault, MemoryStorage, Repeat, Rng};
-use aiflow_log::{CommitError, LogOptions, Space, open};
+use aiflow_log::{CommitError, LogOptions, Space, open, retention};
 use common::{Payload, commit, each_seed, frames, options, read, scale};
 
 const FAULTS: [Fault; 5] =
@@ -226,7 +226,7 @@ fn retention_drops_whole_segments_and_a_crash_leaves_no_gap() {
         next = writer.append(&mut frames(next, &[vec![vec![3; 90]; 2]])).unwrap();
     }
     disk.record_history();
-    let first = writer.drop_before(41).unwrap();
+    let first = retention::drop_before(&disk, 41).unwrap();
     assert!((20..=41).contains(&first), "{first}");
     for (_, state) in disk.history() {
         for mode in [CrashMode::LoseUnsynced, CrashMode::KeepAll, CrashMode::Subset(1)] {
@@ -240,7 +240,7 @@ fn retention_drops_whole_segments_and_a_crash_leaves_no_gap() {
     }
     let gone = common::try_read(disk.clone(), 0, next).unwrap_err();
     assert!(gone.to_string().starts_with("offset 0 is gone, the log starts at"), "{gone}");
-    let last = writer.drop_before(u64::MAX).unwrap();
+    let last = retention::drop_before(&disk, u64::MAX).unwrap();
     assert!(last < next);
     assert_eq!(read(disk, last, next).len() as u64, next - last);
 }

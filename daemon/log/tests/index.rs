@@ -5,7 +5,9 @@
 mod common;
 
 use aiflow_log::testing::{CrashMode, Fault, MemoryStorage, Repeat, Rng};
-use aiflow_log::{FrameBuilder, LabelIndex, Labeller, LogWriter, Storage, StorageFile, open};
+use aiflow_log::{
+    FrameBuilder, LabelIndex, Labeller, LogWriter, Storage, StorageFile, open, retention,
+};
 use common::{options, scale};
 
 /// The first byte of a payload is its key; records of key 0 carry no label.
@@ -214,7 +216,7 @@ fn what_retention_dropped_is_not_found() {
     world.append(&mut rng, 200);
     let mut index = world.index();
     world.check(&mut index, &mut rng, label, 0);
-    let first = world.writer.drop_before(world.records.len() as u64 / 2).unwrap();
+    let first = retention::drop_before(&world.disk, world.records.len() as u64 / 2).unwrap();
     assert!(first > 0);
     assert!(world.index_files().iter().all(|name| name.as_str() >= &*format!("{first:020}")));
     world.check(&mut index, &mut rng, label, first);

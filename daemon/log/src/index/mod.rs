@@ -19,7 +19,7 @@ use crate::error::ReadError;
 use crate::reader::{LogReader, Record};
 use crate::scan::Mark;
 use crate::segment;
-use crate::storage::{Access, Storage};
+use crate::storage::Storage;
 
 /// Gives the labels of a record.
 pub trait Labeller: Send {
@@ -187,7 +187,7 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
         // The first segment that ends at or after the time: the header of the next one tells.
         while at < end {
             let middle = usize::midpoint(at, end);
-            let next = segment::open(&self.storage, bases[middle + 1], Access::Read)?;
+            let next = segment::open(&self.storage, bases[middle + 1])?;
             if next.header.previous_time_us >= time_us { end = middle } else { at = middle + 1 }
         }
         let base = bases.get(at).copied().ok_or(ReadError::NoLog)?;
@@ -214,7 +214,7 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
     /// The index file of a sealed segment, if there is one that fits to it.
     fn valid_file(&self, base: u64, end: u64) -> Option<IndexFile<S::File>> {
         let file = IndexFile::open(&self.storage, base)?;
-        let next = segment::open(&self.storage, end, Access::Read).ok()?;
+        let next = segment::open(&self.storage, end).ok()?;
         let fits = file.header.end == end
             && file.header.labelling == L::VERSION
             && file.header.chain == next.header.previous_crc;
@@ -271,5 +271,5 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
 
 /// Checksum of the last frame before the segment at `base`.
 fn chain_before<S: Storage>(storage: &S, base: u64) -> Result<u32, ReadError> {
-    Ok(segment::open(storage, base, Access::Read)?.header.previous_crc)
+    Ok(segment::open(storage, base)?.header.previous_crc)
 }
