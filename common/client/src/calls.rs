@@ -3,7 +3,7 @@
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, Empty, EventCount, EventQuery, EventView, ExecutionView, FilePiece,
+    Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionView, FilePiece,
     LogPiece, LogRead, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
     OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskRef, Upload,
     UploadReply, WorkflowView,
@@ -55,7 +55,7 @@ typed! {
     /// Reads a piece of an attempt's output.
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.
-    list_events(EventQuery) -> Vec<EventView> = Call::EventList;
+    list_events(EventQuery) -> EventPage = Call::EventList;
     /// Counts events.
     count_events(EventQuery) -> EventCount = Call::EventCount;
     /// How the daemon is.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aiflow_model::Rejection;
-use aiflow_model::wire::{Records, ServerLine};
+use aiflow_model::wire::{Ended, Records, ServerLine};
 use interprocess::local_socket::tokio::Stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -160,6 +160,11 @@ impl Routes {
         let _ = waiter.answer.send(answer);
     }
 
+    /// The follower sees its end once it has taken what came before.
+    fn end(&self, subscription: u64) {
+        self.table().followers.remove(&subscription);
+    }
+
     async fn hand_on(&self, records: Records) {
         let subscription = records.subscription;
         let follower = self.table().followers.get(&subscription).cloned();
@@ -236,6 +241,10 @@ async fn take_line(line: &[u8], routes: &Routes) -> io::Result<()> {
         ServerLine { method: Some(method), params: Some(params), .. } if method == "records" => {
             let records = serde_json::from_str(params.get()).map_err(not_understood)?;
             routes.hand_on(records).await;
+        }
+        ServerLine { method: Some(method), params: Some(params), .. } if method == "ended" => {
+            let ended: Ended = serde_json::from_str(params.get()).map_err(not_understood)?;
+            routes.end(ended.subscription);
         }
         // Other notifications are those of a later version.
         ServerLine { .. } => {}

@@ -19,8 +19,9 @@ pub struct Subscription {
     connection: Arc<Connection>,
 }
 
-/// The connection under a subscription broke. Follow again from [`Broken::resume`] on a new one:
-/// nothing is missed and nothing comes twice.
+/// The connection under a subscription broke, or the daemon ended the subscription. Follow again
+/// from [`Broken::resume`] on a new one: nothing is missed and nothing comes twice; if the records
+/// from there on are not kept any more, that call is told so.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the connection broke; records are followed up to offset {resume}")]
 pub struct Broken {

@@ -79,6 +79,17 @@ pub struct Watermark {
 }
 
 impl NodeState {
+    /// Events that it remembers.
+    pub fn events(&self) -> impl Iterator<Item = Offset> + '_ {
+        let (firings, marks): (Vec<&Firing>, &[Option<Watermark>]) = match self {
+            Self::All { met } => (met.iter().flatten().collect(), &[]),
+            Self::Count { so_far, .. } => (vec![so_far], &[]),
+            Self::Clock { marks, .. } => (Vec::new(), marks),
+        };
+        let consumed = firings.into_iter().flat_map(|firing| firing.events.iter().copied());
+        consumed.chain(marks.iter().flatten().map(|mark| mark.event))
+    }
+
     /// How far a clock of watermarks has come: the lowest of its sources, once each has spoken.
     #[must_use]
     pub fn watermark(&self) -> Option<Watermark> {

@@ -165,6 +165,23 @@ pub enum Record {
         /// How.
         status: ExecutionStatus,
     },
+    /// The beginning of the log is no longer kept: what was below may be gone.
+    LogTrimmed {
+        /// First offset that is kept.
+        before: Offset,
+        /// Why.
+        reason: TrimReason,
+    },
+}
+
+/// Why the beginning of the log is no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrimReason {
+    /// It was older, or the log larger, than is to be kept.
+    Retention,
+    /// It was found missing at a start: taken away by `aiflowd log repair`, or by hand.
+    Missing,
 }
 
 /// A daemon took over this log.

@@ -1,9 +1,9 @@
 //! What a record asks of the world, once it is durable.
 //!
 //! Effects are data; the server carries them out and brings the results back as inputs. Carrying
-//! one out twice must be harmless: an attempt's claim lets it run once.
+//! one out twice must be harmless: an attempt's claim lets it run once, what is gone is gone.
 
-use aiflow_model::{AttemptId, Record, State};
+use aiflow_model::{AttemptId, Offset, Record, State};
 
 /// Something to do outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Effect {
     Launch(AttemptId),
     /// Ask the attempt's process to end, and kill it after its grace.
     Stop(AttemptId),
+    /// Drop what the log holds before this offset.
+    DropLog(Offset),
 }
 
 /// What a record asks for; `state` is at or after the record.
@@ -23,6 +25,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
             let attempt = state.execution(id)?.current_attempt()?;
             Some(Effect::Stop(id.attempt(attempt.number)))
         }
+        Record::LogTrimmed { before, .. } => Some(Effect::DropLog(*before)),
         Record::DaemonStarted(_)
         | Record::NamespaceAdded { .. }
         | Record::WorkflowUploaded(_)

@@ -3,7 +3,8 @@
 //! Must never do anything but decide and apply: what a decision asks of the world is an
 //! [`crate::Effect`].
 
-use aiflow_model::{LoggedRecord, Namespace, Record, Rejection, State, Timestamp};
+use aiflow_model::record::TrimReason;
+use aiflow_model::{LoggedRecord, Namespace, Offset, Record, Rejection, State, Timestamp};
 
 use crate::filter::Filters;
 use crate::input::{Answer, Decision, Input};
@@ -88,8 +89,20 @@ impl Transaction<'_> {
             Input::StopTask(run, task) => self.stop_task_on_request(run, &task),
             Input::AttemptStarted(id, pid) => Ok(self.attempt_started(id, pid)),
             Input::AttemptEnded(id, outcome, usage) => Ok(self.attempt_ended(&id, &outcome, usage)),
+            Input::TrimLog(before, reason) => Ok(self.trim_log(before, reason)),
             Input::Tick => Ok(self.tick()),
         }
+    }
+
+    /// What is already gone is recorded in any case. What is only to go stays while something alive
+    /// may ask for it: a task that waits is given the event that it was fired by, however old.
+    fn trim_log(&mut self, before: Offset, reason: TrimReason) -> Answer {
+        let is_needed = || self.state.oldest_needed().is_some_and(|(oldest, _)| oldest < before);
+        let is_kept = reason == TrimReason::Retention && is_needed();
+        if before > self.state.first_offset && before <= self.state.next_offset && !is_kept {
+            self.record(None, Record::LogTrimmed { before, reason });
+        }
+        Answer::Done
     }
 
     fn tick(&mut self) -> Answer {

@@ -2,7 +2,7 @@
 //!
 //! Must never hold anything that is not data: no channels, no handles.
 
-use aiflow_model::record::{DaemonStarted, FileEntry, Outcome, Usage};
+use aiflow_model::record::{DaemonStarted, FileEntry, Outcome, TrimReason, Usage};
 use aiflow_model::wire::StartRun;
 use aiflow_model::{
     AttemptId, EventKey, JsonText, LoggedRecord, Namespace, Offset, RunId, SnapshotNumber,
@@ -52,6 +52,8 @@ pub enum Input {
     AttemptStarted(AttemptId, u32),
     /// An attempt is over.
     AttemptEnded(AttemptId, Outcome, Usage),
+    /// The records before this offset are to go, or have gone.
+    TrimLog(Offset, TrimReason),
     /// Time has passed; something may be due.
     Tick,
 }
@@ -72,6 +74,7 @@ impl Input {
             | Self::StopTask(..)
             | Self::AttemptStarted(..)
             | Self::AttemptEnded(..)
+            | Self::TrimLog(..)
             | Self::Tick => false,
         }
     }

@@ -10,7 +10,7 @@
 //! Where to read next: [`mod@format`] (bytes), [`storage`] (what is asked of a directory),
 //! [`recovery`] (what is believed after a crash), [`writer`] and [`committer`] (writing),
 //! [`reader`] and [`index`] (reading), [`mod@snapshot`] (not reading from the beginning),
-//! [`retention`] (not keeping for ever).
+//! [`retention`] (not keeping for ever), [`mod@repair`] (what can be saved of a damaged one).
 
 pub mod committer;
 mod compressed;
@@ -22,6 +22,7 @@ pub mod index;
 pub mod lock;
 pub mod reader;
 pub mod recovery;
+pub mod repair;
 pub mod retention;
 mod scan;
 mod segment;

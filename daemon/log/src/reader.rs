@@ -157,6 +157,11 @@ impl<S: Storage> LogReader<S> {
             self.list()?;
         }
         if !known(self) {
+            let first = self.segments.first().map_or(0, |places| places.base);
+            if mark.offset < first {
+                // Dropped while the file before was still open.
+                return Err(ReadError::Gone { from: mark.offset, first });
+            }
             return damage(DamageReason::Frame(fault));
         }
         let (previous_base, previous_crc) = (cursor.header.base, mark.chain);

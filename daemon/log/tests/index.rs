@@ -226,6 +226,21 @@ fn what_retention_dropped_is_not_found() {
 }
 
 #[test]
+fn an_index_that_retention_has_overtaken_goes_on_where_the_log_begins() {
+    for taken_in in [1, 20, 100] {
+        let mut rng = Rng::new(taken_in);
+        let mut world = World::new();
+        world.append(&mut rng, 100);
+        let mut index = world.index();
+        index.catch_up(taken_in).unwrap();
+        world.append(&mut rng, 200);
+        let first = retention::drop_before(&world.disk, world.records.len() as u64 / 2).unwrap();
+        assert!(first > taken_in);
+        world.check(&mut index, &mut rng, label, first);
+    }
+}
+
+#[test]
 fn a_crash_or_a_failing_disk_costs_an_index_and_nothing_else() {
     for seed in 0..4 * scale() {
         let mut rng = Rng::new(seed);

@@ -1,5 +1,6 @@
 //! Old segments are compressed or dropped: nothing that is kept changes, whatever fails or crashes
 //! on the way, and what was dropped is said to be gone.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
 
 mod common;
 
@@ -128,13 +129,13 @@ fn compress_and_drop(disk: &MemoryStorage) -> Result<u64, Box<dyn std::error::Er
     Ok(retention::drop_before(disk, half[half.len() / 2].base)?)
 }
 
-fn check_kept(disk: MemoryStorage, world: &World, first_max: u64) {
+fn check_kept(disk: &MemoryStorage, world: &World, first_max: u64) {
     let (_, recovered) = open(disk.clone(), options(SEGMENT_BYTES)).unwrap();
     assert!(recovered.first_offset <= first_max, "{recovered:?}");
     assert_eq!(recovered.next_offset, world.end());
     let there = read(disk.clone(), recovered.first_offset, world.end());
     assert_eq!(there, world.records[recovered.first_offset as usize..]);
-    assert_eq!(verify(&disk).unwrap().damage, vec![]);
+    assert_eq!(verify(disk).unwrap().damage, vec![]);
     assert!(!disk.files().contains_key("compress.tmp"));
 }
 
@@ -149,7 +150,7 @@ fn a_power_cut_at_any_moment_changes_no_record() {
         let mut rng = Rng::new(seed);
         for (_, state) in disk.history() {
             for mode in crash_modes(state.unsynced(), &mut rng) {
-                check_kept(state.crash(mode), &world, first);
+                check_kept(&state.crash(mode), &world, first);
                 states += 1;
             }
         }
@@ -157,7 +158,7 @@ fn a_power_cut_at_any_moment_changes_no_record() {
         for (_, state) in disk.history().into_iter().step_by(7) {
             let after = state.crash(CrashMode::LoseUnsynced);
             compress_and_drop(&after).unwrap();
-            check_kept(after, &world, world.end());
+            check_kept(&after, &world, world.end());
         }
         states
     });
@@ -180,8 +181,8 @@ fn a_failing_disk_changes_no_record() {
                 disk.fail_call(disk.calls() + call, fault, repeat);
                 let done = compress_and_drop(&disk);
                 disk.clear_faults();
-                check_kept(disk.fork(), &world, done.unwrap_or(world.end()));
-                check_kept(disk.crash(CrashMode::LoseUnsynced), &world, world.end());
+                check_kept(&disk.fork(), &world, done.unwrap_or(world.end()));
+                check_kept(&disk.crash(CrashMode::LoseUnsynced), &world, world.end());
             }
         }
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use aiflow_core::{Answer, Decision, Effect, Engine, Input, effect_of, launch_plan, outstanding};
 use aiflow_log::{CommitOutcome, Committer, DiskStorage, LogWriter, Space};
 use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::record::TrimReason;
 use aiflow_model::wire::Call;
 use aiflow_model::{Timestamp, exit_code};
 use aiflow_supervise::BootId;
@@ -27,8 +28,9 @@ use crate::home::Home;
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
 use crate::recent::RecentEvents;
+use crate::retention::Trim;
 use crate::snapshots::Snapshots;
-use crate::{follow, records, socket, spool};
+use crate::{follow, records, retention, socket, spool};
 
 /// Requests that wait for the loop.
 const REQUESTS_MAX: usize = 1024;
@@ -73,6 +75,7 @@ pub(crate) struct Daemon {
 struct Inputs {
     requests: mpsc::Receiver<(Call, Reply)>,
     news: mpsc::UnboundedReceiver<News>,
+    trims: mpsc::UnboundedReceiver<Trim>,
     outcomes: mpsc::UnboundedReceiver<CommitOutcome>,
 }
 
@@ -81,6 +84,7 @@ enum Turn {
     Request(Call, Reply),
     News(News),
     Outcome(CommitOutcome),
+    Trim(Trim),
     Deadline,
     Signal,
 }
@@ -93,7 +97,7 @@ impl Daemon {
         clock: Clock,
         epoch: u64,
         boot_id: BootId,
-        snapshots: Snapshots,
+        (snapshots, trims): (Snapshots, mpsc::UnboundedReceiver<Trim>),
     ) -> Result<Self, Failure> {
         let (durable, _) = watch::channel(writer.next_offset());
         let space = writer.space();
@@ -142,7 +146,7 @@ impl Daemon {
             attempts: Rc::new(attempts),
             gate: Some(Rc::new(gate)),
             unwritten,
-            inputs: Inputs { requests, news, outcomes },
+            inputs: Inputs { requests, news, trims, outcomes },
         })
     }
 
@@ -167,7 +171,10 @@ impl Daemon {
         }
         self.open_gate()?;
         self.catch_up_index();
-        self.snapshots.advance(*self.durable.borrow());
+        let now = self.clock.now();
+        self.snapshots.advance(*self.durable.borrow(), now);
+        // What was decided and not done when the last daemon ended.
+        retention::drop_log(self.storage.clone(), self.engine.state().first_offset.0);
         while !self.stopping {
             let turn = tokio::select! {
                 turn = self.next_turn() => turn,
@@ -211,6 +218,7 @@ impl Daemon {
             biased;
             Some(outcome) = inputs.outcomes.recv() => Turn::Outcome(outcome),
             Some(news) = inputs.news.recv() => Turn::News(news),
+            Some(trim) = inputs.trims.recv() => Turn::Trim(trim),
             Some((call, reply)) = inputs.requests.recv(), if !is_congested => {
                 Turn::Request(call, reply)
             }
@@ -236,12 +244,23 @@ impl Daemon {
                 self.note(Input::AttemptEnded(id, outcome, usage))
             }
             Turn::Outcome(outcome) => self.committed(outcome),
+            Turn::Trim(trim) => self.trim(trim),
             Turn::Deadline => self.note(Input::Tick),
             Turn::Signal => {
                 self.stopping = true;
                 Ok(())
             }
         }
+    }
+
+    fn trim(&mut self, Trim { before, reason }: Trim) -> Result<(), Failure> {
+        if reason == TrimReason::Retention
+            && let Some((needed, run)) = self.engine.state().oldest_needed()
+            && needed < before
+        {
+            tracing::warn!(%needed, %run, "old records are kept: the run may still ask for one");
+        }
+        self.note(Input::TrimLog(before, reason))
     }
 
     /// Decides an input that nobody waits for.
@@ -329,7 +348,7 @@ impl Daemon {
                 if end >= self.index_asked + event_index::STEP {
                     self.catch_up_index();
                 }
-                self.snapshots.advance(end);
+                self.snapshots.advance(end, self.clock.now());
                 self.release();
                 Ok(())
             }
@@ -373,6 +392,9 @@ impl Daemon {
                     }
                 }
                 Departure::Effect(Effect::Stop(id)) => self.attempts.stop(&id),
+                Departure::Effect(Effect::DropLog(before)) => {
+                    retention::drop_log(self.storage.clone(), before.0);
+                }
             }
         }
     }

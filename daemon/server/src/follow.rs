@@ -4,11 +4,15 @@
 //! one holds nothing up and nothing is kept for it. When its connection breaks it resumes by
 //! offset.
 
-use aiflow_log::{DiskStorage, LogReader};
+use aiflow_log::{DiskStorage, LogReader, ReadError};
+use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::wire::Ended;
 use tokio::sync::{mpsc, watch};
 
 use crate::event_index::EventFilter;
+use crate::queries::to_json;
 use crate::records;
+use crate::requests::gone;
 
 /// Most records in one notification.
 const RECORDS_MAX: u64 = 1_000;
@@ -45,6 +49,8 @@ pub(crate) async fn follow(
                 Ok(gathered) => gathered,
                 Err(error) => {
                     tracing::error!(%error, "a follower cannot read the log");
+                    // Whoever has gone wants no answer.
+                    let _ = notifications.send(ended(subscription.number, &error)).await;
                     return;
                 }
             };
@@ -61,6 +67,16 @@ pub(crate) async fn follow(
     }
 }
 
+/// The notification that nothing more will come.
+fn ended(subscription: u64, error: &ReadError) -> Vec<u8> {
+    let error = match error {
+        ReadError::Gone { from, first } => gone(*from, *first),
+        other => Rejection::new(ErrorCode::Internal, format!("the log: {other}")),
+    };
+    let params = to_json(&Ended { subscription, error }).unwrap_or_default();
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"ended\",\"params\":{params}}}\n").into_bytes()
+}
+
 /// One notification from `next` on, and the offset after what it covers; empty when nothing in that
 /// stretch is wanted.
 fn gather(
@@ -68,7 +84,7 @@ fn gather(
     subscription: &Subscription,
     next: u64,
     end: u64,
-) -> Result<(Vec<u8>, u64), aiflow_log::ReadError> {
+) -> Result<(Vec<u8>, u64), ReadError> {
     let until = end.min(next + RECORDS_MAX);
     let head = format!(
         "{{\"jsonrpc\":\"2.0\",\"method\":\"records\",\"params\":{{\"subscription\":{},\"records\":[",

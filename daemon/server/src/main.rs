@@ -22,6 +22,7 @@ mod readiness;
 mod recent;
 mod records;
 mod requests;
+mod retention;
 mod snapshots;
 mod socket;
 mod spool;
@@ -40,10 +41,8 @@ struct Arguments {
     /// directory].
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
-    /// Make a snapshot of the state after so many records, so that a start need not read those
-    #[arg(long, value_name = "RECORDS", default_value_t = 250_000,
-        value_parser = clap::value_parser!(u64).range(1..))]
-    snapshot_every: u64,
+    #[command(flatten)]
+    settings: start::Settings,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -58,7 +57,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        None => start::run(arguments.home, arguments.snapshot_every),
+        None => start::run(arguments.home, &arguments.settings),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

@@ -5,8 +5,8 @@
 use aiflow_core::{Answer, Input};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, EventCount, EventQuery, Follow, FollowReply, Hello, HelloRequest,
-    LogRead, PROTOCOL_VERSION, RunReply, Status, StopReply, UploadReply,
+    Call, Emit, EmitReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello,
+    HelloRequest, LogRead, PROTOCOL_VERSION, RunReply, Status, StopReply, UploadReply,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
@@ -103,6 +103,11 @@ impl Daemon {
     fn follow(&mut self, follow: Follow, reply: Reply) -> Result<(), Failure> {
         let end = self.engine.state().next_offset;
         let next = if follow.with_state { end } else { follow.from.unwrap_or(end) };
+        let first = self.engine.state().first_offset;
+        if next < first {
+            reply.refuse(gone(next.0, first.0));
+            return Ok(());
+        }
         if next > end {
             let message = format!("record {next} does not exist yet; the next one is {end}");
             reply.refuse(Rejection::new(ErrorCode::OffsetOutOfRange, message));
@@ -134,8 +139,9 @@ impl Daemon {
 
     fn list_events(&mut self, query: EventQuery, reply: Reply) -> Result<(), Failure> {
         let limit = query.limit.unwrap_or(EVENTS_DEFAULT).min(EVENTS_MAX) as usize;
+        let log_begins = self.engine.state().first_offset;
         self.ask_index(query, reply, move |index, filter, range| {
-            to_json(&index.list(filter, range, limit)?)
+            to_json(&EventPage { events: index.list(filter, range, limit)?, log_begins })
         });
         Ok(())
     }
@@ -145,14 +151,17 @@ impl Daemon {
             let namespace = query.namespace.unwrap_or_else(Namespace::default_namespace);
             let known = self.engine.state().namespaces.get(&namespace);
             let counted = match known {
-                Some(known) => to_json(&EventCount { count: known.event_count }),
+                Some(known) => {
+                    to_json(&EventCount { count: known.event_count, log_begins: Offset(0) })
+                }
                 None => Err(unknown_namespace(&namespace)),
             };
             self.answer(reply, counted);
             return Ok(());
         }
-        self.ask_index(query, reply, |index, filter, range| {
-            to_json(&EventCount { count: index.count(filter, range)? })
+        let log_begins = self.engine.state().first_offset;
+        self.ask_index(query, reply, move |index, filter, range| {
+            to_json(&EventCount { count: index.count(filter, range)?, log_begins })
         });
         Ok(())
     }
@@ -248,6 +257,7 @@ impl Daemon {
             home: self.home.root().display().to_string(),
             epoch: self.epoch,
             started_at: self.started_at.to_string(),
+            log_begins: state.first_offset,
             durable: Offset(*self.durable.borrow()),
             alive_runs: state.runs.values().filter(|run| run.status.is_alive()).count(),
             alive_attempts: state.alive_attempts().count(),
@@ -260,6 +270,13 @@ impl Daemon {
             rss_bytes: resident_bytes(),
         })
     }
+}
+
+/// The answer to whoever asks for records that were dropped.
+pub(crate) fn gone(from: u64, first: u64) -> Rejection {
+    let message = format!("record {from} is not kept any more; the log begins at {first}");
+    Rejection::new(ErrorCode::OffsetOutOfRange, message)
+        .hint(format!("ask from {first} on, or without an offset"))
 }
 
 fn greet(hello: &HelloRequest) -> Result<String, Rejection> {

@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aiflow_core::Engine;
 use aiflow_log::{DiskStorage, LogReader, Snapshot, SnapshotError, snapshot};
-use aiflow_model::State;
 use aiflow_model::state::StoredStateError;
+use aiflow_model::{State, Timestamp};
+use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::records;
+use crate::retention::{Retention, Trim};
 
 /// How many are kept: one more than is needed, in case it decays.
-const KEPT: usize = 2;
+pub(crate) const KEPT: usize = 2;
 
 /// Why a snapshot is passed over.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +87,7 @@ fn checksum_before(storage: &DiskStorage, offset: u64) -> Option<u32> {
     (batch.end() == offset).then(|| batch.checksum())
 }
 
-/// Makes snapshots in the background, one at a time.
+/// Makes snapshots in the background, one at a time, and tends what they leave behind.
 #[derive(Debug)]
 pub(crate) struct Snapshots {
     storage: DiskStorage,
@@ -93,22 +95,32 @@ pub(crate) struct Snapshots {
     every: u64,
     /// Where the newest one was made, or tried.
     latest: u64,
+    retention: Retention,
+    /// Tells before which offset the log may be dropped.
+    trims: mpsc::UnboundedSender<Trim>,
     busy: Arc<AtomicBool>,
 }
 
 impl Snapshots {
-    /// `latest` is the offset of the newest one, 0 for none.
-    pub(crate) fn new(storage: DiskStorage, every: u64, latest: u64) -> Self {
-        Self { storage, every, latest, busy: Arc::default() }
+    /// `latest` is the offset of the newest one, 0 for none. What may be dropped goes to `trims`.
+    pub(crate) fn new(
+        storage: DiskStorage,
+        every: u64,
+        latest: u64,
+        retention: Retention,
+        trims: mpsc::UnboundedSender<Trim>,
+    ) -> Self {
+        Self { storage, every, latest, retention, trims, busy: Arc::default() }
     }
 
     /// Makes one of the records below `end`, which is durable, if it is time.
-    pub(crate) fn advance(&mut self, end: u64) {
+    pub(crate) fn advance(&mut self, end: u64, now: Timestamp) {
         if end < self.latest.saturating_add(self.every) || self.busy.swap(true, Ordering::AcqRel) {
             return;
         }
         self.latest = end;
         let (storage, busy) = (self.storage.clone(), Arc::clone(&self.busy));
+        let (retention, trims) = (self.retention, self.trims.clone());
         tokio::task::spawn_blocking(move || {
             let begin = std::time::Instant::now();
             match make(&storage, end) {
@@ -116,6 +128,12 @@ impl Snapshots {
                     tracing::info!(offset = end, bytes, took = ?begin.elapsed(), "made a snapshot");
                 }
                 Err(error) => tracing::warn!(offset = end, %error, "no snapshot was made"),
+            }
+            match retention.tend(&storage, now) {
+                // A loop that has ended drops nothing.
+                Ok(Some(trim)) => drop(trims.send(trim)),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "old segments stay as they are"),
             }
             busy.store(false, Ordering::Release);
         });

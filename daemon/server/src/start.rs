@@ -9,21 +9,57 @@ use aiflow_log::{
     Damage, DamageReason, DirectoryLock, DiskStorage, LockError, LogOptions, LogReader, LogWriter,
     OpenError, Recovered,
 };
-use aiflow_model::record::DaemonStarted;
-use aiflow_model::{Timestamp, exit_code};
+use aiflow_model::record::{DaemonStarted, TrimReason};
+use aiflow_model::time::Span;
+use aiflow_model::{Offset, Timestamp, exit_code};
+use bytesize::ByteSize;
+use clap::Args;
+use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::daemon::Daemon;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::records;
+use crate::retention::{Retention, Trim};
 use crate::snapshots::{self, Snapshots};
 
 /// Longest wait for a lock whose holder is gone.
 const ORPHANED_LOCK_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How the log is kept.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Make a snapshot of the state after so many records, so that a start need not read those
+    #[arg(long, value_name = "RECORDS", default_value_t = 250_000,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    snapshot_every: u64,
+    /// Size of the log's new segments; a batch must fit in one
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    segment_bytes: ByteSize,
+    /// Drop the log's oldest segments while all together take more, once two snapshots cover them
+    #[arg(long, value_name = "SIZE")]
+    keep_bytes: Option<ByteSize>,
+    /// Drop the log's oldest segments once all in them is older, e.g. 90d, likewise
+    #[arg(long, value_name = "TIME")]
+    keep_for: Option<Span>,
+    /// Leave old segments as they are; else those that two snapshots cover are compressed
+    #[arg(long)]
+    no_compress: bool,
+}
+
+impl Settings {
+    fn retention(&self) -> Retention {
+        Retention {
+            compresses: !self.no_compress,
+            keep_bytes: self.keep_bytes.map(|size| size.0),
+            keep_for: self.keep_for,
+        }
+    }
+}
+
 /// Runs the daemon until it is asked to stop.
-pub(crate) fn run(flag: Option<PathBuf>, snapshot_every: u64) -> Result<(), Failure> {
+pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Failure> {
     start_logging();
     // Whatever is created from here on is ours alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -33,8 +69,12 @@ pub(crate) fn run(flag: Option<PathBuf>, snapshot_every: u64) -> Result<(), Fail
     let boot_id = aiflow_supervise::boot_id().map_err(|error| {
         Failure::new(exit_code::OPERATING, "cannot read the host's boot id").because(error)
     })?;
-    let Opened { writer, recovered, mut engine, snapshot } = open_log(&home)?;
-    let snapshots = Snapshots::new(home.open_log()?, snapshot_every, snapshot);
+    let Opened { writer, recovered, mut engine, snapshot } =
+        open_log(&home, settings.segment_bytes.0)?;
+    let (trim_sender, trims) = mpsc::unbounded_channel();
+    let storage = home.open_log()?;
+    let (every, retention) = (settings.snapshot_every, settings.retention());
+    let snapshots = Snapshots::new(storage, every, snapshot, retention, trim_sender.clone());
     let clock = Clock::new(Timestamp(recovered.last_time_us));
     let started = DaemonStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -47,6 +87,11 @@ pub(crate) fn run(flag: Option<PathBuf>, snapshot_every: u64) -> Result<(), Fail
         engine.decide(Input::StartDaemon(started), clock.now()).map_err(|rejection| {
             Failure::new(exit_code::OPERATING, "the daemon's start was refused").because(rejection)
         })?;
+    if recovered.first_offset > engine.state().first_offset.0 {
+        // Somebody took it away; it is recorded all the same.
+        let before = Offset(recovered.first_offset);
+        let _ = trim_sender.send(Trim { before, reason: TrimReason::Missing });
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(16)
@@ -56,7 +101,7 @@ pub(crate) fn run(flag: Option<PathBuf>, snapshot_every: u64) -> Result<(), Fail
         })?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id, snapshots)?;
+        let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id, (snapshots, trims))?;
         daemon.serve(decision).await
     })
 }
@@ -105,11 +150,11 @@ struct Opened {
     snapshot: u64,
 }
 
-fn open_log(home: &Home) -> Result<Opened, Failure> {
+fn open_log(home: &Home, segment_bytes: u64) -> Result<Opened, Failure> {
     let storage = home.open_log()?;
     let begin = std::time::Instant::now();
     let known = snapshots::newest(&storage)?;
-    let options = LogOptions { check_from: known.durable, ..LogOptions::default() };
+    let options = LogOptions { segment_bytes, check_from: known.durable };
     let (writer, recovered) =
         aiflow_log::open(storage.clone(), options).map_err(|e| refuse(home, e))?;
     if let Some(cut) = &recovered.cut {
@@ -120,10 +165,26 @@ fn open_log(home: &Home) -> Result<Opened, Failure> {
             "cut the rest of a commit that was never acknowledged"
         );
     }
+    if recovered.first_offset > known.state.next_offset.0 {
+        return Err(headless(home, recovered.first_offset));
+    }
     let (snapshot, until) = (known.state.next_offset.0, recovered.next_offset);
     let engine = records::replay(&mut LogReader::new(storage), known.state, until)?;
     tracing::info!(snapshot, until, took = ?begin.elapsed(), "read the log");
     Ok(Opened { writer, recovered, engine, snapshot })
+}
+
+/// The log's beginning is gone, and with it what only a snapshot could still tell.
+fn headless(home: &Home, first: u64) -> Failure {
+    let log = home.log();
+    let what = format!(
+        "the log in {} begins at offset {first}, and no snapshot can be used from there on",
+        log.display()
+    );
+    Failure::new(exit_code::LOG_REFUSED, what).hint(format!(
+        "restore from a copy: the segments before {first}, or a file {}/*.snapshot",
+        log.display()
+    ))
 }
 
 /// Why a log is not opened, with what to do.
@@ -134,19 +195,19 @@ pub(crate) fn refuse(home: &Home, error: OpenError) -> Failure {
         OpenError::NewerVersion { .. } => Failure::new(exit_code::LOG_REFUSED, what)
             .because(error)
             .hint("use the version of aiflowd that wrote it, or a later one"),
-        OpenError::Damaged(Damage { reason: DamageReason::Short { durable, .. }, .. }) => {
-            let snapshot = home.log().join(aiflow_log::snapshot::name(durable));
+        OpenError::Damaged(Damage { reason: DamageReason::Short { .. }, .. }) => {
             let hint = format!(
-                "restore the log from a copy; or go on without what is lost: rm {}",
-                snapshot.display()
+                "restore the log from a copy; or go on without what is lost: \
+                 aiflowd --home {root} log repair"
             );
             Failure::new(exit_code::LOG_REFUSED, what).because(error).hint(hint)
         }
-        OpenError::Damaged(_) | OpenError::SegmentBytes(_) => {
-            Failure::new(exit_code::LOG_REFUSED, what)
-                .because(error)
-                .hint(format!("aiflowd --home {root} log verify"))
-        }
+        OpenError::Damaged(_) => Failure::new(exit_code::LOG_REFUSED, what)
+            .because(error)
+            .hint(format!("aiflowd --home {root} log verify")),
+        OpenError::SegmentBytes(_) => Failure::new(exit_code::USAGE, what)
+            .because(error)
+            .hint("aiflowd --segment-bytes 64MiB"),
         OpenError::Storage(_) => {
             let what = format!("cannot open the log in {}", home.log().display());
             Failure::new(exit_code::OPERATING, what).because(error).hint(format!("df -h {root}"))

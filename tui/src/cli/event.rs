@@ -9,7 +9,11 @@ use clap::{Args, Subcommand};
 use super::failure::Failure;
 use super::listen;
 use super::options::InNamespace;
+use super::output::note;
 use super::session::Session;
+
+/// Events that the daemon lists when it is not told how many.
+const EVENTS_DEFAULT: u32 = 100;
 
 /// What to do with events.
 #[derive(Debug, Subcommand)]
@@ -56,16 +60,29 @@ impl Which {
     }
 }
 
+/// Says that older events were dropped, where they may be missed.
+fn tell_beginning(from: Option<Offset>, log_begins: Offset) {
+    if from.unwrap_or_default() < log_begins {
+        note(&format!("the log begins at offset {log_begins}; what was before is not kept"));
+    }
+}
+
 impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::List { which, limit, from } => {
                 let query = EventQuery { limit, from, ..which.query() };
-                session.output.list(&session.connect().await?.list_events(query).await?)
+                let page = session.connect().await?.list_events(query).await?;
+                let is_whole = page.events.len() >= limit.unwrap_or(EVENTS_DEFAULT) as usize;
+                if !is_whole {
+                    tell_beginning(from, page.log_begins);
+                }
+                session.output.list(&page.events)
             }
             Self::Count { which, from } => {
                 let query = EventQuery { from, ..which.query() };
                 let reply = session.connect().await?.count_events(query).await?;
+                tell_beginning(from, reply.log_begins);
                 session.output.answer(&reply, &reply.count.to_string())
             }
             Self::Listen(arguments) => arguments.perform(session).await,

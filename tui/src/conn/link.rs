@@ -116,7 +116,7 @@ async fn follow(
     for namespace in namespaces {
         let limit = Some(PAST_EVENTS);
         let query = EventQuery { namespace: Some(namespace), limit, ..EventQuery::default() };
-        past.extend(client.list_events(query).await.unwrap_or_default());
+        past.extend(client.list_events(query).await.into_iter().flat_map(|page| page.events));
     }
     let _ = messages.send(Message::Past(past)).await;
     Ok(Followed { client, records })

@@ -99,6 +99,10 @@ impl State {
                 execution.stop = None;
             }),
             Record::TaskExecutionFinished { id, status } => self.fold_finished(id, *status, at),
+            Record::LogTrimmed { before, .. } => {
+                self.first_offset = *before;
+                Ok(())
+            }
         }
     }
 

@@ -40,6 +40,8 @@ use crate::{
 pub struct State {
     /// Position that the next record will have.
     pub next_offset: Offset,
+    /// First record that is kept; those before it may be gone from the log.
+    pub first_offset: Offset,
     /// Count of daemons so far; the present one has this number.
     pub epoch: u64,
     /// Boot of the host under the present daemon.
@@ -173,6 +175,14 @@ impl State {
                 })
             })
         })
+    }
+
+    /// The oldest record that something alive may still ask for, and the run it is of: an event
+    /// that an execution was fired by, or that a condition remembers.
+    #[must_use]
+    pub fn oldest_needed(&self) -> Option<(Offset, RunId)> {
+        let alive = self.runs.values().filter(|run| run.status.is_alive());
+        alive.filter_map(|run| Some((run.oldest_needed()?, run.id))).min()
     }
 
     /// The id of the next run.

@@ -70,6 +70,17 @@ impl Run {
         self.conditions.get(rule.0 as usize)?.get(&node)
     }
 
+    /// The oldest event that an execution was fired by, or that a condition remembers.
+    #[must_use]
+    pub fn oldest_needed(&self) -> Option<Offset> {
+        let fired = self.tasks.iter().flat_map(|task| {
+            let alive = task.alive_executions().flat_map(|execution| &execution.events);
+            alive.chain(task.restart.iter().flat_map(|restart| &restart.events)).copied()
+        });
+        let remembered = self.conditions.iter().flat_map(BTreeMap::values);
+        fired.chain(remembered.flat_map(NodeState::events)).min()
+    }
+
     /// Whether nothing of any task is alive or about to start.
     #[must_use]
     pub fn is_idle(&self) -> bool {

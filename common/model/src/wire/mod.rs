@@ -7,8 +7,8 @@ mod request;
 mod view;
 
 pub use reply::{
-    EmitReply, EventCount, FollowReply, Hello, LogPiece, NamespaceView, Records, RunReply, Status,
-    StopReply, TaskLine, UploadReply, WorkflowView,
+    EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,
+    RunReply, Status, StopReply, TaskLine, UploadReply, WorkflowView,
 };
 pub use request::{
     Call, Emit, Empty, EventQuery, FilePiece, Follow, HelloRequest, LogRead, NamedWorkflow,

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::EventView;
+use crate::error::Rejection;
 use crate::record::LoggedRecord;
 use crate::state::State;
 use crate::{Namespace, Offset, RunId, SnapshotNumber, WorkflowName};
@@ -100,11 +102,24 @@ pub struct TaskLine {
     pub rules: Vec<String>,
 }
 
+/// Events of the log, oldest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<EventView>,
+    /// First record that the log still has; events before it are not in here.
+    #[serde(default)]
+    pub log_begins: Offset,
+}
+
 /// How many events.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct EventCount {
     /// So many.
     pub count: u64,
+    /// First record that was looked at: 0, or where the log begins since it was trimmed.
+    #[serde(default)]
+    pub log_begins: Offset,
 }
 
 /// A piece of an attempt's output.
@@ -145,6 +160,15 @@ pub struct Records {
     pub next: Offset,
 }
 
+/// Params of the notification `ended`: no more will come to a subscription.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ended {
+    /// Which subscription.
+    pub subscription: u64,
+    /// Why.
+    pub error: Rejection,
+}
+
 /// How the daemon is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
@@ -158,6 +182,9 @@ pub struct Status {
     pub epoch: u64,
     /// When it started.
     pub started_at: String,
+    /// First record that the log has.
+    #[serde(default)]
+    pub log_begins: Offset,
     /// Records that are durable.
     pub durable: Offset,
     /// Runs that live.

@@ -1,7 +1,7 @@
 //! What the core decides, told as scenarios: tasks, rules, clocks, retries, runs.
 
 use aiflow_core::{Answer, Input};
-use aiflow_model::record::Outcome;
+use aiflow_model::record::{Outcome, TrimReason};
 use aiflow_model::{ErrorCode, Offset, Record, RunId};
 
 use crate::support::Scenario;
@@ -435,4 +435,35 @@ fn a_run_keeps_the_snapshot_it_started_with() {
     assert!(s.executions(run, "a").is_empty());
     s.emit("go", "1");
     assert_eq!(s.executions(run, "a").len(), 1);
+}
+
+#[test]
+fn the_log_is_trimmed_only_behind_what_something_alive_may_ask_for() {
+    let mut s = Scenario::new(
+        "keep: {kind: stream, bash: x}\nboth: {bash: y, start: {all: [{on: a}, {on: b}]}}",
+    );
+    let run = s.run();
+    s.effects();
+    s.emit("a", "1");
+    let remembered = Offset(s.log.len() as u64 - 2);
+    assert_eq!(s.engine.state().oldest_needed(), Some((remembered, run)));
+    let trim = |s: &mut Scenario, before: u64, reason| {
+        s.give(Input::TrimLog(Offset(before), reason));
+        s.engine.state().first_offset.0
+    };
+    assert_eq!(trim(&mut s, remembered.0 + 1, TrimReason::Retention), 0);
+    assert_eq!(trim(&mut s, remembered.0, TrimReason::Retention), remembered.0);
+    assert_eq!(s.effects(), [format!("drop the log before {remembered}")]);
+    let lower = trim(&mut s, remembered.0 - 1, TrimReason::Retention);
+    assert_eq!(lower, remembered.0, "the beginning never goes back");
+    assert_eq!(trim(&mut s, u64::MAX, TrimReason::Missing), remembered.0);
+    s.emit("b", "2");
+    let fired = s.engine.state().oldest_needed();
+    assert_eq!(fired, Some((remembered, run)), "the execution is given both events");
+    s.exit("1.both.1.1", 0);
+    assert_eq!(s.engine.state().oldest_needed(), None);
+    // What is already gone is recorded, whatever may ask for it.
+    s.emit("a", "3");
+    let end = s.log.len() as u64;
+    assert_eq!(trim(&mut s, end, TrimReason::Missing), end);
 }

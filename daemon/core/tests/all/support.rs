@@ -148,6 +148,7 @@ impl Scenario {
         let show = |effect| match effect {
             Effect::Launch(id) => format!("launch {id}"),
             Effect::Stop(id) => format!("stop {id}"),
+            Effect::DropLog(before) => format!("drop the log before {before}"),
         };
         std::mem::take(&mut self.effects).into_iter().map(show).collect()
     }

@@ -70,9 +70,17 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
     pub fn catch_up(&mut self, until: u64) -> Result<(), ReadError> {
         let Self { storage, labeller, follower, tail, scratch, .. } = self;
         let from = tail.next;
-        let mut batches = follower.read(from, until)?;
         let mut sealed = Vec::new();
-        while let Some(batch) = batches.next_batch()? {
+        let mut batches = match follower.read(from, until) {
+            Err(ReadError::Gone { first, .. }) => return self.begin_at(first, until),
+            batches => batches?,
+        };
+        loop {
+            let batch = match batches.next_batch() {
+                Err(ReadError::Gone { first, .. }) => return self.begin_at(first, until),
+                batch => batch?,
+            };
+            let Some(batch) = batch else { break };
             let (base, _) = batch.place();
             if base != tail.base {
                 sealed.push(std::mem::replace(tail, Builder::new(base)));
@@ -95,6 +103,12 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
             let chain = chain_before(storage, builder.next)?;
             let _ = file::install(storage, &builder, &marks, builder.header(L::VERSION, chain));
         }
+        self.catch_up(until)
+    }
+
+    /// Retention was faster than the index: what it had is not in the log any more.
+    fn begin_at(&mut self, first: u64, until: u64) -> Result<(), ReadError> {
+        self.tail = Builder::new(first);
         self.catch_up(until)
     }
 
@@ -160,7 +174,7 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
         Ok(count)
     }
 
-    /// Reads the record at `offset`, which must be durable.
+    /// Reads the record at `offset`, which must be durable; none if it was dropped.
     ///
     /// # Errors
     /// [`ReadError`], or what `visit` returns.
@@ -170,7 +184,10 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
         visit: impl FnOnce(Record<'_>) -> T,
     ) -> Result<Option<T>, ReadError> {
         self.teach(offset)?;
-        let mut batches = self.fetcher.read(offset, offset + 1)?;
+        let mut batches = match self.fetcher.read(offset, offset + 1) {
+            Err(ReadError::Gone { .. }) => return Ok(None),
+            batches => batches?,
+        };
         let Some(batch) = batches.next_batch()? else { return Ok(None) };
         Ok(batch.records().next().map(visit))
     }
@@ -225,8 +242,15 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
         if let Some(found) = self.valid_file(base, end).and_then(|file| file.offsets(label)) {
             return Ok(found);
         }
-        let builder = self.rebuild(base, end)?;
-        Ok(builder.offsets(label).collect())
+        match self.rebuild(base, end) {
+            Ok(builder) => Ok(builder.offsets(label).collect()),
+            Err(_) if self.is_dropped(base)? => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_dropped(&self, base: u64) -> Result<bool, ReadError> {
+        Ok(segment::bases(&self.storage)?.first().is_none_or(|first| base < *first))
     }
 
     /// Makes the index of a sealed segment again.

@@ -13,4 +13,6 @@ mod home;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod snapshots;

@@ -114,9 +114,13 @@ fn a_log_that_lacks_what_a_snapshot_was_made_of_is_refused() {
     assert!(refused.stderr.contains("hint: restore the log"), "{}", refused.stderr);
     assert_eq!(std::fs::read(&segment).unwrap(), earlier, "nothing was written");
     // What the hint says works, and says what it costs.
-    for path in snapshots(&daemon) {
-        std::fs::remove_file(path).unwrap();
-    }
+    let repair = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(program("aiflowd"));
+        run(command.arg("--home").arg(daemon.home()).args(["log", "repair"]).args(arguments))
+    };
+    let planned = repair(&[]);
+    assert!(planned.stdout.contains("the log will end at offset"), "{}", planned.stdout);
+    assert_eq!(repair(&["--yes"]).code, 0);
     daemon.resume();
     assert_eq!(daemon.ok(&["event", "count"]), "60");
 }
