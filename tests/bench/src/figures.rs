@@ -56,7 +56,7 @@ pub(crate) struct Table {
 impl Table {
     /// The table as text, its notes below.
     pub(crate) fn show(&self) -> String {
-        let head = ["work", "measured", "bare", "ratio", "budget", "verdict"];
+        let head = ["work", "measured", "beside", "ratio", "budget", "verdict"];
         let lines: Vec<[&str; 6]> =
             std::iter::once(head).chain(self.rows.iter().map(Row::cells)).collect();
         let widths: [usize; 6] = std::array::from_fn(|column| {

@@ -13,6 +13,7 @@ mod first_instruction;
 mod history;
 mod idle;
 mod load;
+mod log;
 mod processes;
 mod replay;
 mod task_starts;
@@ -30,6 +31,8 @@ Prints one table: what AIFlow takes, what bare system calls take, their ratio, t
 Without a ROW all are measured:
   first-instruction  from an emit to the first instruction of the task
   emits              durable emits per second, with 1, 16 and 256 emitters
+  log                durable appends of the log alone, with 1, 16 and 256 writers, beside
+                     SQLite, Redis and NATS where they are installed; cost as the log grows
   replay             records per second at a start, from a log of 1,000,000
   starts             task starts per second, 8 at once
   idle               memory and wake-ups when nothing is due
@@ -38,9 +41,10 @@ Without a ROW all are measured:
 
 type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
 
-const ROWS: [(&str, Measure); 5] = [
+const ROWS: [(&str, Measure); 6] = [
     ("first-instruction", first_instruction::measure),
     ("emits", durable_emits::measure),
+    ("log", log::measure),
     ("replay", replay::measure),
     ("starts", task_starts::measure),
     ("idle", idle::measure),
