@@ -4,10 +4,10 @@
 //! record whose frame does not hold. Payloads are borrowed from one buffer; nothing is allocated
 //! per record.
 
-use crate::error::{DamageReason, ReadError};
-use crate::format::{FrameFault, Records};
+use crate::error::{DamageReason, ReadError, StorageError};
+use crate::format::{FrameFault, Records, SegmentHeader};
 use crate::scan::{Cursor, Mark, Span, Step};
-use crate::segment;
+use crate::segment::{self, Opened};
 use crate::storage::{Access, Storage};
 
 /// Distance of the places remembered within a segment, in bytes.
@@ -20,6 +20,20 @@ pub struct LogReader<S: Storage> {
     /// Base offsets of the segments known so far, ascending, with places in them.
     segments: Vec<Places>,
     cursor: Option<Cursor<S::File>>,
+    /// Whether what the cursor has read can never change.
+    is_settled: bool,
+}
+
+/// Where to begin in a segment whose header was read before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) header: SegmentHeader,
+    /// Checksum of the header.
+    pub(crate) crc: u32,
+    /// The place; none for the segment's beginning.
+    pub(crate) mark: Option<Mark>,
+    /// Whether another segment follows it, so that it never changes.
+    pub(crate) is_sealed: bool,
 }
 
 /// Some places between frames of one segment, ascending.
@@ -33,7 +47,7 @@ impl<S: Storage> LogReader<S> {
     /// A reader over the segments in `storage`.
     #[must_use]
     pub fn new(storage: S) -> Self {
-        Self { storage, segments: Vec::new(), cursor: None }
+        Self { storage, segments: Vec::new(), cursor: None, is_settled: false }
     }
 
     /// Offset of the first record that has not been dropped.
@@ -59,6 +73,7 @@ impl<S: Storage> LogReader<S> {
 
     /// Puts the cursor at the last known place at or before `from`.
     fn seek(&mut self, from: u64) -> Result<(), ReadError> {
+        self.is_settled = false;
         if let Some(cursor) = self.cursor.as_mut().filter(|cursor| cursor.mark.offset == from) {
             // The common case: someone follows the log. What lay behind the last end is stale.
             cursor.jump(cursor.mark);
@@ -94,22 +109,33 @@ impl<S: Storage> LogReader<S> {
         after < self.segments.len() && before.is_some_and(|places| places.base == base)
     }
 
-    /// The places known in the segment at `base`.
-    pub(crate) fn marks(&self, base: u64) -> Vec<Mark> {
-        let found = self.segments.binary_search_by_key(&base, |places| places.base);
-        found.map_or_else(|_| Vec::new(), |at| self.segments[at].marks.clone())
-    }
-
-    /// Takes places in the segment at `base` from someone who read it.
-    pub(crate) fn learn(&mut self, base: u64, marks: &[Mark]) -> Result<(), ReadError> {
-        self.list()?;
-        if let Ok(at) = self.segments.binary_search_by_key(&base, |places| places.base) {
-            let known = &mut self.segments[at].marks;
-            if known.len() < marks.len() {
-                *known = marks.to_vec();
+    /// As [`Self::read`], from a place that somebody else knows: nothing is looked up.
+    pub(crate) fn read_from(
+        &mut self,
+        place: Place,
+        from: u64,
+        until: u64,
+    ) -> Result<Batches<'_, S>, ReadError> {
+        let Place { header, crc, mark, is_sealed } = place;
+        let mark = mark.unwrap_or_else(|| Mark::start(&header, crc));
+        // An empty segment may have been replaced by a larger one.
+        if self.cursor.as_ref().is_none_or(|cursor| cursor.header != header) {
+            let name = segment::name(header.base);
+            let file =
+                self.storage.open(&name, Access::Read).map_err(StorageError::of("open", &name))?;
+            let buffer = self.cursor.take().map(Cursor::into_buffer).unwrap_or_default();
+            self.cursor = Some(Cursor::with_buffer(Opened { file, header, crc }, buffer));
+            self.is_settled = false;
+        }
+        if let Some(cursor) = self.cursor.as_mut() {
+            // What was read of a sealed segment stays true, so going on saves reading it again.
+            let is_between = (mark.offset..=from).contains(&cursor.mark.offset);
+            if !self.is_settled || !is_between {
+                cursor.jump(mark);
             }
         }
-        Ok(())
+        self.is_settled = is_sealed;
+        Ok(Batches { reader: self, from, until })
     }
 
     fn list(&mut self) -> Result<(), ReadError> {
@@ -124,6 +150,7 @@ impl<S: Storage> LogReader<S> {
     }
 
     fn enter(&mut self, base: u64) -> Result<(), ReadError> {
+        self.is_settled = false;
         let buffer = self.cursor.take().map(Cursor::into_buffer).unwrap_or_default();
         let opened = segment::open(&self.storage, base, Access::Read)?;
         self.cursor = Some(Cursor::with_buffer(opened, buffer));
@@ -278,6 +305,11 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub fn checksum(&self) -> u32 {
         self.span.header.crc
+    }
+
+    /// The place behind the frame, and what the next one must fit to.
+    pub(crate) fn after(&self) -> Mark {
+        self.span.after()
     }
 
     /// Where the frame stands: base offset of the segment, position in its file in bytes.

@@ -109,19 +109,18 @@ impl EventIndex {
     ) -> Result<Vec<EventView>, Rejection> {
         let mut index = self.lock();
         let from = start(&mut index, range)?;
-        let offsets = index.find(filter.label(), from, range.end, keep).map_err(unreadable)?;
-        let mut found = Vec::with_capacity(offsets.len());
-        for offset in offsets {
-            let read = |record: aiflow_log::Record<'_>| {
-                filter.wants(record.payload).then(|| records::decode(&record)).transpose()
-            };
-            let record = index.fetch(offset, read).map_err(unreadable)?.transpose();
-            let Some(logged) = record.map_err(unreadable)?.flatten() else { continue };
+        let read = |record: aiflow_log::Record<'_>| {
+            filter.wants(record.payload).then(|| records::decode(&record))
+        };
+        let found = index.newest(filter.label(), from, range.end, keep, read);
+        let mut events = Vec::new();
+        for logged in found.map_err(unreadable)? {
+            let logged = logged.map_err(unreadable)?;
             if let Record::EventEmitted(event) = &logged.record {
-                found.push(EventView::of(event, logged.offset, logged.time));
+                events.push(EventView::of(event, logged.offset, logged.time));
             }
         }
-        Ok(found)
+        Ok(events)
     }
 
     /// How many events there are.
