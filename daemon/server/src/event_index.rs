@@ -94,8 +94,14 @@ impl EventIndex {
     pub(crate) fn catch_up(&self, end: u64) {
         let index = self.clone();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = index.lock().catch_up(end) {
+            let mut index = index.lock();
+            let before = index.next_offset();
+            if let Err(error) = index.catch_up(end) {
                 tracing::error!(%error, "the index cannot read the log");
+            }
+            if index.next_offset() - before > 2 * STEP {
+                // The labels of whole segments were there for a moment.
+                aiflow_supervise::return_free_memory();
             }
         });
     }

@@ -117,6 +117,8 @@ impl Snapshots {
                 }
                 Err(error) => tracing::warn!(offset = end, %error, "no snapshot was made"),
             }
+            // A second state and its text were there for a moment.
+            aiflow_supervise::return_free_memory();
             busy.store(false, Ordering::Release);
         });
     }

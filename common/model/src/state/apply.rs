@@ -165,6 +165,8 @@ impl State {
         let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
         run.status = status;
         run.ended_at = Some(at.time);
+        // Nothing is added any more, and ended runs stay for long.
+        run.tasks.iter_mut().for_each(|task| task.executions.shrink_to_fit());
         if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
             self.subscriptions.remove_run(run, &snapshot.spec);
             self.deadlines.remove_run(run, &snapshot.spec);
