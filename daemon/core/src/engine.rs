@@ -3,7 +3,8 @@
 //! Must never do anything but decide and apply: what a decision asks of the world is an
 //! [`crate::Effect`].
 
-use aiflow_model::record::TrimReason;
+use aiflow_model::record::{EventFacts, TrimReason};
+use aiflow_model::state::ApplyError;
 use aiflow_model::{LoggedRecord, Namespace, Offset, Record, Rejection, State, Timestamp};
 
 use crate::filter::Filters;
@@ -55,7 +56,7 @@ impl Engine {
     ///
     /// # Errors
     /// When it does not fit: the log is damaged.
-    pub fn replay(&mut self, record: &LoggedRecord) -> Result<(), aiflow_model::state::ApplyError> {
+    pub fn replay<E: EventFacts>(&mut self, record: &LoggedRecord<E>) -> Result<(), ApplyError> {
         self.state.apply(record)
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -109,6 +110,11 @@ impl StorageFile for DiskFile {
     fn drop_cache(&self) {
         // Advice: a file system without a disk behind it has nothing to drop.
         let _ = fadvise(&self.0, 0, None, Advice::DontNeed);
+    }
+
+    fn prefetch(&self, position: u64, length: u64) {
+        // Advice: what is not fetched ahead is fetched when it is read.
+        let _ = fadvise(&self.0, position, NonZeroU64::new(length), Advice::WillNeed);
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {

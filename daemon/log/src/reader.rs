@@ -7,9 +7,9 @@
 use std::io;
 
 use crate::error::{DamageReason, ReadError};
-use crate::format::{FrameFault, Records};
+use crate::format::{FrameFault, Records, SegmentHeader};
 use crate::scan::{Cursor, Mark, Span, Step};
-use crate::segment::{self, SegmentFile};
+use crate::segment::{self, Opened, SegmentFile};
 use crate::storage::Storage;
 
 /// Distance of the places remembered within a segment, in bytes.
@@ -22,6 +22,20 @@ pub struct LogReader<S: Storage> {
     /// Base offsets of the segments known so far, ascending, with places in them.
     segments: Vec<Places>,
     cursor: Option<Cursor<SegmentFile<S::File>>>,
+    /// Whether what the cursor has read can never change.
+    is_settled: bool,
+}
+
+/// Where to begin in a segment whose header was read before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) header: SegmentHeader,
+    /// Checksum of the header.
+    pub(crate) crc: u32,
+    /// The place; none for the segment's beginning.
+    pub(crate) mark: Option<Mark>,
+    /// Whether another segment follows it, so that it never changes.
+    pub(crate) is_sealed: bool,
 }
 
 /// Some places between frames of one segment, ascending.
@@ -35,7 +49,7 @@ impl<S: Storage> LogReader<S> {
     /// A reader over the segments in `storage`.
     #[must_use]
     pub fn new(storage: S) -> Self {
-        Self { storage, segments: Vec::new(), cursor: None }
+        Self { storage, segments: Vec::new(), cursor: None, is_settled: false }
     }
 
     /// Offset of the first record that has not been dropped.
@@ -61,6 +75,7 @@ impl<S: Storage> LogReader<S> {
 
     /// Puts the cursor at the last known place at or before `from`.
     fn seek(&mut self, from: u64) -> Result<(), ReadError> {
+        self.is_settled = false;
         if let Some(cursor) = self.cursor.as_mut().filter(|cursor| cursor.mark.offset == from) {
             // The common case: someone follows the log. What lay behind the last end is stale.
             cursor.jump(cursor.mark);
@@ -79,7 +94,7 @@ impl<S: Storage> LogReader<S> {
         let mark = known.map(|at| places.marks[at]);
         if !self.cursor_covers(from) || mark.is_none() {
             let base = places.base;
-            self.enter(base).or_else(|error| self.explain(error, from))?;
+            self.enter(base).map_err(|error| self.explain(error, from))?;
         }
         if let (Some(cursor), Some(mark)) = (self.cursor.as_mut(), mark) {
             cursor.jump(mark);
@@ -97,22 +112,34 @@ impl<S: Storage> LogReader<S> {
         after < self.segments.len() && before.is_some_and(|places| places.base == base)
     }
 
-    /// The places known in the segment at `base`.
-    pub(crate) fn marks(&self, base: u64) -> Vec<Mark> {
-        let found = self.segments.binary_search_by_key(&base, |places| places.base);
-        found.map_or_else(|_| Vec::new(), |at| self.segments[at].marks.clone())
-    }
-
-    /// Takes places in the segment at `base` from someone who read it.
-    pub(crate) fn learn(&mut self, base: u64, marks: &[Mark]) -> Result<(), ReadError> {
-        self.list()?;
-        if let Ok(at) = self.segments.binary_search_by_key(&base, |places| places.base) {
-            let known = &mut self.segments[at].marks;
-            if known.len() < marks.len() {
-                *known = marks.to_vec();
+    /// As [`Self::read`], from a place that somebody else knows: nothing is looked up.
+    pub(crate) fn read_from(
+        &mut self,
+        place: Place,
+        from: u64,
+        until: u64,
+    ) -> Result<Batches<'_, S>, ReadError> {
+        let Place { header, crc, mark, is_sealed } = place;
+        let mark = mark.unwrap_or_else(|| Mark::start(&header, crc));
+        // An empty segment may have been replaced by a larger one.
+        if self.cursor.as_ref().is_none_or(|cursor| cursor.header != header) {
+            let file = match segment::open_file(&self.storage, header.base) {
+                Ok(file) => file,
+                Err(error) => return Err(self.explain(error.into(), from)),
+            };
+            let buffer = self.cursor.take().map(Cursor::into_buffer).unwrap_or_default();
+            self.cursor = Some(Cursor::with_buffer(Opened { file, header, crc }, buffer));
+            self.is_settled = false;
+        }
+        if let Some(cursor) = self.cursor.as_mut() {
+            // What was read of a sealed segment stays true, so going on saves reading it again.
+            let is_between = (mark.offset..=from).contains(&cursor.mark.offset);
+            if !self.is_settled || !is_between {
+                cursor.jump(mark);
             }
         }
-        Ok(())
+        self.is_settled = is_sealed;
+        Ok(Batches { reader: self, from, until })
     }
 
     fn list(&mut self) -> Result<(), ReadError> {
@@ -127,6 +154,7 @@ impl<S: Storage> LogReader<S> {
     }
 
     fn enter(&mut self, base: u64) -> Result<(), ReadError> {
+        self.is_settled = false;
         let buffer = self.cursor.take().map(Cursor::into_buffer).unwrap_or_default();
         let opened = segment::open(&self.storage, base)?;
         self.cursor = Some(Cursor::with_buffer(opened, buffer));
@@ -134,12 +162,14 @@ impl<S: Storage> LogReader<S> {
     }
 
     /// A segment that is not there any more was dropped between two looks.
-    fn explain(&mut self, error: ReadError, from: u64) -> Result<(), ReadError> {
+    fn explain(&mut self, error: ReadError, from: u64) -> ReadError {
         if !matches!(&error, ReadError::Storage(e) if e.source.kind() == io::ErrorKind::NotFound) {
-            return Err(error);
+            return error;
         }
-        let first = self.first_offset()?;
-        Err(if from < first { ReadError::Gone { from, first } } else { error })
+        match self.first_offset() {
+            Ok(first) if from < first => ReadError::Gone { from, first },
+            _ => error,
+        }
     }
 
     /// Goes on where the current segment stopped: in the next one, if it starts there.
@@ -295,6 +325,11 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub fn checksum(&self) -> u32 {
         self.span.header.crc
+    }
+
+    /// The place behind the frame, and what the next one must fit to.
+    pub(crate) fn after(&self) -> Mark {
+        self.span.after()
     }
 
     /// Where the frame stands: base offset of the segment, position in its file in bytes.

@@ -13,7 +13,7 @@ use crate::segment::{Opened, Source};
 
 /// First read after a jump; doubled with each further read, so that following the end of the log
 /// in small steps stays cheap and replay reads in large pieces.
-const READ_BYTES_MIN: usize = 16 << 10;
+pub(crate) const READ_BYTES_MIN: usize = 16 << 10;
 const READ_BYTES_MAX: usize = 512 << 10;
 const ZEROS: [u8; 4096] = [0; 4096];
 
@@ -57,16 +57,6 @@ impl Mark {
         }
         Ok(())
     }
-
-    fn after(&self, frame: &FrameHeader) -> Self {
-        Self {
-            position: self.position + frame.frame_bytes(),
-            offset: frame.end(),
-            chain: frame.crc,
-            epoch: frame.epoch,
-            time_us: frame.time_us,
-        }
-    }
 }
 
 /// A good frame, and where its records lie in the cursor's buffer.
@@ -76,6 +66,15 @@ pub(crate) struct Span {
     /// Position of the frame in the file.
     pub(crate) position: u64,
     start: usize,
+}
+
+impl Span {
+    /// The place behind the frame.
+    pub(crate) fn after(&self) -> Mark {
+        let FrameHeader { crc, epoch, time_us, .. } = self.header;
+        let position = self.position + self.header.frame_bytes();
+        Mark { position, offset: self.header.end(), chain: crc, epoch, time_us }
+    }
 }
 
 /// What stands at a mark.
@@ -163,9 +162,10 @@ impl<R: Source> Cursor<R> {
         if let Err(fault) = self.mark.accepts(&frame) {
             return Ok(Step::Stop(fault));
         }
-        self.mark = self.mark.after(&frame);
         let start = (position - self.origin) as usize;
-        Ok(Step::Frame(Span { header: frame, position, start }))
+        let span = Span { header: frame, position, start };
+        self.mark = span.after();
+        Ok(Step::Frame(span))
     }
 
     /// The records of the frame that the last step gave.

@@ -252,13 +252,20 @@ pub(crate) fn open<S: Storage>(
     storage: &S,
     base: u64,
 ) -> Result<Opened<SegmentFile<S::File>>, SegmentError> {
+    check(open_file(storage, base)?, base)
+}
+
+/// Opens the file of a segment whose header was checked before.
+pub(crate) fn open_file<S: Storage>(
+    storage: &S,
+    base: u64,
+) -> Result<SegmentFile<S::File>, SegmentError> {
     // In this order: the plain file goes only when the compressed one is there.
-    let file = match storage.open(&name(base), Access::Read) {
-        Ok(file) => SegmentFile::Plain(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => open_compressed(storage, base)?,
-        Err(error) => return Err(StorageError::of("open", &name(base))(error).into()),
-    };
-    check(file, base)
+    match storage.open(&name(base), Access::Read) {
+        Ok(file) => Ok(SegmentFile::Plain(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => open_compressed(storage, base),
+        Err(error) => Err(StorageError::of("open", &name(base))(error).into()),
+    }
 }
 
 fn open_compressed<S: Storage>(

@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aiflow_log::testing::{CrashMode, Fault, MemoryStorage, Repeat, Rng};
 use aiflow_log::{
     FrameBuilder, LabelIndex, Labeller, LogWriter, Storage, StorageFile, open, retention,
@@ -12,6 +15,18 @@ use common::{options, scale};
 
 /// The first byte of a payload is its key; records of key 0 carry no label.
 struct ByKey;
+
+/// The same, and counts the records it is shown.
+struct Counting(Arc<AtomicU64>);
+
+impl Labeller for Counting {
+    const VERSION: u32 = ByKey::VERSION;
+
+    fn labels(&mut self, payload: &[u8], out: &mut Vec<u64>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        ByKey.labels(payload, out);
+    }
+}
 
 impl Labeller for ByKey {
     const VERSION: u32 = 1;
@@ -51,8 +66,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with_segments(2048)
+    }
+
+    fn with_segments(bytes: u64) -> Self {
         let disk = MemoryStorage::new();
-        let (writer, _) = open(disk.clone(), options(2048)).unwrap();
+        let (writer, _) = open(disk.clone(), options(bytes)).unwrap();
         Self { disk, writer, records: vec![], time_us: 0 }
     }
 
@@ -109,11 +128,35 @@ impl World {
                 assert_eq!(newest, expected[expected.len().saturating_sub(keep)..]);
             }
         }
-        if first < end {
-            let offset = first + rng.below(end - first);
+        let mut offset = first;
+        while offset < end {
             let key = index.fetch(offset, |record| record.payload[0]).unwrap();
             assert_eq!(key, Some(self.records[offset as usize].0), "record {offset}");
+            // Ahead in small steps, so that reading goes on from where it was.
+            offset += 1 + rng.below(40);
         }
+        self.check_newest(index, rng, &label, first);
+    }
+
+    /// Reads the newest records of a key.
+    fn check_newest<L: Labeller>(
+        &self,
+        index: &mut LabelIndex<MemoryStorage, L>,
+        rng: &mut Rng,
+        label: &impl Fn(u8) -> u64,
+        first: u64,
+    ) {
+        let end = self.records.len() as u64;
+        let key = 1 + rng.below(11) as u8;
+        let keep = rng.below(100) as usize;
+        let expected = self.expected(key, first, end);
+        let seen = |record: aiflow_log::Record<'_>| {
+            assert_eq!(record.time_us, self.records[record.offset as usize].1);
+            Some((record.offset, record.payload[0]))
+        };
+        let newest = index.newest(label(key), first, end, keep, seen).unwrap();
+        let expected = &expected[expected.len().saturating_sub(keep)..];
+        assert!(newest.iter().copied().eq(expected.iter().map(|offset| (*offset, key))));
     }
 
     fn index_files(&self) -> Vec<String> {
@@ -278,7 +321,7 @@ fn an_index_of_a_newer_version_is_made_again() {
     world.check(&mut world.index(), &mut rng, label, 0);
     let name = world.index_files()[0].clone();
     let mut bytes = world.disk.files()[&name].clone();
-    bytes[8] = 2;
+    bytes[8] = 3;
     let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..64]);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
     world.disk.overwrite(&name, &bytes);
@@ -286,5 +329,97 @@ fn an_index_of_a_newer_version_is_made_again() {
     let file = world.disk.open(&name, aiflow_log::Access::Read).unwrap();
     let mut version = [0; 4];
     file.read_full_at(&mut version, 8).unwrap();
-    assert_eq!(version, [1, 0, 0, 0]);
+    assert_eq!(version, [2, 0, 0, 0]);
+}
+
+#[test]
+fn a_start_goes_on_from_the_labels_that_were_kept() {
+    for seed in 0..10 * scale() {
+        let mut rng = Rng::new(seed);
+        let mut world = World::with_segments(64 << 10);
+        let mut shown = 0;
+        for _ in 0..40 {
+            world.append(&mut rng, 20);
+            let end = world.records.len() as u64;
+            world.index().catch_up(end).unwrap();
+            let counter = Arc::default();
+            let mut index =
+                LabelIndex::new(world.disk.clone(), Counting(Arc::clone(&counter))).unwrap();
+            index.catch_up(end).unwrap();
+            shown = shown.max(counter.load(Ordering::Relaxed));
+            world.check(&mut index, &mut rng, label, 0);
+        }
+        let segments = world.disk.files().into_keys().filter(|name| name.ends_with(".log"));
+        assert!(segments.count() > 1);
+        // A segment holds about 640 records, an eighth of it is read again.
+        assert!(shown < 200, "seed {seed}: {shown} records were looked at again");
+    }
+}
+
+#[test]
+fn labels_that_were_kept_are_not_believed_unless_they_fit() {
+    let mut rng = Rng::new(5);
+    let mut world = World::with_segments(4 << 10);
+    world.append(&mut rng, 16);
+    world.check(&mut world.index(), &mut rng, label, 0);
+    let [name] = &world.index_files()[..] else { panic!("{:?}", world.index_files()) };
+    let good = world.disk.files()[name].clone();
+    for bit in 0..good.len() * 8 {
+        world.disk.overwrite(name, &good);
+        world.disk.flip_bit(name, bit);
+        world.check(&mut world.index(), &mut rng, label, 0);
+    }
+    for length in 0..good.len() {
+        world.disk.overwrite(name, &good[..length]);
+        world.check(&mut world.index(), &mut rng, label, 0);
+    }
+    // Another log with the same offsets.
+    let mut other = World::with_segments(4 << 10);
+    other.append(&mut rng, 40);
+    other.disk.overwrite(name, &good);
+    other.check(&mut other.index(), &mut rng, label, 0);
+    // A question about less than what they hold.
+    world.disk.overwrite(name, &good);
+    let mut index = world.index();
+    assert_eq!(index.find(label(1), 0, 3, 9).unwrap(), world.expected(1, 0, 3));
+    world.check(&mut index, &mut rng, label, 0);
+    // The segment is full now; the labels of its beginning are not those of all of it.
+    world.append(&mut rng, 200);
+    world.disk.overwrite(name, &good);
+    world.check(&mut world.index(), &mut rng, label, 0);
+}
+
+#[test]
+fn what_was_read_of_a_growing_segment_is_read_again() {
+    for seed in 0..20 * scale() {
+        let mut rng = Rng::new(seed);
+        let mut world = World::new();
+        let mut index = world.index();
+        for _ in 0..60 {
+            let next = world.records.len();
+            let batches = 1 + rng.below(12) as usize;
+            world.append(&mut rng, batches);
+            index.catch_up(world.records.len() as u64).unwrap();
+            // Only ever ahead, so that each reading begins where the one before ended.
+            for offset in [next, world.records.len() - 1] {
+                let key = index.fetch(offset as u64, |record| record.payload[0]).unwrap();
+                assert_eq!(key, Some(world.records[offset].0), "seed {seed}: record {offset}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_segment_may_be_replaced_by_a_larger_one() {
+    let mut rng = Rng::new(6);
+    let mut world = World::new();
+    let mut index = world.index();
+    assert_eq!(index.offset_at(1, 0).unwrap(), 0);
+    assert_eq!(index.find(label(1), 0, 0, 1).unwrap(), Vec::<u64>::new());
+    (world.writer, _) = open(world.disk.clone(), options(16 << 10)).unwrap();
+    let mut builder = FrameBuilder::new(0, 0, 1);
+    builder.record(|out| out.resize(4 << 10, 1));
+    world.writer.append(&mut [builder.finish().unwrap()]).unwrap();
+    world.records.push((1, 0));
+    world.check(&mut index, &mut rng, label, 0);
 }

@@ -94,8 +94,14 @@ impl EventIndex {
     pub(crate) fn catch_up(&self, end: u64) {
         let index = self.clone();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = index.lock().catch_up(end) {
+            let mut index = index.lock();
+            let before = index.next_offset();
+            if let Err(error) = index.catch_up(end) {
                 tracing::error!(%error, "the index cannot read the log");
+            }
+            if index.next_offset() - before > 2 * STEP {
+                // The labels of whole segments were there for a moment.
+                aiflow_supervise::return_free_memory();
             }
         });
     }
@@ -109,19 +115,18 @@ impl EventIndex {
     ) -> Result<Vec<EventView>, Rejection> {
         let mut index = self.lock();
         let from = start(&mut index, range)?;
-        let offsets = index.find(filter.label(), from, range.end, keep).map_err(unreadable)?;
-        let mut found = Vec::with_capacity(offsets.len());
-        for offset in offsets {
-            let read = |record: aiflow_log::Record<'_>| {
-                filter.wants(record.payload).then(|| records::decode(&record)).transpose()
-            };
-            let record = index.fetch(offset, read).map_err(unreadable)?.transpose();
-            let Some(logged) = record.map_err(unreadable)?.flatten() else { continue };
+        let read = |record: aiflow_log::Record<'_>| {
+            filter.wants(record.payload).then(|| records::decode(&record))
+        };
+        let found = index.newest(filter.label(), from, range.end, keep, read);
+        let mut events = Vec::new();
+        for logged in found.map_err(unreadable)? {
+            let logged = logged.map_err(unreadable)?;
             if let Record::EventEmitted(event) = &logged.record {
-                found.push(EventView::of(event, logged.offset, logged.time));
+                events.push(EventView::of(event, logged.offset, logged.time));
             }
         }
-        Ok(found)
+        Ok(events)
     }
 
     /// How many events there are.

@@ -79,7 +79,8 @@ pub(crate) fn replay<S: Storage>(
 
 fn replay_batch(engine: &mut Engine, batch: &Batch<'_>) -> Result<(), String> {
     for record in batch.records() {
-        let logged = decode(&record)
+        let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
+        let logged = LoggedRecord::for_replay(offset, time, record.payload)
             .map_err(|error| format!("record {} cannot be read: {error}", record.offset))?;
         engine.replay(&logged).map_err(|error| error.to_string())?;
     }

@@ -135,6 +135,8 @@ impl Snapshots {
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "old segments stay as they are"),
             }
+            // A second state and its text were there for a moment.
+            aiflow_supervise::return_free_memory();
             busy.store(false, Ordering::Release);
         });
     }

@@ -50,3 +50,9 @@ pub const ATTEMPT_ID_VARIABLE: &str = "AIFLOW_ATTEMPT_ID";
 /// task. [`launch`] sets it, so that two daemons on one host whose attempts carry the same ids
 /// never take each other's processes for their own.
 pub const ATTEMPT_DIRECTORY_VARIABLE: &str = "AIFLOW_ATTEMPT_DIRECTORY";
+
+/// Gives freed memory back to the system. It stands here because this is the only room that may ask
+/// the allocator; worth a call after work that needed much for a moment.
+pub fn return_free_memory() {
+    system::return_free_memory();
+}

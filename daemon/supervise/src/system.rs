@@ -1,8 +1,9 @@
 //! The few system calls that neither std nor rustix offers safely, each behind a safe function.
 //!
 //! Only the shim uses them, which has one thread from its first to its last instruction; that is
-//! what makes forking and changing the environment sound. Besides the entry point of the binary no
-//! other file may use `unsafe`.
+//! what makes forking and changing the environment sound. The one for the daemon too, which gives
+//! memory back, is sound among threads. Besides the entry point of the binary no other file may use
+//! `unsafe`.
 
 use std::ffi::{CStr, OsStr, c_int};
 use std::io;
@@ -245,4 +246,14 @@ pub(crate) fn children_usage() -> Usage {
         user_cpu_micros: micros(usage.ru_utime),
         system_cpu_micros: micros(usage.ru_stime),
     }
+}
+
+/// Gives freed memory back to the system, as far as the allocator can do that.
+#[expect(unsafe_code, reason = "no safe call of the allocator exists")]
+pub(crate) fn return_free_memory() {
+    // SAFETY: takes no pointer and gives none; the allocator locks what it looks at.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0)
+    };
 }

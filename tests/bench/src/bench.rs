@@ -16,6 +16,8 @@ pub(crate) struct Bench {
     own: PathBuf,
     homes: u32,
     history: Option<PathBuf>,
+    /// Records in the log that is asked questions.
+    pub(crate) records: u64,
 }
 
 impl Bench {
@@ -27,7 +29,7 @@ impl Bench {
             .prefix("bench-")
             .tempdir_in(&parent)
             .with_context(|| format!("cannot use {}", parent.display()))?;
-        Ok(Self { directory, own, homes: 0, history: None })
+        Ok(Self { directory, own, homes: 0, history: None, records: history::RECORDS })
     }
 
     /// Where the files of comparison lie, beside the homes.
@@ -55,7 +57,7 @@ impl Bench {
     pub(crate) fn history(&mut self) -> anyhow::Result<PathBuf> {
         if self.history.is_none() {
             let home = self.directory().join("history");
-            history::build(&home)?;
+            history::build(&home, history::RECORDS, |_| "flight.departed".to_owned())?;
             self.history = Some(home);
         }
         self.history.clone().context("the log was built")

@@ -17,7 +17,7 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::daemon::WAITING;
 
-/// Records in the log.
+/// Records in the log, unless another number is asked for.
 pub(crate) const RECORDS: u64 = 1_000_000;
 /// Events that no rule waits for, between two that start a task: so that about one record in ten is
 /// of a run.
@@ -42,13 +42,14 @@ pub(crate) fn log(home: &Path) -> PathBuf {
     home.join("log")
 }
 
-/// Builds a home whose log holds [`RECORDS`] records.
-pub(crate) fn build(home: &Path) -> anyhow::Result<()> {
+/// Builds a home whose log holds so many records; `key_of` names the event of that number.
+pub(crate) fn build(home: &Path, records: u64, key_of: fn(u64) -> String) -> anyhow::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(log(home))?;
     let storage = DiskStorage::open(log(home))?;
     let (writer, _) = aiflow_log::open(storage, LogOptions::default())?;
     let engine = Engine::new(State::empty());
-    let mut past = Past { engine, writer, frames: Vec::new(), now: FIRST_TIME, events: 0 };
+    let mut past =
+        Past { engine, writer, frames: Vec::new(), now: FIRST_TIME, events: 0, records, key_of };
     let boot_id = "00000000-0000-0000-0000-000000000000".to_owned();
     past.take(Input::StartDaemon(DaemonStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -62,7 +63,7 @@ pub(crate) fn build(home: &Path) -> anyhow::Result<()> {
         source: format!("{DEFINITION}{WAITING}"),
         files: Vec::new(),
     })?;
-    while past.length() < RECORDS {
+    while past.length() < past.records {
         past.run()?;
     }
     past.commit()
@@ -74,6 +75,8 @@ struct Past {
     frames: Vec<Frame>,
     now: Timestamp,
     events: u64,
+    records: u64,
+    key_of: fn(u64) -> String,
 }
 
 impl Past {
@@ -91,11 +94,12 @@ impl Past {
         }))?;
         let Answer::Run(run) = started else { bail!("the run did not start") };
         for sequence in 1..=EXECUTIONS_PER_RUN {
-            if self.length() >= RECORDS {
+            if self.length() >= self.records {
                 break;
             }
             for _ in 0..EVENTS_BETWEEN {
-                self.emit("flight.departed")?;
+                let key = (self.key_of)(self.events + 1);
+                self.emit(&key)?;
             }
             self.emit("go")?;
             let id: AttemptId =

@@ -15,6 +15,7 @@ mod idle;
 mod load;
 mod log;
 mod processes;
+mod queries;
 mod replay;
 mod task_starts;
 mod tiny;
@@ -25,7 +26,7 @@ use crate::bench::Bench;
 use crate::figures::{Row, Table};
 
 const HELP: &str = "\
-scripts/bench [--dir DIR] [ROW...]
+scripts/bench [--dir DIR] [--records N] [ROW...]
 
 Prints one table: what AIFlow takes, what bare system calls take, their ratio, the budget.
 Without a ROW all are measured:
@@ -34,18 +35,21 @@ Without a ROW all are measured:
   log                durable appends of the log alone, with 1, 16 and 256 writers, beside
                      SQLite, Redis and NATS where they are installed; cost as the log grows
   replay             records per second at a start, from a log of 1,000,000
+  queries            events by key from a cold log, and the restart that comes before
   starts             task starts per second, 8 at once
   idle               memory and wake-ups when nothing is due
 --dir DIR            where homes and files of comparison lie [default: below the build directory]
+--records N          length of the log of `queries` [default: 1,000,000]
 ";
 
 type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
 
-const ROWS: [(&str, Measure); 6] = [
+const ROWS: [(&str, Measure); 7] = [
     ("first-instruction", first_instruction::measure),
     ("emits", durable_emits::measure),
     ("log", log::measure),
     ("replay", replay::measure),
+    ("queries", queries::measure),
     ("starts", task_starts::measure),
     ("idle", idle::measure),
 ];
@@ -56,6 +60,7 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let mut directory = None;
     let mut names = Vec::new();
+    let mut records = None;
     while let Some(argument) = arguments.next() {
         match argument.to_str().unwrap_or_default() {
             "mark" => return tiny::mark(now, arguments.next()),
@@ -64,11 +69,15 @@ fn main() -> anyhow::Result<()> {
             "sleep" => return tiny::sleep(),
             "--help" | "-h" => return figures::print(HELP),
             "--dir" => directory = Some(arguments.next().context("--dir needs a directory")?),
+            "--records" => records = arguments.next(),
             name if ROWS.iter().any(|(row, _)| *row == name) => names.push(name.to_owned()),
             _ => bail!("there is no row {}\n{HELP}", argument.display()),
         }
     }
     let mut bench = Bench::new(directory.map(Into::into))?;
+    if let Some(records) = records {
+        bench.records = records.to_string_lossy().parse().context("--records needs a number")?;
+    }
     let mut table = Table::default();
     for (name, measure) in ROWS {
         if names.is_empty() || names.iter().any(|asked| asked == name) {

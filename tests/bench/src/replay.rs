@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use aiflow_core::Engine;
 use aiflow_log::{DiskStorage, LogOptions, LogReader};
-use aiflow_model::record::Payload;
+use aiflow_model::record::EventIdentity;
 use aiflow_model::state::State;
-use aiflow_model::{LoggedRecord, Offset, Record, Timestamp};
+use aiflow_model::{LoggedRecord, Offset, Timestamp};
 
 use crate::bench::Bench;
 use crate::figures::{Row, median, number, rate};
@@ -30,7 +30,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<Vec<Row>> {
         let until = open(&log)?;
         let opened = timed(until, || open(&log).map(drop))?;
         let only_read = timed(until, || read(&log, until, |_| Ok(())))?;
-        let decoded = timed(until, || read(&log, until, |record| decode(&record).map(drop)))?;
+        let decoded = timed(until, || read(&log, until, |record| Ok(decode(&record).map(drop)?)))?;
         let replayed = timed(until, || replay(&log, until))?;
         let round = [started, replayed, decoded, only_read, opened];
         rates.iter_mut().zip(round).for_each(|(rates, rate)| rates.push(rate));
@@ -108,10 +108,10 @@ fn read(
     Ok(())
 }
 
-fn decode(record: &aiflow_log::Record<'_>) -> anyhow::Result<LoggedRecord> {
-    let payload: Payload<Record> = serde_json::from_slice(record.payload)?;
-    let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
-    Ok(LoggedRecord { offset, time, cause: payload.cause, record: payload.record })
+fn decode<'a>(
+    record: &aiflow_log::Record<'a>,
+) -> serde_json::Result<LoggedRecord<EventIdentity<'a>>> {
+    LoggedRecord::for_replay(Offset(record.offset), Timestamp(record.time_us), record.payload)
 }
 
 fn replay(log: &Path, until: u64) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use super::{
     Snapshot, State, TaskState,
 };
 use crate::record::{
-    Event, LoggedRecord, Outcome, Record, RunStarted, StopReason, Usage, WorkflowUploaded,
+    EventFacts, LoggedRecord, Outcome, Record, RunStarted, StopReason, Usage, WorkflowUploaded,
 };
 use crate::time::{Timestamp, Window};
 use crate::{AttemptId, ExecutionId, Offset, RuleIndex, RunId, TaskName};
@@ -41,7 +41,7 @@ impl State {
     /// # Errors
     /// [`ApplyError`] when the record is not the next one or names something that does not exist;
     /// the state is then of no more use.
-    pub fn apply(&mut self, logged: &LoggedRecord) -> Result<(), ApplyError> {
+    pub fn apply<E: EventFacts>(&mut self, logged: &LoggedRecord<E>) -> Result<(), ApplyError> {
         let offset = logged.offset;
         let fit = if offset == self.next_offset {
             self.fold(&logged.record, At { offset, time: logged.time })
@@ -52,7 +52,7 @@ impl State {
         fit.map_err(|what| ApplyError { offset, what })
     }
 
-    fn fold(&mut self, record: &Record, at: At) -> Fit {
+    fn fold<E: EventFacts>(&mut self, record: &Record<E>, at: At) -> Fit {
         match record {
             Record::DaemonStarted(started) => {
                 if self.boot_id != started.boot_id {
@@ -140,11 +140,11 @@ impl State {
         }
     }
 
-    fn fold_event(&mut self, event: &Event, at: At) -> Fit {
+    fn fold_event(&mut self, event: &impl EventFacts, at: At) -> Fit {
         let namespace = self
             .namespaces
-            .get_mut(&event.namespace)
-            .ok_or_else(|| format!("no namespace {}", event.namespace))?;
+            .get_mut(event.namespace())
+            .ok_or_else(|| format!("no namespace {}", event.namespace()))?;
         namespace.event_count += 1;
         self.event_ids.remember(event, at.offset);
         Ok(())
@@ -169,6 +169,8 @@ impl State {
         let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
         run.status = status;
         run.ended_at = Some(at.time);
+        // Nothing is added any more, and ended runs stay for long.
+        run.tasks.iter_mut().for_each(|task| task.executions.shrink_to_fit());
         if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
             self.subscriptions.remove_run(run, &snapshot.spec);
             self.deadlines.remove_run(run, &snapshot.spec);

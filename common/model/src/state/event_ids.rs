@@ -1,15 +1,21 @@
 //! Identities of the latest events, so that the same event given twice is one event.
 //!
-//! Kept as 128-bit hashes (SipHash-1-3, twice): two different events share one with a chance below
-//! 1 in 10^28 in a full window. Bounded: the oldest identity leaves when a new one comes and the
-//! window is full. Must never depend on anything but the order of the records.
+//! Kept as 128-bit hashes, so two different events share one with a chance below 1 in 10^28 in a
+//! full window. The hash is `SipHash`-2-4 with a fixed key, so whoever can compute it may, with much
+//! work, make two identities of one hash; the second event is then answered as a duplicate. That
+//! gains nothing: who can emit can give another's source and id at once, with the same effect.
+//! Must never depend on anything but the order of the records, nor keep more than its window.
 
-use std::collections::{BTreeMap, VecDeque};
+mod table;
+
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hash, Hasher};
+
+use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::Offset;
-use crate::record::Event;
+use crate::record::EventFacts;
+
+use table::{Entry, Table};
 
 /// How many identities are kept.
 pub const EVENT_IDS_MAX: usize = 100_000;
@@ -17,43 +23,46 @@ pub const EVENT_IDS_MAX: usize = 100_000;
 const ENTRY_DIGITS: usize = 48;
 
 /// A window of event identities.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct EventIds {
-    offsets: BTreeMap<u128, Offset>,
-    order: VecDeque<u128>,
+    /// A ring once it is full.
+    entries: Vec<Entry>,
+    /// Where the oldest one stands.
+    oldest: usize,
+    table: Table,
 }
 
-/// The same in every process, since [`DefaultHasher::new`] has a fixed key.
+/// Written to disk as a part of the state: a change is found by [`EventIds::probe`].
 fn identity(namespace: &str, source: &str, id: &str) -> u128 {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        // Each text is hashed with an end mark, so that ("a", "bc") is not ("ab", "c").
-        (salt, namespace, source, id).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
+    let mut hasher = SipHasher24::new();
+    // Each text has its length before it, so that ("a", "bc") is not ("ab", "c").
+    for text in [namespace, source, id] {
+        std::hash::Hasher::write(&mut hasher, &(text.len() as u64).to_le_bytes());
+        std::hash::Hasher::write(&mut hasher, text.as_bytes());
+    }
+    hasher.finish128().as_u128()
 }
 
 impl EventIds {
     /// The offset of the event with this identity, if it came lately.
     #[must_use]
     pub fn find(&self, namespace: &str, source: &str, id: &str) -> Option<Offset> {
-        self.offsets.get(&identity(namespace, source, id)).copied()
+        let at = self.table.find(&self.entries, identity(namespace, source, id))?;
+        Some(self.entries[at].offset())
     }
 
     /// The identity of a fixed event. A program that computes another one cannot use what
-    /// [`Self::to_text`] gave: the hash is the standard library's, which may change.
+    /// [`Self::to_text`] gave.
     pub(super) fn probe() -> String {
         format!("{:032x}", identity("namespace", "source", "id"))
     }
 
     /// Everything in order, 48 hexadecimal digits each.
     pub(super) fn to_text(&self) -> String {
-        let mut text = String::with_capacity(self.order.len() * ENTRY_DIGITS);
-        for identity in &self.order {
-            let offset = self.offsets.get(identity).map_or(0, |offset| offset.0);
+        let mut text = String::with_capacity(self.entries.len() * ENTRY_DIGITS);
+        for entry in self.in_order() {
             // Writing to a string cannot fail.
-            let _ = write!(text, "{identity:032x}{offset:016x}");
+            let _ = write!(text, "{:032x}{:016x}", entry.identity(), entry.offset().0);
         }
         text
     }
@@ -66,51 +75,88 @@ impl EventIds {
             let (identity, offset) = entry?.split_at_checked(32)?;
             let identity = u128::from_str_radix(identity, 16).ok()?;
             let offset = (offset.len() == 16).then(|| u64::from_str_radix(offset, 16).ok())??;
-            ids.offsets.insert(identity, Offset(offset));
-            ids.order.push_back(identity);
+            ids.insert(identity, Offset(offset));
         }
         Some(ids)
     }
 
-    pub(super) fn remember(&mut self, event: &Event, offset: Offset) {
-        let identity = identity(event.namespace.as_str(), &event.source, &event.id);
-        if self.offsets.insert(identity, offset).is_none() {
-            self.order.push_back(identity);
+    pub(super) fn remember(&mut self, event: &impl EventFacts, offset: Offset) {
+        self.insert(identity(event.namespace(), event.source(), event.id()), offset);
+    }
+
+    fn insert(&mut self, identity: u128, offset: Offset) {
+        let entry = Entry::new(identity, offset);
+        if let Some(at) = self.table.find(&self.entries, identity) {
+            self.entries[at] = entry;
+            return;
         }
-        if self.order.len() > EVENT_IDS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.offsets.remove(&oldest);
+        let at = if self.entries.len() < EVENT_IDS_MAX {
+            self.reserve();
+            self.entries.push(entry);
+            self.entries.len() - 1
+        } else {
+            let at = self.oldest;
+            self.table.remove(&self.entries, at);
+            self.entries[at] = entry;
+            self.oldest = (at + 1) % EVENT_IDS_MAX;
+            at
+        };
+        self.table.insert(&self.entries, at);
+    }
+
+    /// Room for one more, and never for more than the window.
+    fn reserve(&mut self) {
+        let length = self.entries.len();
+        if length == self.entries.capacity() {
+            let wanted = (length * 2).clamp(64, EVENT_IDS_MAX);
+            self.entries.reserve_exact(wanted - length);
         }
+    }
+
+    /// The oldest first.
+    fn in_order(&self) -> impl Iterator<Item = &Entry> {
+        let (newer, older) = self.entries.split_at(self.oldest);
+        older.iter().chain(newer)
     }
 }
 
+impl PartialEq for EventIds {
+    /// Where in the ring an identity stands makes no difference.
+    fn eq(&self, other: &Self) -> bool {
+        self.entries.len() == other.entries.len() && self.in_order().eq(other.in_order())
+    }
+}
+
+impl Eq for EventIds {}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{EventKey, JsonText, Namespace};
+    use std::collections::{BTreeMap, VecDeque};
 
-    fn event(id: usize) -> Event {
-        Event {
-            namespace: Namespace::default_namespace(),
-            key: EventKey::new("k").unwrap(),
-            value: JsonText::null(),
-            source: "s".to_owned(),
-            id: id.to_string(),
-            execution: None,
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ids(identities: impl IntoIterator<Item = usize>) -> EventIds {
+        let mut ids = EventIds::default();
+        for (offset, id) in (0..).zip(identities) {
+            ids.insert(identity("default", "s", &id.to_string()), Offset(offset));
         }
+        ids
     }
 
     #[test]
     fn the_window_keeps_the_latest_and_no_more() {
-        let mut ids = EventIds::default();
-        for id in 0..EVENT_IDS_MAX + 10 {
-            ids.remember(&event(id), Offset(id as u64));
-        }
+        let mut ids = ids(0..EVENT_IDS_MAX + 10);
         assert_eq!(ids.find("default", "s", "9"), None);
         assert_eq!(ids.find("default", "s", "10"), Some(Offset(10)));
-        assert_eq!(ids.order.len(), EVENT_IDS_MAX);
-        assert_eq!(ids.offsets.len(), EVENT_IDS_MAX);
+        assert_eq!(ids.entries.capacity(), EVENT_IDS_MAX);
+        assert_eq!(ids.table.len(), EVENT_IDS_MAX);
+        let read = EventIds::from_text(&ids.to_text()).unwrap();
+        assert_eq!(read, ids);
+        // Another place in the ring, the same window.
+        ids.insert(7, Offset(1));
+        assert_ne!(read, ids);
     }
 
     #[test]
@@ -119,5 +165,64 @@ mod tests {
         let hashes: std::collections::BTreeSet<u128> =
             identities.iter().map(|(n, s, i)| identity(n, s, i)).collect();
         assert_eq!(hashes.len(), identities.len());
+    }
+
+    #[test]
+    fn identities_are_the_same_for_ever() {
+        assert_eq!(EventIds::probe(), FIXED);
+    }
+
+    /// From the first build that wrote it.
+    const FIXED: &str = "db7573189e63cd338e84967df19519bd";
+
+    /// What the window is meant to be, as plainly as it can be said.
+    #[derive(Default)]
+    struct Plain {
+        offsets: BTreeMap<u128, Offset>,
+        order: VecDeque<u128>,
+    }
+
+    impl Plain {
+        fn insert(&mut self, identity: u128, offset: Offset) {
+            if self.offsets.insert(identity, offset).is_none() {
+                self.order.push_back(identity);
+            }
+            if self.order.len() > EVENT_IDS_MAX
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.offsets.remove(&oldest);
+            }
+        }
+    }
+
+    /// Identities that share their best slots, around the end of a full table too, so that they get
+    /// in each other's way.
+    fn crowded(seed: u64) -> impl Iterator<Item = u128> {
+        let mut state = seed;
+        std::iter::from_fn(move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (slot, rest) = ((state >> 40) % 50_000, (state >> 25) % 8);
+            Some(u128::from(rest) << 64 | u128::from(slot * 5 + 12_200))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4))]
+        #[test]
+        fn the_window_is_that_of_a_tree_and_a_queue(seed: u64) {
+            let (mut ids, mut plain) = (EventIds::default(), Plain::default());
+            for (offset, identity) in (0..).zip(crowded(seed)).take(3 * EVENT_IDS_MAX) {
+                ids.insert(identity, Offset(offset));
+                plain.insert(identity, Offset(offset));
+            }
+            prop_assert!(plain.order.len() > EVENT_IDS_MAX / 2);
+            let order: Vec<u128> = ids.in_order().map(Entry::identity).collect();
+            prop_assert!(plain.order.iter().eq(&order));
+            for identity in crowded(seed).take(3 * EVENT_IDS_MAX) {
+                let found = ids.table.find(&ids.entries, identity);
+                let offset = found.map(|at| ids.entries[at].offset());
+                prop_assert_eq!(offset, plain.offsets.get(&identity).copied());
+            }
+        }
     }
 }

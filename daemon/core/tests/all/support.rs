@@ -3,7 +3,7 @@
 //! Every scenario checks on its way that replay gives the live state.
 
 use aiflow_core::{Answer, Effect, Engine, Input, effect_of};
-use aiflow_model::record::{DaemonStarted, Outcome, Usage};
+use aiflow_model::record::{DaemonStarted, Outcome, Payload, Usage};
 use aiflow_model::time::Span;
 use aiflow_model::wire::StartRun;
 use aiflow_model::{
@@ -70,11 +70,16 @@ impl Scenario {
 
     /// Replays the log and compares with the live state.
     pub(crate) fn check_replay(&self) {
-        let mut replayed = State::empty();
+        let (mut replayed, mut folded) = (State::empty(), State::empty());
         for record in &self.log {
             let text = serde_json::to_string(record).unwrap();
-            replayed.apply(&serde_json::from_str(&text).unwrap()).unwrap();
+            replayed.apply(&serde_json::from_str::<LoggedRecord>(&text).unwrap()).unwrap();
+            let payload = Payload { cause: record.cause, record: &record.record };
+            let payload = serde_json::to_vec(&payload).unwrap();
+            let borrowed = LoggedRecord::for_replay(record.offset, record.time, &payload).unwrap();
+            folded.apply(&borrowed).unwrap();
         }
+        assert_eq!(folded, replayed, "what replay reads differs from the whole records");
         assert_eq!(&replayed, self.engine.state(), "replay differs from the live state");
         let text = serde_json::to_string(&replayed).unwrap();
         let mut sent = serde_json::from_str::<State>(&text).unwrap().with_derived();

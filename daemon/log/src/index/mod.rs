@@ -2,24 +2,36 @@
 //!
 //! A *label* is a hash that the caller computes from a record: of its key, its run, whatever is to
 //! be asked for. So a stream of records is a label, and this file knows nothing of either. Sealed
-//! segments have an index file each; the labels of the last segment are in memory. Both are caches.
-//! Two things with the same hash share a label: the caller looks at what it gets.
+//! segments have an index file each; the labels of the last segment are in memory, and now and then
+//! in a file as well, so that a start need not gather all of them again. All are caches. Two things
+//! with the same hash share a label: the caller looks at what it gets.
 //!
 //! Never: miss a record that is durable and carries the label, or read what is not durable.
 
+mod fetch;
 mod file;
+mod layout;
 mod postings;
+mod tail;
+
+use std::collections::BTreeMap;
 
 use file::IndexFile;
 use postings::Builder;
 
-pub(crate) use file::name as file_name;
+pub(crate) use layout::name as file_name;
 
 use crate::error::ReadError;
-use crate::reader::{LogReader, Record};
+use crate::format::SegmentHeader;
+use crate::reader::LogReader;
 use crate::scan::Mark;
 use crate::segment;
 use crate::storage::Storage;
+
+/// Segments that are asked at once, after the newest, so that the disk is busy with all of them.
+const SEGMENTS_AT_ONCE: usize = 16;
+/// Index files that stay open within one question.
+const OPENED_MAX: usize = 64;
 
 /// Gives the labels of a record.
 pub trait Labeller: Send {
@@ -40,8 +52,19 @@ pub struct LabelIndex<S: Storage, L> {
     /// Reads single records anywhere.
     fetcher: LogReader<S>,
     tail: Builder,
+    /// End of what the file of the tail's labels holds; `None` before it was looked for.
+    kept: Option<Mark>,
+    /// Header and its checksum of each segment: what never changes is read once.
+    headers: BTreeMap<u64, (SegmentHeader, u32)>,
+    /// The segment among them that had no frame yet, so that a larger one may take its place.
+    unsettled: Option<u64>,
+    /// Index files that hold, while a question is being answered.
+    opened: BTreeMap<u64, IndexFile<S::File>>,
     scratch: Vec<u64>,
 }
+
+/// A segment that another one follows: base and end.
+type Sealed = (u64, u64);
 
 impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
     /// An index over the log in `storage`. Reads nothing but names yet.
@@ -50,66 +73,24 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
     /// `NoLog` or `Storage`.
     pub fn new(storage: S, labeller: L) -> Result<Self, ReadError> {
         let base = segment::bases(&storage)?.last().copied().ok_or(ReadError::NoLog)?;
-        let follower = LogReader::new(storage.clone());
-        let fetcher = LogReader::new(storage.clone());
-        let tail = Builder::new(base);
-        Ok(Self { storage, labeller, follower, fetcher, tail, scratch: Vec::new() })
+        Ok(Self {
+            labeller,
+            follower: LogReader::new(storage.clone()),
+            fetcher: LogReader::new(storage.clone()),
+            tail: Builder::new(base),
+            kept: None,
+            headers: BTreeMap::new(),
+            unsettled: None,
+            opened: BTreeMap::new(),
+            scratch: Vec::new(),
+            storage,
+        })
     }
 
     /// Offset of the first record that is not indexed in memory or on disk yet.
     #[must_use]
     pub fn next_offset(&self) -> u64 {
         self.tail.next
-    }
-
-    /// Takes in the records up to `until`, which must be durable. Writes the index of each segment
-    /// that the log has left behind; if that fails the segment stays without one for now.
-    ///
-    /// # Errors
-    /// [`ReadError`]; what was taken in before stays good.
-    pub fn catch_up(&mut self, until: u64) -> Result<(), ReadError> {
-        let Self { storage, labeller, follower, tail, scratch, .. } = self;
-        let from = tail.next;
-        let mut sealed = Vec::new();
-        let mut batches = match follower.read(from, until) {
-            Err(ReadError::Gone { first, .. }) => return self.begin_at(first, until),
-            batches => batches?,
-        };
-        loop {
-            let batch = match batches.next_batch() {
-                Err(ReadError::Gone { first, .. }) => return self.begin_at(first, until),
-                batch => batch?,
-            };
-            let Some(batch) = batch else { break };
-            let (base, _) = batch.place();
-            if base != tail.base {
-                sealed.push(std::mem::replace(tail, Builder::new(base)));
-            }
-            for record in batch.records() {
-                scratch.clear();
-                labeller.labels(record.payload, scratch);
-                tail.add(record.offset, scratch);
-            }
-            if !sealed.is_empty() {
-                // Written at once, so that a long catching up holds few of them.
-                break;
-            }
-        }
-        if sealed.is_empty() {
-            return Ok(());
-        }
-        for builder in sealed {
-            let marks = follower.marks(builder.base);
-            let chain = chain_before(storage, builder.next)?;
-            let _ = file::install(storage, &builder, &marks, builder.header(L::VERSION, chain));
-        }
-        self.catch_up(until)
-    }
-
-    /// Retention was faster than the index: what it had is not in the log any more.
-    fn begin_at(&mut self, first: u64, until: u64) -> Result<(), ReadError> {
-        self.tail = Builder::new(first);
-        self.catch_up(until)
     }
 
     /// The newest `keep` offsets, ascending, of records in `from..until` that carry `label`.
@@ -125,26 +106,42 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
         keep: usize,
     ) -> Result<Vec<u64>, ReadError> {
         self.catch_up(until)?;
+        let found = self.find_known(label, from, until, keep);
+        self.opened.clear();
+        found
+    }
+
+    /// As [`Self::find`], and leaves index files open for whoever reads the records.
+    fn find_known(
+        &mut self,
+        label: u64,
+        from: u64,
+        until: u64,
+        keep: usize,
+    ) -> Result<Vec<u64>, ReadError> {
         let within = |offset: &u64| (from..until).contains(offset);
-        let mut found: Vec<u64> = self.tail.offsets(label).filter(within).collect();
-        let mut pieces = Vec::new();
-        let mut count = found.len();
-        for (base, end) in self.sealed()?.into_iter().rev() {
-            if count >= keep || end <= from {
-                break;
+        let tail: Vec<u64> = self.tail.offsets(label).filter(within).collect();
+        let mut count = tail.len();
+        let mut pieces = vec![tail];
+        let sealed = self.sealed(from, until)?;
+        let mut rest = &sealed[..];
+        let mut at_once = 1;
+        while count < keep && !rest.is_empty() {
+            let (older, group) = rest.split_at(rest.len().saturating_sub(at_once));
+            self.open_files(group, Some(label))?;
+            for segment in group.iter().rev() {
+                let mut piece = self.sealed_offsets(*segment, label)?;
+                piece.retain(within);
+                if piece.is_empty() || self.opened.len() > OPENED_MAX {
+                    self.opened.remove(&segment.0);
+                }
+                count += piece.len();
+                pieces.push(piece);
             }
-            if base >= until {
-                continue;
-            }
-            let mut piece = self.sealed_offsets(base, end, label)?;
-            piece.retain(within);
-            count += piece.len();
-            pieces.push(piece);
+            (rest, at_once) = (older, SEGMENTS_AT_ONCE);
         }
         pieces.reverse();
-        let tail = std::mem::take(&mut found);
-        found = pieces.concat();
-        found.extend(tail);
+        let mut found = pieces.concat();
         found.drain(..found.len().saturating_sub(keep));
         Ok(found)
     }
@@ -155,91 +152,96 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
     /// As [`Self::find`].
     pub fn count(&mut self, label: u64, from: u64, until: u64) -> Result<u64, ReadError> {
         self.catch_up(until)?;
+        let counted = self.count_known(label, from, until);
+        self.opened.clear();
+        counted
+    }
+
+    fn count_known(&mut self, label: u64, from: u64, until: u64) -> Result<u64, ReadError> {
         let within = |offset: &u64| (from..until).contains(offset);
         let mut count = self.tail.offsets(label).filter(within).count() as u64;
-        for (base, end) in self.sealed()?.into_iter().rev() {
-            if end <= from || base >= until {
-                continue;
+        for group in self.sealed(from, until)?.chunks(SEGMENTS_AT_ONCE) {
+            self.open_files(group, Some(label))?;
+            for (base, end) in group {
+                let whole = from <= *base && *end <= until;
+                let file = self.opened.get(base).filter(|_| whole);
+                count += match file.and_then(|file| file.count(label)) {
+                    Some(known) => known,
+                    None => {
+                        let offsets = self.sealed_offsets((*base, *end), label)?;
+                        offsets.iter().filter(|offset| within(offset)).count() as u64
+                    }
+                };
             }
-            let whole = from <= base && end <= until;
-            let known = whole.then(|| self.valid_file(base, end)?.count(label)).flatten();
-            count += match known {
-                Some(known) => known,
-                None => {
-                    let offsets = self.sealed_offsets(base, end, label)?;
-                    offsets.iter().filter(|offset| within(offset)).count() as u64
-                }
-            };
+            self.opened.clear();
         }
         Ok(count)
     }
 
-    /// Reads the record at `offset`, which must be durable; none if it was dropped.
-    ///
-    /// # Errors
-    /// [`ReadError`], or what `visit` returns.
-    pub fn fetch<T>(
-        &mut self,
-        offset: u64,
-        visit: impl FnOnce(Record<'_>) -> T,
-    ) -> Result<Option<T>, ReadError> {
-        self.teach(offset)?;
-        let mut batches = match self.fetcher.read(offset, offset + 1) {
-            Err(ReadError::Gone { .. }) => return Ok(None),
-            batches => batches?,
-        };
-        let Some(batch) = batches.next_batch()? else { return Ok(None) };
-        Ok(batch.records().next().map(visit))
+    /// The sealed segments, the tail has left them, that hold any of `from..until`.
+    fn sealed(&mut self, from: u64, until: u64) -> Result<Vec<Sealed>, ReadError> {
+        self.list()?;
+        let bases: Vec<u64> = self.headers.keys().copied().collect();
+        let pairs = bases.windows(2).map(|pair| (pair[0], pair[1]));
+        let wanted = |(base, end): &Sealed| *base < self.tail.base && *base < until && *end > from;
+        Ok(pairs.filter(wanted).collect())
     }
 
-    /// The first offset whose batch has a time of `time_us` or later, at most `until`, which must
-    /// be durable. Times that the caller gave must never go back along the log.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn offset_at(&mut self, time_us: i64, until: u64) -> Result<u64, ReadError> {
+    /// Brings what is known of segments up to date.
+    fn list(&mut self) -> Result<(), ReadError> {
         let bases = segment::bases(&self.storage)?;
-        let mut at = 0;
-        let mut end = bases.len().saturating_sub(1);
-        // The first segment that ends at or after the time: the header of the next one tells.
-        while at < end {
-            let middle = usize::midpoint(at, end);
-            let next = segment::open(&self.storage, bases[middle + 1])?;
-            if next.header.previous_time_us >= time_us { end = middle } else { at = middle + 1 }
-        }
-        let base = bases.get(at).copied().ok_or(ReadError::NoLog)?;
-        self.teach(base)?;
-        let marks = self.fetcher.marks(base);
-        let earlier = marks.partition_point(|mark| mark.time_us < time_us).checked_sub(1);
-        let from = earlier.map_or(base, |at| marks[at].offset);
-        let mut batches = self.fetcher.read(from, until)?;
-        while let Some(batch) = batches.next_batch()? {
-            if batch.time_us() >= time_us {
-                return Ok(batch.base_offset());
+        let unsettled = self.unsettled.take();
+        self.headers
+            .retain(|base, _| bases.binary_search(base).is_ok() && Some(*base) != unsettled);
+        for base in &bases {
+            if !self.headers.contains_key(base) {
+                match segment::open(&self.storage, *base) {
+                    Ok(opened) => {
+                        self.headers.insert(*base, (opened.header, opened.crc));
+                    }
+                    Err(_) if self.is_dropped(*base)? => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
-        Ok(until)
+        let has_frames = |base: &u64| *base == self.tail.base && self.tail.end.is_some();
+        self.unsettled = bases.last().copied().filter(|base| !has_frames(base));
+        Ok(())
     }
 
-    /// Base and end of each segment that another one follows, and that the tail has left.
-    fn sealed(&self) -> Result<Vec<(u64, u64)>, ReadError> {
-        let bases = segment::bases(&self.storage)?;
-        let pairs = bases.windows(2).map(|pair| (pair[0], pair[1]));
-        Ok(pairs.filter(|(base, _)| *base < self.tail.base).collect())
+    /// Checksum of the last frame before the segment at `base`.
+    fn chain_before(&self, base: u64) -> Option<u32> {
+        self.headers.get(&base).map(|(header, _)| header.previous_crc)
     }
 
-    /// The index file of a sealed segment, if there is one that fits to it.
-    fn valid_file(&self, base: u64, end: u64) -> Option<IndexFile<S::File>> {
-        let file = IndexFile::open(&self.storage, base)?;
-        let next = segment::open(&self.storage, end).ok()?;
-        let fits = file.header.end == end
-            && file.header.labelling == L::VERSION
-            && file.header.chain == next.header.previous_crc;
-        fits.then_some(file)
+    /// Opens the index files of some segments, as far as they hold, and lets the system fetch what
+    /// is needed for a label.
+    fn open_files(&mut self, segments: &[Sealed], label: Option<u64>) -> Result<(), ReadError> {
+        let missing = segments.iter().filter(|(base, _)| !self.opened.contains_key(base));
+        let begun: Vec<_> =
+            missing.map(|segment| (*segment, file::begin(&self.storage, segment.0))).collect();
+        let mut opened = Vec::new();
+        for ((base, end), file) in begun {
+            let file = file.and_then(|file| IndexFile::open(file, base));
+            let fits = |file: &IndexFile<S::File>| {
+                file.header.end == end
+                    && file.header.labelling == L::VERSION
+                    && Some(file.header.chain) == self.chain_before(end)
+            };
+            if let Some(file) = file.filter(fits) {
+                label.into_iter().for_each(|label| file.prefetch_entry(label));
+                opened.push((base, file));
+            }
+        }
+        for (_, file) in &opened {
+            label.into_iter().for_each(|label| file.prefetch_offsets(label));
+        }
+        self.opened.extend(opened);
+        Ok(())
     }
 
-    fn sealed_offsets(&mut self, base: u64, end: u64, label: u64) -> Result<Vec<u64>, ReadError> {
-        if let Some(found) = self.valid_file(base, end).and_then(|file| file.offsets(label)) {
+    fn sealed_offsets(&mut self, (base, end): Sealed, label: u64) -> Result<Vec<u64>, ReadError> {
+        if let Some(found) = self.opened.get(&base).and_then(|file| file.offsets(label)) {
             return Ok(found);
         }
         match self.rebuild(base, end) {
@@ -255,45 +257,16 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
 
     /// Makes the index of a sealed segment again.
     fn rebuild(&mut self, base: u64, end: u64) -> Result<Builder, ReadError> {
+        self.opened.remove(&base);
         let mut reader = LogReader::new(self.storage.clone());
         let mut builder = Builder::new(base);
         let mut batches = reader.read(base, end)?;
         while let Some(batch) = batches.next_batch()? {
-            for record in batch.records() {
-                self.scratch.clear();
-                self.labeller.labels(record.payload, &mut self.scratch);
-                builder.add(record.offset, &self.scratch);
-            }
+            builder.take(&batch, &mut self.labeller, &mut self.scratch);
         }
-        let chain = chain_before(&self.storage, end)?;
-        let header = builder.header(L::VERSION, chain);
-        let _ = file::install(&self.storage, &builder, &reader.marks(base), header);
+        if let Some(header) = builder.header(L::VERSION) {
+            let _ = layout::install(&self.storage, &builder, header);
+        }
         Ok(builder)
     }
-
-    /// Lets the fetcher know places in the segment that holds `offset`.
-    fn teach(&mut self, offset: u64) -> Result<(), ReadError> {
-        if offset >= self.tail.base {
-            let marks = self.follower.marks(self.tail.base);
-            self.fetcher.learn(self.tail.base, &marks)?;
-            return Ok(());
-        }
-        let bases = segment::bases(&self.storage)?;
-        let at = bases.partition_point(|base| *base <= offset);
-        let (Some(base), Some(end)) = (at.checked_sub(1).map(|at| bases[at]), bases.get(at)) else {
-            return Ok(());
-        };
-        if self.fetcher.marks(base).is_empty()
-            && let Some(file) = self.valid_file(base, *end)
-        {
-            let marks: Vec<Mark> = file.marks().collect();
-            self.fetcher.learn(base, &marks)?;
-        }
-        Ok(())
-    }
-}
-
-/// Checksum of the last frame before the segment at `base`.
-fn chain_before<S: Storage>(storage: &S, base: u64) -> Result<u32, ReadError> {
-    Ok(segment::open(storage, base)?.header.previous_crc)
 }

@@ -1,10 +1,18 @@
-//! Offsets of the records that carry a label, gathered in order and kept as differences.
+//! Offsets of the records that carry a label, gathered in order and kept as differences, and the
+//! places that lead to them.
 //!
 //! Never: hold an offset twice, or one below the base.
 
 use std::collections::HashMap;
 
-use super::file::IndexHeader;
+use super::Labeller;
+use super::layout::IndexHeader;
+use crate::format::SEGMENT_HEADER_BYTES;
+use crate::reader::Batch;
+use crate::scan::Mark;
+
+/// Distance of the places remembered, in bytes: a record is found by reading about half of that.
+const PLACE_STEP: u64 = 16 << 10;
 
 /// Ascending offsets as variable-length differences (LEB128), the first one from the base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +23,12 @@ pub(super) struct Postings {
 }
 
 impl Postings {
+    /// Takes what was written earlier; `None` if it is not that.
+    pub(super) fn read(base: u64, bytes: &[u8], count: u32) -> Option<Self> {
+        let (found, last) = offsets(base, bytes).fold((0, base), |(n, _), last| (n + 1, last));
+        (found == count).then(|| Self { count, last, bytes: bytes.to_vec() })
+    }
+
     /// Adds `offset`, which is `base` or above and not below one added before.
     fn push(&mut self, base: u64, offset: u64) {
         if self.count > 0 && self.last == offset {
@@ -58,15 +72,41 @@ pub(super) struct Builder {
     /// Offset of the next record to look at.
     pub(super) next: u64,
     pub(super) labels: HashMap<u64, Postings>,
+    /// Places between frames, ascending.
+    pub(super) marks: Vec<Mark>,
+    /// The place behind the last frame that was looked at to its end.
+    pub(super) end: Option<Mark>,
 }
 
 impl Builder {
     pub(super) fn new(base: u64) -> Self {
-        Self { base, next: base, labels: HashMap::new() }
+        Self { base, next: base, labels: HashMap::new(), marks: Vec::new(), end: None }
     }
 
-    /// Adds the record at `offset` with its labels.
-    pub(super) fn add(&mut self, offset: u64, labels: &[u64]) {
+    /// Adds the records of the next batch, as far as they lie in its range.
+    pub(super) fn take<L: Labeller>(
+        &mut self,
+        batch: &Batch<'_>,
+        labeller: &mut L,
+        scratch: &mut Vec<u64>,
+    ) {
+        if let Some(mark) = self.end.filter(|mark| mark.offset == batch.base_offset()) {
+            let last = self.marks.last().map_or(SEGMENT_HEADER_BYTES, |last| last.position);
+            if mark.position >= last + PLACE_STEP {
+                self.marks.push(mark);
+            }
+        }
+        for record in batch.records() {
+            scratch.clear();
+            labeller.labels(record.payload, scratch);
+            self.add(record.offset, scratch);
+        }
+        if self.next == batch.end() {
+            self.end = Some(batch.after());
+        }
+    }
+
+    fn add(&mut self, offset: u64, labels: &[u64]) {
         for label in labels {
             self.labels.entry(*label).or_default().push(self.base, offset);
         }
@@ -79,9 +119,15 @@ impl Builder {
         offsets(self.base, bytes)
     }
 
-    /// The header for a file that holds all this.
-    pub(super) fn header(&self, labelling: u32, chain: u32) -> IndexHeader {
-        IndexHeader { base: self.base, end: self.next, labelling, chain }
+    /// The last place of which `is_before` holds, which must hold up to one of them.
+    pub(super) fn last_place(&self, is_before: impl Fn(&Mark) -> bool) -> Option<Mark> {
+        self.marks[..self.marks.partition_point(is_before)].last().copied()
+    }
+
+    /// The header for a file that holds all this; `None` while the last frame is not complete.
+    pub(super) fn header(&self, labelling: u32) -> Option<IndexHeader> {
+        let Mark { offset, chain, .. } = self.end.filter(|mark| mark.offset == self.next)?;
+        Some(IndexHeader { base: self.base, end: offset, labelling, chain })
     }
 }
 
@@ -98,7 +144,10 @@ mod tests {
         }
         let read: Vec<u64> = builder.offsets(1).collect();
         assert_eq!(read, given);
-        assert_eq!(builder.labels[&1].count, 6);
+        let kept = &builder.labels[&1];
+        assert_eq!(kept.count, 6);
+        assert_eq!(Postings::read(7, &kept.bytes, 6).as_ref(), Some(kept));
+        assert_eq!(Postings::read(7, &kept.bytes, 5), None);
         assert_eq!(builder.offsets(3).count(), 0);
     }
 
