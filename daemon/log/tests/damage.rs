@@ -5,7 +5,7 @@
 mod common;
 
 use aiflow_log::testing::{MemoryStorage, Rng};
-use aiflow_log::{DamageReason, FrameFault, OpenError, ReadError, open, verify};
+use aiflow_log::{DamageReason, FrameFault, LogOptions, OpenError, ReadError, open, verify};
 use common::{Payload, commit, each_seed, frames, options, read, try_read};
 
 const FIRST: &str = "00000000000000000000.log";
@@ -271,6 +271,11 @@ fn a_missing_or_foreign_segment_halts() {
         assert!(error.to_string().contains("is missing"), "{error}");
         let damage = verify(&disk).unwrap().damage;
         assert!(damage.iter().any(|damage| matches!(damage.reason, DamageReason::Missing(_))));
+        // Also where a snapshot saves reading what is left.
+        let check_from = built.records.len() as u64;
+        let known = LogOptions { check_from, ..options(1024) };
+        let OpenError::Damaged(damage) = open(disk, known).unwrap_err() else { panic!() };
+        assert!(matches!(damage.reason, DamageReason::Missing(_)), "{damage}");
     }
     let disk = built.disk.fork();
     disk.overwrite(&names[1], &built.disk.files()[&names[2]]);
@@ -287,7 +292,7 @@ fn damage_in_a_sealed_segment_below_the_snapshot_is_left_to_the_reader() {
     let built = build(6, 12, 1024);
     built.disk.flip_bit(FIRST, 100 * 8);
     let end = built.records.len() as u64;
-    let trusting = aiflow_log::LogOptions { segment_bytes: 1024, check_from: end };
+    let trusting = LogOptions { segment_bytes: 1024, check_from: end };
     let (_, recovered) = open(built.disk.clone(), trusting).unwrap();
     assert_eq!(recovered.next_offset, end);
     assert!(matches!(try_read(built.disk, 0, recovered.next_offset), Err(ReadError::Damaged(_))));

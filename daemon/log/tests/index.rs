@@ -207,6 +207,30 @@ fn no_flipped_bit_and_no_cut_of_an_index_changes_an_answer() {
     }
 }
 
+/// Two logs whose segments begin and end at the same offsets, with other keys.
+#[test]
+fn the_index_of_another_history_is_made_again() {
+    let log = |key: u8| {
+        let mut world = World::new();
+        for offset in 0..60 {
+            let mut builder = FrameBuilder::new(offset, 0, 1);
+            builder.record(|out| out.resize(100, key));
+            world.records.push((key, 0));
+            world.writer.append(&mut [builder.finish().unwrap()]).unwrap();
+        }
+        world
+    };
+    let (one, other) = (log(1), log(2));
+    one.check(&mut one.index(), &mut Rng::new(5), label, 0);
+    other.check(&mut other.index(), &mut Rng::new(5), label, 0);
+    let names = one.index_files();
+    assert!(names.len() > 2 && names == other.index_files());
+    for name in names {
+        one.disk.overwrite(&name, &other.disk.files()[&name]);
+    }
+    one.check(&mut one.index(), &mut Rng::new(6), label, 0);
+}
+
 #[test]
 fn what_retention_dropped_is_not_found() {
     let mut rng = Rng::new(3);
