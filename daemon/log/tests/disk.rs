@@ -17,6 +17,9 @@ use aiflow_log::{
 };
 use common::{Payload, commit, frame, frames, options, read};
 
+/// Longest wait for what comes by itself within seconds.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Spawns a committer whose outcomes arrive in a channel.
 fn spawn<S: Storage + 'static>(storage: S, segment: u64) -> (Committer, Receiver<CommitOutcome>)
 where
@@ -320,7 +323,7 @@ fn space_is_asked_for_again_without_new_frames() {
     }
     assert_eq!((seen[0], seen[7]), (Space::Enough, Space::Low { kind: ErrorKind::StorageFull }));
     disk.limit_space(None);
-    let outcome = outcomes.recv().unwrap();
+    let outcome = outcomes.recv_timeout(PATIENCE).unwrap();
     let CommitOutcome::Durable { end: 8, frames, space: Space::Enough, .. } = outcome else {
         panic!("{outcome:?}")
     };

@@ -88,8 +88,16 @@ impl Disk {
         let parent = parent();
         clear_stale(&parent);
         let directory = parent.join(format!("{PREFIX}{}", std::process::id()));
+        let made = Self::make(&directory);
+        if made.is_err() {
+            let _ = std::fs::remove_dir_all(&directory);
+        }
+        made
+    }
+
+    fn make(directory: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(directory.join("mount")).map_err(|error| error.to_string())?;
-        let alive = DirectoryLock::acquire(&directory).map_err(|error| error.to_string())?;
+        let alive = DirectoryLock::acquire(directory).map_err(|error| error.to_string())?;
         let image = directory.join("image");
         let file = std::fs::File::create(&image).map_err(|error| error.to_string())?;
         file.set_len(IMAGE_BYTES).map_err(|error| error.to_string())?;
@@ -102,7 +110,14 @@ impl Disk {
             .map_err(|error| format!("python3: {error}"))?;
         let orders = helper.stdin.take().unwrap();
         let answers = BufReader::new(helper.stdout.take().unwrap());
-        let mut disk = Self { directory, mounted: false, helper, orders, answers, _alive: alive };
+        let mut disk = Self {
+            directory: directory.to_path_buf(),
+            mounted: false,
+            helper,
+            orders,
+            answers,
+            _alive: alive,
+        };
         disk.mount(MOUNTS[0])?;
         // A machine that mounts may still refuse the cut.
         disk.cut(Cut::All, 0)?;
