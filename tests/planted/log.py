@@ -88,13 +88,13 @@ bug("recovery-cuts-too-much", "the end of the last good frame goes with the torn
     "write_zeros(file, position - 8, rest.dirty_end)", CRASH)
 bug("torn-tail-is-left", "frames of a commit that was cut off come back behind a new one",
     "recovery.rs", "write_zeros(file, position, rest.dirty_end)",
-    "write_zeros(file, position, position)", CRASH)
+    "write_zeros(file, position, position)", CRASH + " frames_that")
 bug("zeros-are-not-synced", "the same after one more power cut",
-    "recovery.rs", '    file.sync_data().map_err(StorageError::of("sync", &name))?;', "", CRASH)
+    "recovery.rs", '    file.sync_data().map_err(StorageError::of("sync", &name))?;', "", CRASH + " frames_that")
 bug("opening-does-not-sync", "what a killed process left in memory is believed to be on the disk",
     "recovery.rs", 'opened.file.sync_data().map_err(StorageError::of("sync", &name))?;', "", CRASH)
 bug("opening-believes-the-cache", "bytes that a failed sync lost are still seen and believed",
-    "recovery.rs", "opened.file.drop_cache();", "", CRASH)
+    "recovery.rs", "opened.file.drop_cache();", "", CRASH + " failed_sync")
 bug("damage-is-cut-off", "damage before acknowledged records is taken for a torn tail",
     "scan.rs", "|frame: &FrameHeader| frame.durable_before > mark.offset",
     "|_: &FrameHeader| false", DAMAGE)
@@ -111,7 +111,7 @@ bug("snapshot-newer-than-the-log", "a log that has lost what a snapshot proves i
 bug("frame-checksum-is-not-checked", "a tail with a broken checksum is kept",
     "format.rs", "if frame_crc(bytes, segment, position) != self.crc {",
     "if bytes.is_empty() && frame_crc(bytes, segment, position) != self.crc {", DAMAGE)
-bug("frame-checksum-without-place", "a frame that was misplaced is believed",
+bug("frame-checksum-without-place", "a frame inside of a record proves what it does not, and the log does not open",
     "format.rs", "crc32c_append(crc32c(&place), &bytes[8..])",
     "crc32c_append(crc32c(&place[..0]), &bytes[8..])", DAMAGE)
 bug("frame-length-is-not-bounded", "a length from the disk is believed before it is compared with the segment",

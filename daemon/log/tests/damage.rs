@@ -258,6 +258,38 @@ fn a_frame_from_an_earlier_life_at_the_same_place_halts() {
     assert_eq!(damage.reason, DamageReason::Frame(FrameFault::Chain));
 }
 
+/// Records may hold frames, such as a copy of a log. One that is good where it was written proves
+/// nothing where it was copied to: a torn commit around it is cut off, and does not halt the log.
+#[test]
+fn a_frame_inside_of_a_record_proves_nothing() {
+    let long = build(8, 12, 8192);
+    let whole = long.disk.files()[FIRST].clone();
+    let built = build(8, 2, 8192);
+    let (start, before) = (used(&built.disk).next_multiple_of(8), built.records.len() as u64);
+    // From a frame that was written when much more was durable, to the end of the last one.
+    let mut reader = aiflow_log::LogReader::new(long.disk.clone());
+    let mut batches = reader.read(0, long.records.len() as u64).unwrap();
+    let mut place = 0;
+    while let Some(batch) = batches.next_batch().unwrap() {
+        if batch.durable_before() > before + 10 {
+            place = batch.place().1 as usize;
+            break;
+        }
+    }
+    assert!(place > start);
+    for shift in 0..8 {
+        let copy = [&[0; 8][..shift], &whole[place..used(&long.disk)]].concat();
+        let disk = built.disk.fork();
+        let (mut writer, _) = open(disk.clone(), options(8192)).unwrap();
+        writer.append(&mut frames(before, &[vec![copy]])).unwrap();
+        disk.flip_bit(FIRST, (start + 4) * 8);
+        let (_, recovered) = open(disk.clone(), options(8192))
+            .unwrap_or_else(|error| panic!("false halt, shift {shift}: {error}"));
+        assert_eq!((recovered.next_offset, recovered.cut.is_some()), (before, true));
+        assert!(read(disk, 0, before) == built.records);
+    }
+}
+
 #[test]
 fn a_missing_or_foreign_segment_halts() {
     let built = build(6, 12, 1024);
