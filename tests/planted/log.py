@@ -97,9 +97,9 @@ bug("opening-believes-the-cache", "bytes that a failed sync lost are still seen 
     "recovery.rs", "opened.file.drop_cache();", "", CRASH + " failed_sync")
 bug("damage-is-cut-off", "damage before acknowledged records is taken for a torn tail",
     "scan.rs", "|frame: &FrameHeader| frame.durable_before > mark.offset",
-    "|_: &FrameHeader| false", DAMAGE)
+    "|_: &FrameHeader| false", DAMAGE + " a_zeroed")
 bug("durable-before-is-too-low", "no frame proves that the ones before it were acknowledged",
-    "writer.rs", "let durable_before = self.mark.offset;", "let durable_before = 0;", DAMAGE)
+    "writer.rs", "let durable_before = self.mark.offset;", "let durable_before = 0;", DAMAGE + " a_zeroed")
 bug("durable-before-is-too-high", "a torn commit looks like damage, and the log does not open",
     "writer.rs", "mark.position, durable_before, mark.chain",
     "mark.position, durable_before.max(mark.offset), mark.chain", CRASH)
@@ -110,37 +110,37 @@ bug("snapshot-newer-than-the-log", "a log that has lost what a snapshot proves i
 
 bug("frame-checksum-is-not-checked", "a tail with a broken checksum is kept",
     "format.rs", "if frame_crc(bytes, segment, position) != self.crc {",
-    "if bytes.is_empty() && frame_crc(bytes, segment, position) != self.crc {", DAMAGE)
+    "if bytes.is_empty() && frame_crc(bytes, segment, position) != self.crc {", DAMAGE + " a_last_commit")
 bug("frame-checksum-without-place", "a frame inside of a record proves what it does not, and the log does not open",
     "format.rs", "crc32c_append(crc32c(&place), &bytes[8..])",
-    "crc32c_append(crc32c(&place[..0]), &bytes[8..])", DAMAGE)
+    "crc32c_append(crc32c(&place[..0]), &bytes[8..])", DAMAGE + " a_frame_inside")
 bug("frame-length-is-not-bounded", "a length from the disk is believed before it is compared with the segment",
     "format.rs", "is_some_and(|end| end <= capacity)", "is_some_and(|end| end <= u64::MAX - capacity)", FORMAT)
 bug("frame-count-is-not-bounded", "a number of records from the disk is believed",
     "format.rs", "u64::from(header.count) * 4 <= u64::from(header.length)", "header.length > 0", FORMAT)
 bug("chain-is-not-checked", "a write that the disk forgot shows an older frame, which is believed",
     "scan.rs", "if frame.previous_crc != self.chain {",
-    "if frame.previous_crc != self.chain && frame.count == 0 {", DAMAGE)
+    "if frame.previous_crc != self.chain && frame.count == 0 {", DAMAGE + " a_frame_from")
 bug("sealed-segments-are-not-checked", "damage outside of the last segment is not noticed",
-    "recovery.rs", "check_sealed(&storage, &pair[0], &pair[1])?;", "let _ = pair;", DAMAGE)
+    "recovery.rs", "check_sealed(&storage, &pair[0], &pair[1])?;", "let _ = pair;", DAMAGE + " segments_of")
 bug("missing-segment-is-not-noticed", "a hole in the middle of the log",
     "recovery.rs", "if pair[1].previous_base != pair[0].base {",
-    "if pair[1].previous_base < pair[0].base {", DAMAGE)
+    "if pair[1].previous_base < pair[0].base {", DAMAGE + " a_missing")
 bug("missing-segment-below-the-snapshot", "the same, where frames are not read when opening",
     "recovery.rs", "check_links(&headers)?;",
-    "if options.check_from == 0 { check_links(&headers)?; }", DAMAGE)
+    "if options.check_from == 0 { check_links(&headers)?; }", DAMAGE + " a_missing")
 bug("foreign-segment-is-not-noticed", "the base in a header is another one than in the name",
-    "segment.rs", "if header.base != base {", "if header.base != base && length == 0 {", DAMAGE)
+    "segment.rs", "if header.base != base {", "if header.base != base && length == 0 {", DAMAGE + " a_missing")
 bug("shortened-segment-is-not-noticed", "a file is not as long as its header says",
-    "segment.rs", "if header.capacity != length {", "if header.capacity < length {", DAMAGE)
+    "segment.rs", "if header.capacity != length {", "if header.capacity < length {", DAMAGE + " a_missing")
 bug("overlapping-segments", "a segment that goes on behind the base of the next",
-    "recovery.rs", "if mark.offset > next.base {", "if mark.offset > next.base + (1 << 40) {", DAMAGE)
+    "recovery.rs", "if mark.offset > next.base {", "if mark.offset > next.base + (1 << 40) {", DAMAGE + " segments_of")
 bug("segments-are-joined-by-base-only", "a segment of another history in the middle",
     "recovery.rs", "if before != (mark.epoch, mark.time_us, mark.chain) {",
-    "if before.0 != mark.epoch {", DAMAGE)
+    "if before.0 != mark.epoch {", DAMAGE + " segments_of")
 bug("reader-joins-by-base-only", "the same, for a reader beside the writer",
     "reader.rs", "(header.previous_base, header.previous_crc) != (previous_base, previous_crc)",
-    "(header.previous_base, previous_crc) != (previous_base, previous_crc)", DAMAGE)
+    "(header.previous_base, previous_crc) != (previous_base, previous_crc)", DAMAGE + " segments_of")
 bug("next-segment-without-chain", "a new segment does not say what came before it",
     "writer.rs", "previous_crc: self.mark.chain,", "previous_crc: 0,", CRASH)
 bug("newer-format-is-opened", "a log of a later version is read as if it were of this one",
