@@ -5,7 +5,7 @@
 mod common;
 
 use aiflow_log::testing::{MemoryStorage, Rng};
-use aiflow_log::{DamageReason, FrameFault, OpenError, ReadError, open, verify};
+use aiflow_log::{DamageReason, FrameFault, LogOptions, OpenError, ReadError, open, verify};
 use common::{Payload, commit, each_seed, frames, options, read, try_read};
 
 const FIRST: &str = "00000000000000000000.log";
@@ -258,6 +258,38 @@ fn a_frame_from_an_earlier_life_at_the_same_place_halts() {
     assert_eq!(damage.reason, DamageReason::Frame(FrameFault::Chain));
 }
 
+/// Records may hold frames, such as a copy of a log. One that is good where it was written proves
+/// nothing where it was copied to: a torn commit around it is cut off, and does not halt the log.
+#[test]
+fn a_frame_inside_of_a_record_proves_nothing() {
+    let long = build(8, 12, 8192);
+    let whole = long.disk.files()[FIRST].clone();
+    let built = build(8, 2, 8192);
+    let (start, before) = (used(&built.disk).next_multiple_of(8), built.records.len() as u64);
+    // From a frame that was written when much more was durable, to the end of the last one.
+    let mut reader = aiflow_log::LogReader::new(long.disk.clone());
+    let mut batches = reader.read(0, long.records.len() as u64).unwrap();
+    let mut place = 0;
+    while let Some(batch) = batches.next_batch().unwrap() {
+        if batch.durable_before() > before + 10 {
+            place = batch.place().1 as usize;
+            break;
+        }
+    }
+    assert!(place > start);
+    for shift in 0..8 {
+        let copy = [&[0; 8][..shift], &whole[place..used(&long.disk)]].concat();
+        let disk = built.disk.fork();
+        let (mut writer, _) = open(disk.clone(), options(8192)).unwrap();
+        writer.append(&mut frames(before, &[vec![copy]])).unwrap();
+        disk.flip_bit(FIRST, (start + 4) * 8);
+        let (_, recovered) = open(disk.clone(), options(8192))
+            .unwrap_or_else(|error| panic!("false halt, shift {shift}: {error}"));
+        assert_eq!((recovered.next_offset, recovered.cut.is_some()), (before, true));
+        assert!(read(disk, 0, before) == built.records);
+    }
+}
+
 #[test]
 fn a_missing_or_foreign_segment_halts() {
     let built = build(6, 12, 1024);
@@ -271,6 +303,11 @@ fn a_missing_or_foreign_segment_halts() {
         assert!(error.to_string().contains("is missing"), "{error}");
         let damage = verify(&disk).unwrap().damage;
         assert!(damage.iter().any(|damage| matches!(damage.reason, DamageReason::Missing(_))));
+        // Also where a snapshot saves reading what is left.
+        let check_from = built.records.len() as u64;
+        let known = LogOptions { check_from, ..options(1024) };
+        let OpenError::Damaged(damage) = open(disk, known).unwrap_err() else { panic!() };
+        assert!(matches!(damage.reason, DamageReason::Missing(_)), "{damage}");
     }
     let disk = built.disk.fork();
     disk.overwrite(&names[1], &built.disk.files()[&names[2]]);
@@ -287,7 +324,7 @@ fn damage_in_a_sealed_segment_below_the_snapshot_is_left_to_the_reader() {
     let built = build(6, 12, 1024);
     built.disk.flip_bit(FIRST, 100 * 8);
     let end = built.records.len() as u64;
-    let trusting = aiflow_log::LogOptions { segment_bytes: 1024, check_from: end };
+    let trusting = LogOptions { segment_bytes: 1024, check_from: end };
     let (_, recovered) = open(built.disk.clone(), trusting).unwrap();
     assert_eq!(recovered.next_offset, end);
     assert!(matches!(try_read(built.disk, 0, recovered.next_offset), Err(ReadError::Damaged(_))));

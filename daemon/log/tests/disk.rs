@@ -17,6 +17,9 @@ use aiflow_log::{
 };
 use common::{Payload, commit, frame, frames, options, read};
 
+/// Longest wait for what comes by itself within seconds.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Spawns a committer whose outcomes arrive in a channel.
 fn spawn<S: Storage + 'static>(storage: S, segment: u64) -> (Committer, Receiver<CommitOutcome>)
 where
@@ -193,6 +196,21 @@ fn readers_follow_while_the_log_is_written() {
     committer.close();
 }
 
+/// What a reader has read ahead of the end was not written yet.
+#[test]
+fn a_reader_does_not_believe_what_it_read_behind_the_end() {
+    let disk = MemoryStorage::new();
+    let (mut writer, _) = open(disk.clone(), options(64 << 10)).unwrap();
+    let mut reader = LogReader::new(disk);
+    for base in 0..20 {
+        writer.append(&mut [frame(base, &[vec![base as u8; 40]])]).unwrap();
+        let mut batches = reader.read(base, base + 1).unwrap();
+        let batch = batches.next_batch().unwrap().unwrap();
+        let found: Vec<_> = batch.records().map(|record| record.payload).collect();
+        assert_eq!((batch.base_offset(), found), (base, vec![&[base as u8; 40][..]]));
+    }
+}
+
 #[test]
 fn a_failure_is_the_last_thing_that_is_told() {
     let disk = MemoryStorage::new();
@@ -320,7 +338,7 @@ fn space_is_asked_for_again_without_new_frames() {
     }
     assert_eq!((seen[0], seen[7]), (Space::Enough, Space::Low { kind: ErrorKind::StorageFull }));
     disk.limit_space(None);
-    let outcome = outcomes.recv().unwrap();
+    let outcome = outcomes.recv_timeout(PATIENCE).unwrap();
     let CommitOutcome::Durable { end: 8, frames, space: Space::Enough, .. } = outcome else {
         panic!("{outcome:?}")
     };

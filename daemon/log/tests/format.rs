@@ -6,9 +6,11 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
+use aiflow_log::format::FrameHeader;
 use aiflow_log::testing::MemoryStorage;
 use aiflow_log::{
-    DiskStorage, FrameBuilder, FrameError, LogReader, OpenError, ReadError, open, verify,
+    DiskStorage, FrameBuilder, FrameError, FrameFault, LogReader, OpenError, ReadError, open,
+    verify,
 };
 use common::{frames, options, read, try_read};
 use proptest::prelude::*;
@@ -145,6 +147,38 @@ fn a_batch_is_refused_before_it_is_written() {
     assert_eq!(failed, Err("no"));
     let frame = failing.finish().unwrap();
     assert_eq!((frame.count(), frame.records().next()), (1, Some(&[1_u8][..])));
+}
+
+/// Lengths and counts come from the disk: they are compared with what there can be before anything
+/// is read or allocated for them.
+#[test]
+fn a_frame_header_with_a_length_or_count_that_cannot_be_is_refused() {
+    const POSITION: u64 = 64;
+    const CAPACITY: u64 = 1024;
+    let disk = MemoryStorage::new();
+    let (mut writer, _) = open(disk.clone(), options(CAPACITY)).unwrap();
+    writer.append(&mut frames(0, &[vec![vec![1; 20], vec![2; 30]]])).unwrap();
+    let good = disk.files()[FIRST][POSITION as usize..].to_vec();
+    let decode = |at: usize, value: u32| {
+        let mut bytes = good.clone();
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        FrameHeader::decode(&bytes, POSITION, CAPACITY)
+    };
+    const LENGTH: usize = 8;
+    const COUNT: usize = 12;
+    let most = (CAPACITY - POSITION) as u32 - 56;
+    for length in [8, 58, most - 8, most] {
+        assert_eq!(decode(LENGTH, length).map(|header| header.length), Ok(length));
+    }
+    for length in [0, 7, most + 1, most + 8, 1 << 20, u32::MAX - 63, u32::MAX] {
+        assert_eq!(decode(LENGTH, length), Err(FrameFault::Header), "length {length}");
+    }
+    for count in [1, 2, 14] {
+        assert_eq!(decode(COUNT, count).map(|header| header.count), Ok(count));
+    }
+    for count in [0, 15, 1 << 30, (1 << 30) + 2, u32::MAX] {
+        assert_eq!(decode(COUNT, count), Err(FrameFault::Header), "count {count}");
+    }
 }
 
 #[test]

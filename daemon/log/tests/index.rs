@@ -241,15 +241,79 @@ fn no_flipped_bit_and_no_cut_of_an_index_changes_an_answer() {
     world.check(&mut index, &mut rng, label, 0);
     let name = world.index_files()[0].clone();
     let good = world.disk.files()[&name].clone();
+    let end = index.next_offset();
     for bit in 0..good.len() * 8 {
         world.disk.overwrite(&name, &good);
         world.disk.flip_bit(&name, bit);
         world.check(&mut index, &mut rng, label, 0);
+        index.find(u64::MAX, 0, end, usize::MAX).unwrap();
+        assert!(world.disk.files()[&name] == good, "bit {bit} is not noticed");
     }
     for length in 0..good.len() {
         world.disk.overwrite(&name, &good[..length]);
         world.check(&mut index, &mut rng, label, 0);
     }
+}
+
+/// Places in a segment are kept for long ones only.
+#[test]
+fn no_flipped_bit_in_the_places_of_an_index_leads_astray() {
+    const RECORDS: u64 = 80;
+    let disk = MemoryStorage::new();
+    let (mut writer, _) = open(disk.clone(), options(256 << 10)).unwrap();
+    let key = |offset: u64| 1 + (offset % 3) as u8;
+    for offset in 0..RECORDS {
+        let mut builder = FrameBuilder::new(offset, offset as i64 * 10, 1);
+        builder.record(|out| out.resize(4000, key(offset)));
+        writer.append(&mut [builder.finish().unwrap()]).unwrap();
+    }
+    let ask = || {
+        let mut index = LabelIndex::new(disk.clone(), ByKey).unwrap();
+        for time_us in (0..600).step_by(55) {
+            let expected = (time_us as u64).div_ceil(10);
+            assert_eq!(index.offset_at(time_us, RECORDS).unwrap(), expected, "time {time_us}");
+        }
+        for offset in [0, 20, 50] {
+            let found = index.fetch(offset, |record| (record.offset, record.payload[0])).unwrap();
+            assert_eq!(found, Some((offset, key(offset))));
+        }
+        index.find(label(1), 0, RECORDS, usize::MAX).unwrap()
+    };
+    let found = ask();
+    let name = disk.files().into_keys().find(|name| name.ends_with(".index")).unwrap();
+    let good = disk.files()[&name].clone();
+    let (buckets, places) = (good[40] as usize, good[44] as usize);
+    assert!(places >= 3, "{places} places");
+    let start = 64 + buckets * 16;
+    for bit in start * 8..(start + places * 40) * 8 {
+        disk.overwrite(&name, &good);
+        disk.flip_bit(&name, bit);
+        assert_eq!(ask(), found, "bit {bit}");
+    }
+}
+
+/// Two logs whose segments begin and end at the same offsets, with other keys.
+#[test]
+fn the_index_of_another_history_is_made_again() {
+    let log = |key: u8| {
+        let mut world = World::new();
+        for offset in 0..60 {
+            let mut builder = FrameBuilder::new(offset, 0, 1);
+            builder.record(|out| out.resize(100, key));
+            world.records.push((key, 0));
+            world.writer.append(&mut [builder.finish().unwrap()]).unwrap();
+        }
+        world
+    };
+    let (one, other) = (log(1), log(2));
+    one.check(&mut one.index(), &mut Rng::new(5), label, 0);
+    other.check(&mut other.index(), &mut Rng::new(5), label, 0);
+    let names = one.index_files();
+    assert!(names.len() > 2 && names == other.index_files());
+    for name in names {
+        one.disk.overwrite(&name, &other.disk.files()[&name]);
+    }
+    one.check(&mut one.index(), &mut Rng::new(6), label, 0);
 }
 
 #[test]

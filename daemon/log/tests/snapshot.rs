@@ -53,6 +53,23 @@ fn no_flipped_bit_cut_or_renamed_snapshot_is_believed() {
 }
 
 #[test]
+fn a_snapshot_of_another_version_is_named_and_not_loaded() {
+    let disk = MemoryStorage::new();
+    made(9, 300).install(&disk).unwrap();
+    let name = snapshot::name(9);
+    for version in [0, 2, 9] {
+        let mut bytes = disk.files()[&name].clone();
+        bytes[8] = version;
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes[..12]), &bytes[16..64]);
+        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        disk.overwrite(&name, &bytes);
+        let error = Snapshot::load(&disk, 9).unwrap_err();
+        let found = u32::from(version);
+        assert!(matches!(error, SnapshotError::Version { found: f, .. } if f == found), "{error}");
+    }
+}
+
+#[test]
 fn a_crash_leaves_a_snapshot_whole_or_not_at_all() {
     let disk = MemoryStorage::new();
     made(1, 1500).install(&disk).unwrap();

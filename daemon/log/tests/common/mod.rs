@@ -1,6 +1,8 @@
 //! What the tests of the log share: seeded workloads and reading everything back.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aiflow_log::testing::{CrashMode, Rng};
 use aiflow_log::{Frame, FrameBuilder, LogOptions, LogReader, ReadError, Storage};
 
@@ -80,11 +82,12 @@ pub(crate) fn crash_modes((bytes, changes): (usize, usize), rng: &mut Rng) -> Ve
 
 /// Runs a check for each seed, on all processors; gives the sum of what the checks counted.
 pub(crate) fn each_seed(seeds: u64, check: impl Fn(u64) -> u64 + Sync) -> u64 {
-    let next = std::sync::atomic::AtomicU64::new(0);
+    let next = AtomicU64::new(0);
     let work = || {
+        let _stop = StopOnPanic(&next, seeds);
         let mut count = 0;
         loop {
-            let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds {
                 return count;
             }
@@ -96,6 +99,17 @@ pub(crate) fn each_seed(seeds: u64, check: impl Fn(u64) -> u64 + Sync) -> u64 {
         let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         all.into_iter().map(|thread| thread.join().unwrap()).sum()
     })
+}
+
+/// Keeps the other threads from going through all seeds that are left when one has failed.
+struct StopOnPanic<'a>(&'a AtomicU64, u64);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(self.1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How many times more seeds than usual, from `AIFLOW_LOG_TEST_SCALE`.

@@ -1,0 +1,1 @@
+"""Bugs that tests must find, and what puts them in. See `scripts/planted-bugs`."""
