@@ -2,7 +2,8 @@
 //!
 //! Kept as 128-bit hashes, so two different events share one with a chance below 1 in 10^28 in a
 //! full window. The hash is `SipHash`-2-4 with a fixed key, so somebody may, with much work, make
-//! two identities of one hash; the second event is answered as a duplicate then. It gains nothing: who can emit can give another's source and id at once, with the same effect.
+//! two identities of one hash; the second event is answered as a duplicate then. It gains nothing:
+//! who can emit can give another's source and id at once, with the same effect.
 //! Must never depend on anything but the order of the records, nor keep more than its window.
 
 mod table;
