@@ -271,7 +271,7 @@ impl EventFacts for Event {
     }
 }
 
-/// An event as replay reads it: borrowed from its payload, and no more of it than the fold looks at.
+/// An event as replay reads it: borrowed from its payload, no more of it than the fold looks at.
 /// Names are not checked again: the log holds what was once accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct EventIdentity<'a> {

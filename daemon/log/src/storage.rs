@@ -87,8 +87,8 @@ pub trait StorageFile: Send + Debug {
     /// not waiting to be written. After a failed sync the system may show bytes that it lost.
     fn drop_cache(&self);
 
-    /// Tells the system that these bytes are read soon, so that it fetches those of several files at
-    /// once. Advice: does nothing where nothing is gained.
+    /// Tells the system that these bytes are read soon, so that it fetches those of several files
+    /// at once. Advice: does nothing where nothing is gained.
     fn prefetch(&self, _position: u64, _length: u64) {}
 
     /// Reserves space so that the file is `length` bytes long; new bytes read as zeros.

@@ -1,9 +1,9 @@
 //! Identities of the latest events, so that the same event given twice is one event.
 //!
 //! Kept as 128-bit hashes, so two different events share one with a chance below 1 in 10^28 in a
-//! full window. The hash is `SipHash`-2-4 with a fixed key, so whoever can compute it may, with much
-//! work, make two identities of one hash; the second event is then answered as a duplicate. That
-//! gains nothing: who can emit can give another's source and id at once, with the same effect.
+//! full window. The hash is `SipHash`-2-4 with a fixed key, so somebody may, with much work, make
+//! two identities of one hash; the second event is answered as a duplicate then. It gains nothing:
+//! who can emit can give another's source and id at once, with the same effect.
 //! Must never depend on anything but the order of the records, nor keep more than its window.
 
 mod table;
