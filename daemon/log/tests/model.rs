@@ -205,7 +205,8 @@ impl ReferenceStateMachine for List {
             4 => (any::<Index>(), any::<Index>()).prop_map(|(a, b)| Step::Read(a, b)),
             3 => Just(Step::Follow),
             2 => a_segment_size().prop_map(Step::Restart),
-            3 => (commit(), any::<Index>(), a_crash()).prop_map(|(a, b, c)| Step::PowerCut(a, b, c)),
+            3 => (commit(), any::<Index>(), a_crash())
+                .prop_map(|(commit, moment, mode)| Step::PowerCut(commit, moment, mode)),
             2 => a_failure(commit()),
         ]
         .boxed()
