@@ -16,7 +16,7 @@ use crate::specification::{Content, Refusal, content};
 const SEGMENT_BYTES_MAX: usize = 16 << 10;
 
 /// The input: mode (1). Mode 0: the rest is a whole file. Otherwise one to three segments, each
-/// made by a program: see [`Segment::step`].
+/// made by a program: see `Segment::step`.
 pub fn recovery(bytes: &[u8]) {
     let mut input = Input(bytes);
     let mode = input.byte();
