@@ -41,6 +41,13 @@ impl Transaction<'_> {
                 format!("emit {key}: the value is nested deeper than {EVENT_VALUE_DEPTH_MAX}");
             return Err(Rejection::new(ErrorCode::ValueTooLarge, message));
         }
+        // JSON has numbers that no double holds, and halves of surrogate pairs. Filters and other
+        // readers could make nothing of them.
+        if let Err(error) = event.value.to::<serde_json::Value>() {
+            let message = format!("emit {}: the value cannot be read back: {error}", event.key);
+            return Err(Rejection::new(ErrorCode::InvalidParams, message)
+                .hint("write such a number or such text as a plain string"));
+        }
         for (what, text) in [("the source", &event.source), ("the id", &event.id)] {
             if text.len() > EVENT_ID_BYTES_MAX {
                 return Err(too_large(what, text.len(), EVENT_ID_BYTES_MAX));

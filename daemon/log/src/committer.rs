@@ -4,15 +4,18 @@
 //! Never: report a frame as durable before its sync, or go on after a failure. The queue is not
 //! bounded here: the caller watches [`Committer::queued_bytes`] and stops taking work.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::CommitError;
 use crate::frame::Frame;
 use crate::storage::Storage;
+use crate::sync::thread::{Builder, JoinHandle};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 use crate::writer::{LogWriter, Space};
 
 /// Name of the thread.
@@ -95,7 +98,7 @@ impl Committer {
         let shared = Arc::new(Shared::default());
         let frame_limit = writer.frame_limit();
         let work = Worker { writer, on_commit, stop: StopOnDrop(Arc::clone(&shared)) };
-        let builder = std::thread::Builder::new().name(THREAD_NAME.to_owned());
+        let builder = Builder::new().name(THREAD_NAME.to_owned());
         let thread = Some(builder.spawn(move || work.run())?);
         Ok(Self { shared, thread, frame_limit })
     }

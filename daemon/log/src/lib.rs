@@ -28,6 +28,7 @@ mod scan;
 mod segment;
 pub mod snapshot;
 pub mod storage;
+mod sync;
 pub mod testing;
 pub mod verify;
 pub mod writer;

@@ -211,7 +211,9 @@ impl<S: Storage> LogReader<S> {
         let found = self.segments.binary_search_by_key(&base, |places| places.base);
         let Ok(at) = found else { return };
         let marks = &mut self.segments[at].marks;
-        if mark.position >= marks.last().map_or(0, |last| last.position) + INDEX_STEP {
+        // A place that was learnt may be a lie, at any position.
+        let last = marks.last().map_or(0, |last| last.position);
+        if mark.position >= last.saturating_add(INDEX_STEP) {
             marks.push(mark);
         }
     }

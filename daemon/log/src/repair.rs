@@ -1,6 +1,6 @@
 //! Making a damaged log usable again, at the price of what is damaged: `aiflowd log repair`.
 //!
-//! Planned first and carried out only when somebody has agreed. Never: lose more than the plan says,
+//! Planned first, carried out only when somebody has agreed. Never: lose more than the plan says,
 //! remove a byte for good (what is taken out is renamed), or touch a log of a newer version.
 
 use std::io;

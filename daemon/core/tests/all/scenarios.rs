@@ -56,6 +56,21 @@ fn an_event_and_all_it_causes_are_one_batch_with_its_causes() {
 }
 
 #[test]
+fn a_value_that_no_reader_can_read_is_refused() {
+    let mut s = Scenario::new("a: {bash: x, start: {on: go}}");
+    s.run();
+    let before = s.log.len();
+    for value in ["1e999", r#"{"n": [-2, 1e400]}"#, r#""\ud800""#, r#"{"\udfff": 1}"#] {
+        let refused = s.try_emit("go", value).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::InvalidParams, "{value}");
+    }
+    assert_eq!(s.log.len(), before, "nothing was recorded");
+    for value in ["1e-999", "1e300", r#""\ud83d\ude00""#, "123456789012345678901234567890"] {
+        s.try_emit("go", value).unwrap();
+    }
+}
+
+#[test]
 fn the_same_event_twice_is_one_event() {
     let mut s = Scenario::new("a: {bash: x, start: {count: {of: {on: go}, n: 2}}}");
     s.run();

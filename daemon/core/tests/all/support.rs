@@ -103,8 +103,13 @@ impl Scenario {
 
     /// Emits an event to all runs.
     pub(crate) fn emit(&mut self, key: &str, value: &str) -> Answer {
+        self.try_emit(key, value).unwrap()
+    }
+
+    /// As [`Self::emit`], for values that may be refused.
+    pub(crate) fn try_emit(&mut self, key: &str, value: &str) -> Result<Answer, Rejection> {
         self.events += 1;
-        self.emit_as(key, value, &format!("event-{}", self.events), None)
+        self.try_give(event(key, value, &format!("event-{}", self.events), None))
     }
 
     /// Emits an event with an id of its own, perhaps to one run.
@@ -115,14 +120,7 @@ impl Scenario {
         id: &str,
         run: Option<RunId>,
     ) -> Answer {
-        self.give(Input::Emit {
-            namespace: Namespace::default_namespace(),
-            key: EventKey::new(key).unwrap(),
-            value: JsonText::parse(value).unwrap(),
-            source: "test".to_owned(),
-            id: id.to_owned(),
-            execution: run,
-        })
+        self.give(event(key, value, id, run))
     }
 
     /// Lets an attempt end with an exit code.
@@ -178,5 +176,16 @@ impl Scenario {
     /// How many records of the log the test is true of.
     pub(crate) fn count(&self, test: impl Fn(&Record) -> bool) -> usize {
         self.log.iter().filter(|logged| test(&logged.record)).count()
+    }
+}
+
+fn event(key: &str, value: &str, id: &str, run: Option<RunId>) -> Input {
+    Input::Emit {
+        namespace: Namespace::default_namespace(),
+        key: EventKey::new(key).unwrap(),
+        value: JsonText::parse(value).unwrap(),
+        source: "test".to_owned(),
+        id: id.to_owned(),
+        execution: run,
     }
 }

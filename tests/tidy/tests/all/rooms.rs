@@ -61,8 +61,14 @@ fn crates_use_only_what_their_arrows_allow() {
 
 #[test]
 fn nothing_but_tests_uses_tests() {
-    let tests =
-        ["aiflow-test-support", "aiflow-e2e", "aiflow-tidy", "aiflow-bench", "aiflow-power"];
+    let tests = [
+        "aiflow-test-support",
+        "aiflow-e2e",
+        "aiflow-tidy",
+        "aiflow-bench",
+        "aiflow-fuzz",
+        "aiflow-power",
+    ];
     for (room, used) in dependencies() {
         let of_tests = used.iter().any(|name| tests.contains(&name.as_str()));
         assert!(!of_tests || tests.contains(&room.as_str()), "{room} uses a crate of the tests");
