@@ -63,8 +63,11 @@ pub fn plan<S: Storage>(storage: &S, usable: Option<u64>) -> Result<(Report, Pla
         }
         _ => Plan::Nothing,
     };
-    let is_empty = |plan: &Plan| matches!(plan, Plan::CutTail { end, .. } if bases.first().is_none_or(|base| end <= base));
-    Ok(if is_empty(&plan) { (report, Plan::Hopeless) } else { (report, plan) })
+    let keeps_nothing = match plan {
+        Plan::CutTail { end, .. } => bases.first().is_none_or(|base| end <= *base),
+        _ => false,
+    };
+    Ok((report, if keeps_nothing { Plan::Hopeless } else { plan }))
 }
 
 /// Does what was planned; gives the new names of the files that were taken out. Interrupted, it

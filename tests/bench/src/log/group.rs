@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -55,39 +55,64 @@ pub(super) fn appends_per_second(
     })
 }
 
-/// Threads that wait for a position to become durable, in order.
-#[derive(Debug, Default)]
+/// Threads that wait for a position to become durable, in order. A thread of its own wakes them, so
+/// that whoever commits goes on at once.
+#[derive(Debug)]
 pub(super) struct Waiters {
-    waiting: Mutex<VecDeque<(u64, Thread)>>,
+    shared: Arc<Waiting>,
+    durable: mpsc::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    threads: Mutex<VecDeque<(u64, Thread)>>,
     durable: AtomicU64,
+}
+
+impl Default for Waiters {
+    fn default() -> Self {
+        let shared = Arc::new(Waiting::default());
+        let (durable, ends) = mpsc::channel();
+        let waiting = Arc::clone(&shared);
+        // Ends when the last sender is gone.
+        std::thread::spawn(move || ends.into_iter().for_each(|end| waiting.wake(end)));
+        Self { shared, durable }
+    }
 }
 
 impl Waiters {
     /// Waits for everything below `end`; `register` must have been called with it.
     pub(super) fn wait(&self, end: u64) {
-        while self.durable.load(Ordering::Acquire) < end {
+        while self.shared.durable.load(Ordering::Acquire) < end {
             std::thread::park();
         }
     }
 
     /// Notes that this thread will wait. In the order of `end`.
     pub(super) fn register(&self, end: u64) {
-        self.waiting().push_back((end, std::thread::current()));
+        self.shared.threads().push_back((end, std::thread::current()));
     }
 
-    /// Wakes whoever waits for what is durable now.
+    /// Lets those go on who wait for what is durable now.
     pub(super) fn advance(&self, end: u64) {
+        // The thread lives as long as this.
+        let _ = self.durable.send(end);
+    }
+}
+
+impl Waiting {
+    fn wake(&self, end: u64) {
         self.durable.store(end, Ordering::Release);
-        let mut waiting = self.waiting();
-        while waiting.front().is_some_and(|(wanted, _)| *wanted <= end) {
-            if let Some((_, thread)) = waiting.pop_front() {
-                thread.unpark();
-            }
-        }
+        let woken = {
+            let mut threads = self.threads();
+            let count = threads.partition_point(|(wanted, _)| *wanted <= end);
+            threads.drain(..count).collect::<Vec<_>>()
+        };
+        woken.iter().for_each(|(_, thread)| thread.unpark());
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<(u64, Thread)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn threads(&self) -> std::sync::MutexGuard<'_, VecDeque<(u64, Thread)>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
