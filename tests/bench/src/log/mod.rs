@@ -88,7 +88,7 @@ fn widths(
 ) -> anyhow::Result<Vec<Row>> {
     let mut ours = Vec::new();
     let mut bare = Vec::new();
-    let mut batches = Vec::new();
+    let (mut batches, mut busy) = (Vec::new(), Vec::new());
     let mut theirs = vec![Vec::new(); peers.len()];
     for _ in 0..ROUNDS {
         let before = own.committed();
@@ -99,12 +99,17 @@ fn widths(
         let bytes = (after.bytes - before.bytes) / (after.commits - before.commits).max(1);
         bare.push(file.commits_per_second(usize::try_from(bytes)?, BARE_ROUND)? * records);
         batches.push(records);
+        busy.push(number(after.busy_ns - before.busy_ns) / commits / 1e3);
         for ((_, peer), rates) in peers.iter_mut().zip(&mut theirs) {
             rates.push(group::appends_per_second(peer.as_mut(), writers, ROUND)?);
         }
     }
     let (ours, bare) = (median(&ours), median(&bare));
-    let note = format!("appends, {writers} writers: {:.1} records a commit", median(&batches));
+    let note = format!(
+        "appends, {writers} writers: {:.1} records a commit, which takes {:.0} us",
+        median(&batches),
+        median(&busy)
+    );
     let first = Row {
         work: format!("durable appends, {writers} writers, bare loop"),
         measured: rate(ours),

@@ -1,4 +1,5 @@
-//! NATS JetStream as a log: one file stream, `sync_interval: always`, a connection each writer.
+//! NATS JetStream as a log: one file stream, `sync_interval: always`, a connection each thread,
+//! requests sent together where several writers wait.
 //!
 //! Speaks as much of its protocol (docs.nats.io/reference/reference-protocols/nats-protocol) as that
 //! takes.
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use super::group::{Append, Store};
+use super::group::{Session, Store};
 use super::server::Server;
 
 struct Nats {
@@ -22,6 +23,7 @@ struct Connection {
     stream: BufReader<TcpStream>,
     line: String,
     inbox: String,
+    requests: Vec<u8>,
 }
 
 pub(super) fn open(directory: &Path) -> anyhow::Result<Box<dyn Store>> {
@@ -35,7 +37,8 @@ pub(super) fn open(directory: &Path) -> anyhow::Result<Box<dyn Store>> {
     let server = Server::start("nats-server", &["-c", "nats.conf"], directory, connect)?;
     let mut connection = Connection::open(address, 0)?;
     let stream = br#"{"name":"S","subjects":["s"],"storage":"file","retention":"limits"}"#;
-    let created = connection.ask("$JS.API.STREAM.CREATE.S", stream)?;
+    connection.publish("$JS.API.STREAM.CREATE.S", stream)?;
+    let created = connection.answer()?;
     if created.contains("\"error\"") {
         bail!("cannot create the stream: {created}");
     }
@@ -47,7 +50,12 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         let inbox = format!("_INBOX.{number}.{}", stream.local_addr()?.port());
-        let mut connection = Self { stream: BufReader::new(stream), line: String::new(), inbox };
+        let mut connection = Self {
+            stream: BufReader::new(stream),
+            line: String::new(),
+            inbox,
+            requests: Vec::new(),
+        };
         connection.read_line()?;
         let hello = format!(
             "CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\nSUB {} 1\r\nPING\r\n",
@@ -70,13 +78,18 @@ impl Connection {
         Ok(line)
     }
 
-    /// Publishes and waits for the answer.
-    fn ask(&mut self, subject: &str, payload: &[u8]) -> anyhow::Result<String> {
-        let mut request =
-            format!("PUB {subject} {} {}\r\n", self.inbox, payload.len()).into_bytes();
-        request.extend_from_slice(payload);
-        request.extend_from_slice(b"\r\n");
-        self.stream.get_mut().write_all(&request)?;
+    /// Adds a message to what is sent next.
+    fn publish(&mut self, subject: &str, payload: &[u8]) -> std::io::Result<()> {
+        write!(self.requests, "PUB {subject} {} {}\r\n", self.inbox, payload.len())?;
+        self.requests.extend_from_slice(payload);
+        self.requests.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Sends what was published and reads the next answer.
+    fn answer(&mut self) -> anyhow::Result<String> {
+        self.stream.get_mut().write_all(&self.requests)?;
+        self.requests.clear();
         loop {
             let line = self.read_line()?;
             if line == "PING" {
@@ -92,15 +105,26 @@ impl Connection {
     }
 }
 
-impl Store for Nats {
-    fn writer(&self) -> anyhow::Result<Append<'_>> {
-        let mut connection = Connection::open(self.address, 1)?;
-        Ok(Box::new(move |record| {
-            let answer = connection.ask("s", record)?;
+impl Session for Connection {
+    fn submit(&mut self, record: &[u8]) -> anyhow::Result<()> {
+        Ok(self.publish("s", record)?)
+    }
+
+    fn wait(&mut self) -> anyhow::Result<usize> {
+        let mut count = 0;
+        while count == 0 || !self.stream.buffer().is_empty() {
+            let answer = self.answer()?;
             if !answer.contains("\"seq\"") {
                 bail!("not acknowledged: {answer}");
             }
-            Ok(())
-        }))
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+impl Store for Nats {
+    fn session(&self) -> anyhow::Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Connection::open(self.address, 1)?))
     }
 }

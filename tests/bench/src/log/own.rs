@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aiflow_log::{CommitOutcome, Committer, DiskStorage, Frame, FrameBuilder, LogOptions};
 use anyhow::anyhow;
 
-use super::group::{Append, Store, Waiters};
+use super::group::{Ends, Session, Store, Waiters};
 use crate::figures::progress;
 
 /// The log under test.
@@ -32,6 +32,7 @@ struct Counts {
     commits: AtomicU64,
     records: AtomicU64,
     bytes: AtomicU64,
+    busy_ns: AtomicU64,
 }
 
 /// What was committed so far.
@@ -40,6 +41,8 @@ pub(super) struct Committed {
     pub(super) commits: u64,
     pub(super) records: u64,
     pub(super) bytes: u64,
+    /// Time that writing and syncing took, in nanoseconds.
+    pub(super) busy_ns: u64,
 }
 
 impl Own {
@@ -50,7 +53,8 @@ impl Own {
         let (waiters, counts) = (Arc::new(Waiters::default()), Arc::new(Counts::default()));
         let (woken, counted) = (Arc::clone(&waiters), Arc::clone(&counts));
         let committer = Committer::spawn(writer, move |outcome| match outcome {
-            CommitOutcome::Durable { end, frames, .. } => {
+            CommitOutcome::Durable { end, frames, took, .. } => {
+                counted.busy_ns.fetch_add(took.as_nanos() as u64, Ordering::Relaxed);
                 counted.commits.fetch_add(1, Ordering::Relaxed);
                 counted.records.fetch_add(frames.len() as u64, Ordering::Relaxed);
                 let bytes = frames.iter().map(Frame::size).sum();
@@ -66,27 +70,40 @@ impl Own {
 
     pub(super) fn committed(&self) -> Committed {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { commits, records, bytes } = &*self.counts;
-        Committed { commits: of(commits), records: of(records), bytes: of(bytes) }
+        let Counts { commits, records, bytes, busy_ns } = &*self.counts;
+        Committed {
+            commits: of(commits),
+            records: of(records),
+            bytes: of(bytes),
+            busy_ns: of(busy_ns),
+        }
+    }
+}
+
+/// What one thread appends through.
+struct OwnSession<'a> {
+    own: &'a Own,
+    ends: Ends,
+}
+
+impl Session for OwnSession<'_> {
+    fn submit(&mut self, record: &[u8]) -> anyhow::Result<()> {
+        let mut end = self.own.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut builder = FrameBuilder::new(end.next, 0, 1);
+        builder.record(|out| out.extend_from_slice(record));
+        end.next += 1;
+        end.committer.submit(builder.finish()?).map_err(|error| anyhow!(error))?;
+        self.ends.push(end.next);
+        Ok(())
     }
 
-    fn append(&self, record: &[u8]) -> anyhow::Result<()> {
-        let end = {
-            let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut builder = FrameBuilder::new(end.next, 0, 1);
-            builder.record(|out| out.extend_from_slice(record));
-            end.next += 1;
-            self.waiters.register(end.next);
-            end.committer.submit(builder.finish()?).map_err(|error| anyhow!(error))?;
-            end.next
-        };
-        self.waiters.wait(end);
-        Ok(())
+    fn wait(&mut self) -> anyhow::Result<usize> {
+        Ok(self.ends.wait(&self.own.waiters))
     }
 }
 
 impl Store for Own {
-    fn writer(&self) -> anyhow::Result<Append<'_>> {
-        Ok(Box::new(|record| self.append(record)))
+    fn session(&self) -> anyhow::Result<Box<dyn Session + '_>> {
+        Ok(Box::new(OwnSession { own: self, ends: Ends::default() }))
     }
 }

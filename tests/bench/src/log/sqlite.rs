@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
-use super::group::{Append, Queue, Store};
+use super::group::{Ends, Queue, Session, Store};
 
 struct Sqlite {
     queue: Arc<Queue>,
@@ -47,12 +47,25 @@ fn work(mut connection: Connection, queue: &Queue) -> rusqlite::Result<()> {
     Ok(())
 }
 
+struct SqliteSession<'a> {
+    queue: &'a Queue,
+    ends: Ends,
+}
+
+impl Session for SqliteSession<'_> {
+    fn submit(&mut self, record: &[u8]) -> anyhow::Result<()> {
+        self.ends.push(self.queue.submit(record));
+        Ok(())
+    }
+
+    fn wait(&mut self) -> anyhow::Result<usize> {
+        Ok(self.ends.wait(&self.queue.waiters))
+    }
+}
+
 impl Store for Sqlite {
-    fn writer(&self) -> anyhow::Result<Append<'_>> {
-        Ok(Box::new(|record| {
-            self.queue.append(record);
-            Ok(())
-        }))
+    fn session(&self) -> anyhow::Result<Box<dyn Session + '_>> {
+        Ok(Box::new(SqliteSession { queue: &self.queue, ends: Ends::default() }))
     }
 }
 
