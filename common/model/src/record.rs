@@ -175,6 +175,34 @@ pub enum Record<E = Event> {
     },
 }
 
+impl Record {
+    /// The run that it is about; none when it is about no run, or about all.
+    #[must_use]
+    pub const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::DaemonStarted(_)
+            | Self::NamespaceAdded { .. }
+            | Self::WorkflowUploaded(_)
+            | Self::LogTrimmed { .. } => None,
+            Self::EventEmitted(event) => event.execution,
+            Self::RunStarted(started) => Some(started.run),
+            Self::RunStopRequested { run }
+            | Self::RunFinished { run, .. }
+            | Self::ConditionAdvanced { run, .. }
+            | Self::FilterFailed { run, .. }
+            | Self::RuleFired { run, .. }
+            | Self::TaskRestartRequested { run, .. } => Some(*run),
+            Self::TaskExecutionCreated { id, .. }
+            | Self::TaskExecutionStopRequested { id, .. }
+            | Self::RetryScheduled { id, .. }
+            | Self::TaskExecutionFinished { id, .. } => Some(id.run),
+            Self::AttemptQueued { id }
+            | Self::AttemptStarted { id, .. }
+            | Self::AttemptEnded { id, .. } => Some(id.execution.run),
+        }
+    }
+}
+
 /// Why the beginning of the log is no longer kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

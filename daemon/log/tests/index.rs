@@ -123,6 +123,10 @@ impl World {
                 assert_eq!(found, expected, "key {key} in {from}..{until}");
                 let count = index.count(label(key), from, until).unwrap();
                 assert_eq!(count, expected.len() as u64);
+                assert_eq!(
+                    index.first(label(key), from, until).unwrap(),
+                    expected.first().copied()
+                );
                 let keep = rng.below(5) as usize;
                 let newest = index.find(label(key), from, until, keep).unwrap();
                 assert_eq!(newest, expected[expected.len().saturating_sub(keep)..]);
@@ -343,6 +347,8 @@ fn an_index_that_retention_has_overtaken_goes_on_where_the_log_begins() {
         world.append(&mut rng, 200);
         let first = retention::drop_before(&world.disk, world.records.len() as u64 / 2).unwrap();
         assert!(first > taken_in);
+        let gone = index.first(99, first - 1, world.records.len() as u64).unwrap_err();
+        assert!(gone.to_string().contains("is gone"), "{gone}");
         world.check(&mut index, &mut rng, label, first);
     }
 }

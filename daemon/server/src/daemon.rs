@@ -379,7 +379,9 @@ impl Daemon {
                     reply.result(&subscription.reply);
                     let Some(notifications) = notifications else { continue };
                     let (storage, durable) = (self.storage.clone(), self.durable.subscribe());
-                    let follower = follow::follow(storage, subscription, durable, notifications);
+                    let index = self.index.clone();
+                    let follower =
+                        follow::follow(storage, index, subscription, durable, notifications);
                     tokio::task::spawn_local(follower);
                 }
                 Departure::Effect(Effect::Launch(id)) => {

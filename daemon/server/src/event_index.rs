@@ -9,9 +9,10 @@ use aiflow_log::{DiskStorage, LabelIndex, Labeller, ReadError};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::Record;
 use aiflow_model::wire::EventView;
-use aiflow_model::{EventKey, Namespace, Timestamp};
+use aiflow_model::{EventKey, Namespace, RunId, Timestamp};
 
 use crate::records;
+use crate::subject::{self, Subject};
 
 /// The index is brought up to date after so many records, so that a question finds little to do.
 pub(crate) const STEP: u64 = 16_384;
@@ -26,9 +27,10 @@ pub(crate) struct EventFilter {
 impl EventFilter {
     /// Whether a record is an event that is wanted.
     pub(crate) fn wants(&self, payload: &[u8]) -> bool {
-        records::peek_event(payload).is_some_and(|event| {
-            event.namespace == self.namespace.as_str()
-                && self.key.as_ref().is_none_or(|key| event.key == key.as_str())
+        let event = subject::of(payload).and_then(|subject| subject.event);
+        event.is_some_and(|(namespace, key)| {
+            namespace == self.namespace.as_str()
+                && self.key.as_ref().is_none_or(|wanted| key == wanted.as_str())
         })
     }
 
@@ -48,17 +50,45 @@ pub(crate) struct Range {
     pub(crate) end: u64,
 }
 
-/// Labels events by their namespace, and by namespace and key.
+/// A stream of records: a part of the log that can be followed by itself.
+#[derive(Debug, Clone)]
+pub(crate) enum Stream {
+    /// Events.
+    Events(EventFilter),
+    /// All that is about a run.
+    Run(RunId),
+}
+
+impl Stream {
+    /// Whether a record is part of it.
+    pub(crate) fn holds(&self, payload: &[u8]) -> bool {
+        match self {
+            Self::Events(filter) => filter.wants(payload),
+            Self::Run(run) => subject::of(payload).is_some_and(|s| s.run == Some(*run)),
+        }
+    }
+
+    fn label(&self) -> u64 {
+        match self {
+            Self::Events(filter) => filter.label(),
+            Self::Run(run) => run_label(*run),
+        }
+    }
+}
+
+/// Labels events by their namespace, and by namespace and key; and whatever is about a run by it.
 #[derive(Debug)]
 struct EventLabels;
 
 impl Labeller for EventLabels {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn labels(&mut self, payload: &[u8], out: &mut Vec<u64>) {
-        if let Some(event) = records::peek_event(payload) {
-            out.extend([label(&event.namespace, None), label(&event.namespace, Some(&event.key))]);
+        let Some(Subject { event, run }) = subject::of(payload) else { return };
+        if let Some((namespace, key)) = event {
+            out.extend([label(&namespace, None), label(&namespace, Some(&key))]);
         }
+        out.extend(run.map(run_label));
     }
 }
 
@@ -73,6 +103,11 @@ fn label(namespace: &str, key: Option<&str>) -> u64 {
     let mixed = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     mixed ^ (mixed >> 31)
+}
+
+/// No namespace is empty, so this is the label of no event.
+fn run_label(run: RunId) -> u64 {
+    label("", Some(&run.to_string()))
 }
 
 type Index = LabelIndex<DiskStorage, EventLabels>;
@@ -127,6 +162,11 @@ impl EventIndex {
             }
         }
         Ok(events)
+    }
+
+    /// The offset of the first record of a stream from `from` on, or `end`, which is durable.
+    pub(crate) fn skip(&self, stream: &Stream, from: u64, end: u64) -> Result<u64, ReadError> {
+        Ok(self.lock().first(stream.label(), from, end)?.unwrap_or(end))
     }
 
     /// How many events there are.

@@ -9,7 +9,7 @@ use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::Ended;
 use tokio::sync::{mpsc, watch};
 
-use crate::event_index::EventFilter;
+use crate::event_index::{EventIndex, Stream};
 use crate::queries::to_json;
 use crate::records;
 use crate::requests::gone;
@@ -26,8 +26,8 @@ pub(crate) struct Subscription {
     pub(crate) number: u64,
     /// First offset to send.
     pub(crate) next: u64,
-    /// Only events, and of those only these.
-    pub(crate) filter: Option<EventFilter>,
+    /// Only this part of the log; none: all of it.
+    pub(crate) stream: Option<Stream>,
     /// The JSON of the reply that opens it.
     pub(crate) reply: String,
 }
@@ -35,6 +35,7 @@ pub(crate) struct Subscription {
 /// Sends records until the client goes or the log cannot be read.
 pub(crate) async fn follow(
     storage: DiskStorage,
+    index: EventIndex,
     subscription: Subscription,
     mut durable: watch::Receiver<u64>,
     notifications: mpsc::Sender<Vec<u8>>,
@@ -44,8 +45,14 @@ pub(crate) async fn follow(
     loop {
         let end = *durable.borrow_and_update();
         if next < end {
-            let gathered = gather(&mut reader, &subscription, next, end);
-            let (text, after) = match gathered {
+            let gathered = match gather(&mut reader, &subscription, next, end) {
+                // What is wanted may be far away: the index knows where.
+                Ok(Gathered { count: 0, after, .. }) if end - after > RECORDS_MAX => {
+                    skip(&index, &subscription, after, end).await
+                }
+                gathered => gathered,
+            };
+            let gathered = match gathered {
                 Ok(gathered) => gathered,
                 Err(error) => {
                     tracing::error!(%error, "a follower cannot read the log");
@@ -54,8 +61,11 @@ pub(crate) async fn follow(
                     return;
                 }
             };
-            next = after;
-            if !text.is_empty() && notifications.send(text).await.is_err() {
+            // Nothing wanted in a long stretch is told too, so that a resume need not look at it
+            // again.
+            let is_worth_telling = gathered.count > 0 || gathered.after - next >= RECORDS_MAX;
+            next = gathered.after;
+            if is_worth_telling && notifications.send(gathered.text).await.is_err() {
                 return;
             }
             continue;
@@ -65,6 +75,40 @@ pub(crate) async fn follow(
             () = notifications.closed() => return,
         }
     }
+}
+
+/// One notification.
+struct Gathered {
+    text: Vec<u8>,
+    /// Records in it.
+    count: usize,
+    /// Offset after what it covers.
+    after: u64,
+}
+
+/// The notification that nothing is wanted up to the offset that the index tells.
+async fn skip(
+    index: &EventIndex,
+    subscription: &Subscription,
+    from: u64,
+    end: u64,
+) -> Result<Gathered, ReadError> {
+    let Some(stream) = subscription.stream.clone() else {
+        return Ok(Gathered { text: Vec::new(), count: 0, after: from });
+    };
+    let index = index.clone();
+    let skipped = tokio::task::spawn_blocking(move || index.skip(&stream, from, end)).await;
+    // A panic was printed by its hook; reading on finds the same, only later.
+    let after = skipped.unwrap_or(Ok(from))?;
+    let text = format!("{}],\"next\":{after}}}}}\n", head(subscription)).into_bytes();
+    Ok(Gathered { text, count: 0, after })
+}
+
+fn head(subscription: &Subscription) -> String {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"records\",\"params\":{{\"subscription\":{},\"records\":[",
+        subscription.number
+    )
 }
 
 /// The notification that nothing more will come.
@@ -77,26 +121,21 @@ fn ended(subscription: u64, error: &ReadError) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"ended\",\"params\":{params}}}\n").into_bytes()
 }
 
-/// One notification from `next` on, and the offset after what it covers; empty when nothing in that
-/// stretch is wanted.
+/// One notification from `next` on.
 fn gather(
     reader: &mut LogReader<DiskStorage>,
     subscription: &Subscription,
     next: u64,
     end: u64,
-) -> Result<(Vec<u8>, u64), ReadError> {
+) -> Result<Gathered, ReadError> {
     let until = end.min(next + RECORDS_MAX);
-    let head = format!(
-        "{{\"jsonrpc\":\"2.0\",\"method\":\"records\",\"params\":{{\"subscription\":{},\"records\":[",
-        subscription.number
-    );
-    let mut text = head.into_bytes();
+    let mut text = head(subscription).into_bytes();
     let (mut after, mut count) = (next, 0);
     let mut batches = reader.read(next, until)?;
     while let Some(batch) = batches.next_batch()? {
         for record in batch.records() {
             after = record.offset + 1;
-            if subscription.filter.as_ref().is_some_and(|filter| !filter.wants(record.payload)) {
+            if subscription.stream.as_ref().is_some_and(|stream| !stream.holds(record.payload)) {
                 continue;
             }
             if count > 0 {
@@ -109,10 +148,6 @@ fn gather(
             break;
         }
     }
-    // Nothing wanted in a long stretch is told too, so that a resume need not look at it again.
-    if count == 0 && after - next < RECORDS_MAX {
-        return Ok((Vec::new(), after));
-    }
     text.extend_from_slice(format!("],\"next\":{after}}}}}\n").as_bytes());
-    Ok((text, after))
+    Ok(Gathered { text, count, after })
 }

@@ -27,6 +27,7 @@ mod snapshots;
 mod socket;
 mod spool;
 mod start;
+mod subject;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,14 +2,11 @@
 //!
 //! Must never interpret: a payload is JSON, offset and time stand in the frame.
 
-use std::borrow::Cow;
-
 use aiflow_core::Engine;
 use aiflow_log::{Batch, FrameBuilder, LogReader, Storage};
 use aiflow_model::record::Payload;
 use aiflow_model::state::State;
 use aiflow_model::{LoggedRecord, Offset, Record, Timestamp, exit_code};
-use serde::Deserialize;
 
 use crate::failure::Failure;
 
@@ -29,26 +26,6 @@ pub(crate) fn decode(record: &aiflow_log::Record<'_>) -> serde_json::Result<Logg
     let payload: Payload<Record> = serde_json::from_slice(record.payload)?;
     let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
     Ok(LoggedRecord { offset, time, cause: payload.cause, record: payload.record })
-}
-
-/// Where an event belongs, borrowed from its payload.
-#[derive(Debug, Deserialize)]
-pub(crate) struct EventPeek<'a> {
-    #[serde(borrow)]
-    pub(crate) namespace: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) key: Cow<'a, str>,
-}
-
-/// Looks whether a payload is an event, without reading the rest of it.
-pub(crate) fn peek_event(payload: &[u8]) -> Option<EventPeek<'_>> {
-    /// The variant's name is a member like any other.
-    #[derive(Deserialize)]
-    struct Variants<'a> {
-        #[serde(borrow, rename = "EventEmitted")]
-        event: Option<EventPeek<'a>>,
-    }
-    serde_json::from_slice::<Payload<Variants<'_>>>(payload).ok()?.record.event
 }
 
 /// The JSON of a [`LoggedRecord`], spliced from the payload without reading it.

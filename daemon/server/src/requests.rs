@@ -12,7 +12,7 @@ use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
 use crate::connection::Reply;
 use crate::daemon::Daemon;
-use crate::event_index::{EventFilter, EventIndex, Range};
+use crate::event_index::{EventFilter, EventIndex, Range, Stream};
 use crate::failure::Failure;
 use crate::follow::Subscription;
 use crate::meters::resident_bytes;
@@ -113,6 +113,11 @@ impl Daemon {
             reply.refuse(Rejection::new(ErrorCode::OffsetOutOfRange, message));
             return Ok(());
         }
+        if follow.run.is_some() && follow.events_in.is_some() {
+            let message = "follow: either `run` or `events_in`, not both";
+            reply.refuse(Rejection::new(ErrorCode::InvalidParams, message));
+            return Ok(());
+        }
         self.subscriptions += 1;
         let subscription = self.subscriptions;
         let head = FollowReply { subscription, next, state: None };
@@ -127,9 +132,10 @@ impl Daemon {
         match opened {
             Ok(text) => {
                 let key = follow.key;
-                let filter = follow.events_in.map(|namespace| EventFilter { namespace, key });
+                let events = |namespace| Stream::Events(EventFilter { namespace, key });
+                let stream = follow.run.map(Stream::Run).or(follow.events_in.map(events));
                 let next = next.0;
-                let opened = Subscription { number: subscription, next, filter, reply: text };
+                let opened = Subscription { number: subscription, next, stream, reply: text };
                 self.hold(Departure::Follow(reply, opened));
             }
             Err(rejection) => reply.refuse(rejection),

@@ -2,6 +2,7 @@
 //!
 //! Must never compute what the daemon did not say: only choose and join.
 
+use aiflow_model::LoggedRecord;
 use aiflow_model::wire::{EventView, ExecutionView, NamespaceView, RunView, Status, WorkflowView};
 
 use super::output::Row;
@@ -111,6 +112,19 @@ impl Row for ExecutionView {
             or_none(result.as_ref()),
             self.created_at.clone(),
             or_none(self.ended_at.as_ref()),
+        ]
+    }
+}
+
+impl Row for LoggedRecord {
+    const COLUMNS: &'static [&'static str] = &["offset", "time", "cause", "record"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.offset.to_string(),
+            self.time.to_string(),
+            or_none(self.cause.as_ref()),
+            serde_json::to_string(&self.record).unwrap_or_default(),
         ]
     }
 }

@@ -4,10 +4,11 @@
 
 use aiflow_client::new_id;
 use aiflow_model::wire::{OptionalWorkflow, RunRef, StartRun};
-use aiflow_model::{JsonText, RunId, WorkflowName};
+use aiflow_model::{JsonText, Offset, RunId, WorkflowName};
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
+use super::listen;
 use super::options::{InNamespace, WithinNamespace};
 use super::parse;
 use super::session::Session;
@@ -29,6 +30,15 @@ pub(crate) enum Verb {
         /// Its id
         #[arg(value_name = "ID")]
         run: RunId,
+    },
+    /// Print all that happens to a run as it comes, each record once, from its beginning on
+    Listen {
+        /// Its id
+        #[arg(value_name = "ID")]
+        run: RunId,
+        /// Begin with the record at this offset or the first after it
+        #[arg(long, value_name = "OFFSET")]
+        from: Option<Offset>,
     },
     /// Stop a run and what is alive of it.
     Stop {
@@ -75,6 +85,7 @@ impl Verb {
                 session.output.list(&client.list_runs(filter).await?)
             }
             Self::Show { run } => session.output.show(&client.show_run(RunRef { run }).await?),
+            Self::Listen { run, from } => listen::listen_to_run(session, run, from).await,
             Self::Stop { run } => {
                 let reply = client.stop_run(RunRef { run }).await?;
                 session.output.answer(&reply, &format!("stopping {}", reply.stopping))

@@ -302,4 +302,7 @@ pub struct Follow {
     /// With `events_in`: only of this key.
     #[serde(default)]
     pub key: Option<EventKey>,
+    /// Only records about this run; not together with `events_in`.
+    #[serde(default)]
+    pub run: Option<RunId>,
 }

@@ -146,6 +146,42 @@ impl<S: Storage + Clone, L: Labeller> LabelIndex<S, L> {
         Ok(found)
     }
 
+    /// The first offset in `from..until` of a record that carries `label`, which lets a reader skip
+    /// what does not. `until` must be durable.
+    ///
+    /// # Errors
+    /// [`ReadError`]; `Gone` if `from` lies before the beginning of the log.
+    pub fn first(&mut self, label: u64, from: u64, until: u64) -> Result<Option<u64>, ReadError> {
+        self.catch_up(until)?;
+        let found = self.first_known(label, from, until);
+        self.opened.clear();
+        found
+    }
+
+    fn first_known(&mut self, label: u64, from: u64, until: u64) -> Result<Option<u64>, ReadError> {
+        let within = |offset: &u64| (from..until).contains(offset);
+        let mut at_once = 1;
+        let sealed = self.sealed(from, until)?;
+        let mut rest = &sealed[..];
+        while !rest.is_empty() {
+            let (group, later) = rest.split_at(at_once.min(rest.len()));
+            self.opened.clear();
+            self.open_files(group, Some(label))?;
+            for segment in group {
+                let found = self.sealed_offsets(*segment, label)?.into_iter().find(within);
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            (rest, at_once) = (later, SEGMENTS_AT_ONCE);
+        }
+        // Looked at last, so that nothing was dropped that was not looked at.
+        match segment::bases(&self.storage)?.first() {
+            Some(first) if from < *first => Err(ReadError::Gone { from, first: *first }),
+            _ => Ok(self.tail.offsets(label).find(within)),
+        }
+    }
+
     /// How many records in `from..until` carry `label`. `until` must be durable.
     ///
     /// # Errors

@@ -16,3 +16,5 @@ mod recovery;
 mod retention;
 #[cfg(test)]
 mod snapshots;
+#[cfg(test)]
+mod streams;
