@@ -10,6 +10,8 @@ DISK = "-p aiflow-log --test disk"
 FAULTS = "-p aiflow-log --test faults"
 FORMAT = "-p aiflow-log --test format"
 INDEX = "-p aiflow-log --test index"
+RETENTION = "-p aiflow-log --test retention"
+REPAIR = "-p aiflow-log --test repair"
 SNAPSHOT = "-p aiflow-log --test snapshot"
 POWER = "-p aiflow-power"
 
@@ -47,7 +49,7 @@ bug("snapshot-without-directory-sync", "a snapshot that was installed is gone af
     "segment.rs", "storage.rename(temporary, name)?;\n    storage.sync_dir()",
     "storage.rename(temporary, name)", SNAPSHOT)
 bug("retention-without-directory-sync", "two removals in one go may leave a gap between segments",
-    "writer.rs", "self." + SYNC_DIRECTORY, "", FAULTS)
+    "retention.rs", "between two segments.\n        " + SYNC_DIRECTORY, "between two segments.", RETENTION)
 
 # Failing calls.
 
@@ -157,17 +159,18 @@ bug("snapshot-under-another-name", "a snapshot of another offset is loaded",
 # The key index.
 
 bug("damaged-index-is-not-made-again", "a damaged index hides records",
-    "index/mod.rs", "let builder = self.rebuild(base, end)?;", "let builder = Builder::new(base);", INDEX)
+    "index/mod.rs", "match self.rebuild(base, end) {", "match Ok::<_, ReadError>(Builder::new(base)) {", INDEX)
 bug("index-header-is-not-checked", "a damaged header of an index is believed",
-    "index/file.rs", "u32_at(head, 12) != header_crc(head)", "header_crc(head) == 0", INDEX)
+    "index/file.rs", "u32_at(fixed, 12) == header_crc(fixed)", "header_crc(fixed) != 0", INDEX)
 bug("index-directory-is-not-checked", "a damaged directory of an index is believed",
-    "index/file.rs", "crc32c(&directory) == crc", "crc32c(&directory) >= crc.min(0)", INDEX)
+    "index/file.rs", "crc32c(directory) == crc", "crc32c(directory) >= crc.min(0)", INDEX)
 bug("index-entries-are-not-checked", "damaged entries of an index are believed",
-    "index/file.rs", "crc32c(&entries) != u32_at(bucket, 12)", "entries.len() % ENTRY_BYTES != 0", INDEX)
+    "index/file.rs", "crc32c(&entries) == u32_at(bucket, 12)", "entries.len() % ENTRY_BYTES == 0", INDEX)
 bug("index-offsets-are-not-checked", "damaged offsets in an index are believed",
-    "index/file.rs", "crc32c(&bytes) == u32_at(&entry, 24) && ", "", INDEX)
+    "index/file.rs", "(crc32c(&bytes) == u32_at(entry, 24)).then_some(bytes)", "Some(bytes)", INDEX)
 bug("index-of-another-history", "an index of another segment with the same base and end is believed",
-    "index/mod.rs", "&& file.header.chain == next.header.previous_crc", "&& next.header.base > 0", INDEX)
+    "index/mod.rs", "&& Some(file.header.chain) == self.chain_before(end)",
+    "&& self.chain_before(end).is_some()", INDEX)
 bug("index-of-another-labelling", "an index with other labels is believed",
     "index/mod.rs", "&& file.header.labelling == L::VERSION", "", INDEX)
 
@@ -186,9 +189,9 @@ bug("reader-goes-beyond-the-end", "records that are not durable are handed out",
 bug("reader-believes-its-buffer", "a follower sees zeros that were read before the end moved",
     "reader.rs", "cursor.jump(cursor.mark);", "", DISK)
 bug("retention-drops-too-much", "a segment goes that still holds a record to be kept",
-    "writer.rs", "if pair[1] > offset || ", "if pair[0] > offset || ", FAULTS)
+    "retention.rs", "take_while(|pair| pair[1] <= offset)", "take_while(|pair| pair[0] < offset)", RETENTION)
 bug("retention-starts-at-the-end", "a crash while old segments are removed leaves a hole",
-    "writer.rs", "for pair in bases.windows(2) {",
-    "for pair in bases.windows(2).rev().skip_while(|pair| pair[1] > offset) {", FAULTS)
+    "retention.rs", "bases.windows(2).take_while(|pair| pair[1] <= offset)",
+    "bases.windows(2).rev().skip_while(|pair| pair[1] > offset)", RETENTION)
 bug("two-writers", "the lock lets a second daemon in",
     "lock.rs", "file.try_lock()", "file.try_lock_shared()", DISK)

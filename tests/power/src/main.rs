@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use aiflow_log::testing::Rng;
 use aiflow_log::{
     CommitOutcome, Committer, DiskStorage, FrameBuilder, LabelIndex, LogOptions, LogReader,
-    LogWriter, OpenError, ReadError, Snapshot, open, snapshot,
+    LogWriter, OpenError, ReadError, Snapshot, open, retention, snapshot,
 };
 use aiflow_power::{ByFirstByte, KEPT, Message, SNAPSHOTS_KEPT, content, label, now_ns, payload};
 
@@ -131,10 +131,10 @@ fn live(life: &Life, teller: &Teller) -> Result<(), End> {
     let storage = DiskStorage::open(&life.directory)?;
     let check_from = newest_snapshot(&storage)?;
     let options = LogOptions { segment_bytes: life.segment_bytes, check_from };
-    let (mut writer, recovered) = open(storage.clone(), options)?;
+    let (writer, recovered) = open(storage.clone(), options)?;
     let first = recovered.next_offset;
     teller.tell(Message::Opened(first));
-    writer.drop_before(first.saturating_sub(KEPT))?;
+    retention::drop_before(&storage, first.saturating_sub(KEPT))?;
     let durable = Durable { end: Mutex::new(first), moved: Condvar::new() };
     std::thread::scope(|scope| {
         let durable = &durable;
