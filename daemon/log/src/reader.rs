@@ -196,7 +196,7 @@ impl<S: Storage> LogReader<S> {
         }
         let (previous_base, previous_crc) = (cursor.header.base, mark.chain);
         self.cursor = Some(cursor);
-        self.enter(mark.offset)?;
+        self.enter(mark.offset).map_err(|error| self.explain(error, mark.offset))?;
         let Some(cursor) = &self.cursor else { return Err(ReadError::NoLog) };
         let header = &cursor.header;
         if (header.previous_base, header.previous_crc) != (previous_base, previous_crc) {
