@@ -1,4 +1,4 @@
-"""Bugs of an event log, each of which a test of `daemon/log` must find. `scripts/planted-bugs` puts
+"""Bugs of an event log, each of which a test of `daemon/log`, or of who works with it, must find. `scripts/planted-bugs` puts
 them into a copy of the tree, one at a time. An entry: a name, why it is a bug, the file, the text
 that is replaced and stands there exactly once, the text that takes its place, and the tests that
 must fail, as arguments of `cargo test`."""
@@ -10,14 +10,18 @@ DISK = "-p aiflow-log --test disk"
 FAULTS = "-p aiflow-log --test faults"
 FORMAT = "-p aiflow-log --test format"
 INDEX = "-p aiflow-log --test index"
+RETENTION = "-p aiflow-log --test retention"
+REPAIR = "-p aiflow-log --test repair"
 SNAPSHOT = "-p aiflow-log --test snapshot"
 POWER = "-p aiflow-power"
+TRIM = "-p aiflow-core --test all trimmed"
 
 BUGS = []
 
 
 def bug(name, why, file, old, new, tests):
-    BUGS.append({"name": name, "why": why, "file": LOG + file, "old": old, "new": new, "tests": tests})
+    file = file if "/src/" in file else LOG + file
+    BUGS.append({"name": name, "why": why, "file": file, "old": old, "new": new, "tests": tests})
 
 
 # Durability.
@@ -46,8 +50,6 @@ bug("snapshot-not-synced, real disk", "the same under real power cuts",
 bug("snapshot-without-directory-sync", "a snapshot that was installed is gone after a power cut",
     "segment.rs", "storage.rename(temporary, name)?;\n    storage.sync_dir()",
     "storage.rename(temporary, name)", SNAPSHOT)
-bug("retention-without-directory-sync", "two removals in one go may leave a gap between segments",
-    "writer.rs", "self." + SYNC_DIRECTORY, "", FAULTS)
 
 # Failing calls.
 
@@ -157,19 +159,38 @@ bug("snapshot-under-another-name", "a snapshot of another offset is loaded",
 # The key index.
 
 bug("damaged-index-is-not-made-again", "a damaged index hides records",
-    "index/mod.rs", "let builder = self.rebuild(base, end)?;", "let builder = Builder::new(base);", INDEX)
+    "index/mod.rs", "match self.rebuild(base, end) {", "match Ok::<_, ReadError>(Builder::new(base)) {", INDEX)
 bug("index-header-is-not-checked", "a damaged header of an index is believed",
-    "index/file.rs", "u32_at(head, 12) != header_crc(head)", "header_crc(head) == 0", INDEX)
+    "index/file.rs", "u32_at(fixed, 12) == header_crc(fixed)", "header_crc(fixed) != 0", INDEX)
 bug("index-directory-is-not-checked", "a damaged directory of an index is believed",
-    "index/file.rs", "crc32c(&directory) == crc", "crc32c(&directory) >= crc.min(0)", INDEX)
+    "index/file.rs", "crc32c(directory) == crc", "crc32c(directory) >= crc.min(0)", INDEX)
 bug("index-entries-are-not-checked", "damaged entries of an index are believed",
-    "index/file.rs", "crc32c(&entries) != u32_at(bucket, 12)", "entries.len() % ENTRY_BYTES != 0", INDEX)
+    "index/file.rs", "crc32c(&entries) == u32_at(bucket, 12)", "entries.len() % ENTRY_BYTES == 0", INDEX)
 bug("index-offsets-are-not-checked", "damaged offsets in an index are believed",
-    "index/file.rs", "crc32c(&bytes) == u32_at(&entry, 24) && ", "", INDEX)
+    "index/file.rs", "(crc32c(&bytes) == u32_at(entry, 24)).then_some(bytes)", "Some(bytes)", INDEX)
 bug("index-of-another-history", "an index of another segment with the same base and end is believed",
-    "index/mod.rs", "&& file.header.chain == next.header.previous_crc", "&& next.header.base > 0", INDEX)
+    "index/mod.rs", "&& Some(file.header.chain) == self.chain_before(end)",
+    "&& self.chain_before(end).is_some()", INDEX)
 bug("index-of-another-labelling", "an index with other labels is believed",
     "index/mod.rs", "&& file.header.labelling == L::VERSION", "", INDEX)
+bug("index-places-are-not-checked", "damaged places in an index lead astray",
+    "index/file.rs", """            return None;
+        }
+        let marks = bytes""", """            let _ = group;
+        }
+        let marks = bytes""", INDEX)
+bug("index-stops-when-retention-overtakes-it", "an index that retention has overtaken never answers again",
+    "index/tail.rs", "Err(ReadError::Gone { first, .. }) => {",
+    "Err(ReadError::Gone { first, .. }) if first == 0 => {", INDEX)
+bug("index-tail-keeps-what-retention-dropped", "labels of a dropped segment are taken for those of the next",
+    "index/tail.rs", "self.tail = Builder::new(first);", "(self.tail.base, self.tail.next) = (first, first);", INDEX)
+bug("kept-labels-of-another-log", "the labels of a last segment are believed although the batch there is another",
+    "index/tail.rs", "batch.checksum() == chain && ", "", INDEX)
+bug("kept-labels-beyond-the-end", "labels of records that are not in the log any more are believed",
+    "index/tail.rs", "|| end > until ", "", INDEX)
+bug("kept-labels-are-not-checked", "damaged labels of a last segment are believed",
+    "index/file.rs", "let postings = Postings::read(self.header.base, &bytes, u32_at(entry, 20))?;",
+    "let postings = Postings::read(self.header.base, &bytes, u32_at(entry, 20)).unwrap_or_default();", INDEX)
 
 # Writing and reading.
 
@@ -185,10 +206,142 @@ bug("reader-goes-beyond-the-end", "records that are not durable are handed out",
     ".take_while(move |(offset, _)| *offset < until.max(u64::MAX))", DISK)
 bug("reader-believes-its-buffer", "a follower sees zeros that were read before the end moved",
     "reader.rs", "cursor.jump(cursor.mark);", "", DISK)
-bug("retention-drops-too-much", "a segment goes that still holds a record to be kept",
-    "writer.rs", "if pair[1] > offset || ", "if pair[0] > offset || ", FAULTS)
-bug("retention-starts-at-the-end", "a crash while old segments are removed leaves a hole",
-    "writer.rs", "for pair in bases.windows(2) {",
-    "for pair in bases.windows(2).rev().skip_while(|pair| pair[1] > offset) {", FAULTS)
 bug("two-writers", "the lock lets a second daemon in",
     "lock.rs", "file.try_lock()", "file.try_lock_shared()", DISK)
+
+# Old segments.
+
+bug("retention-without-directory-sync", "two removals in one go may leave a gap between segments",
+    "retention.rs", "between two segments.\n        " + SYNC_DIRECTORY, "between two segments.", RETENTION)
+bug("retention-drops-too-much", "a segment goes that still holds a record to be kept",
+    "retention.rs", "take_while(|pair| pair[1] <= offset)", "take_while(|pair| pair[0] < offset)", RETENTION)
+bug("retention-starts-at-the-end", "a crash while old segments are removed leaves a hole",
+    "retention.rs", "bases.windows(2).take_while(|pair| pair[1] <= offset)",
+    "bases.windows(2).rev().skip_while(|pair| pair[1] > offset)", RETENTION)
+bug("retention-forgets-compressed-segments", "a dropped segment is still there, behind it a hole",
+    "retention.rs", "for name in [segment::name(pair[0]), segment::compressed_name(pair[0])] {",
+    "for name in [segment::name(pair[0])] {", RETENTION)
+bug("retention-drops-what-is-needed", "a limit goes before what the caller says must stay",
+    "retention.rs", "if end > safe || !(is_over || is_old) {", "if !(is_over || is_old) {", RETENTION)
+bug("retention-keeps-one-record-too-few", "the record that the caller needs first goes with its segment",
+    "retention.rs", "if end > safe || ", "if end > safe.saturating_add(1) || ", RETENTION)
+bug("trim-drops-what-a-task-waits-for", "the beginning of the log goes although something alive may ask for it",
+    "daemon/core/src/engine.rs", "let is_kept = reason == TrimReason::Retention && is_needed();",
+    "let is_kept = reason != TrimReason::Retention && is_needed();", TRIM)
+bug("trim-drops-one-record-too-many", "the oldest record that something alive may ask for goes",
+    "daemon/core/src/engine.rs", "is_some_and(|(oldest, _)| oldest < before)",
+    "is_some_and(|(oldest, _)| oldest.0 + 1 < before.0)", TRIM)
+bug("trim-goes-back", "the log is said to begin before what was dropped",
+    "daemon/core/src/engine.rs", "if before > self.state.first_offset && ", "if ", TRIM)
+bug("trim-forgets-what-is-to-be-fired-again", "the events of an execution that waits for its restart go",
+    "common/model/src/state/run.rs",
+    "alive.chain(task.restart.iter().flat_map(|restart| &restart.events)).copied()", "alive.copied()", TRIM)
+bug("reader-passes-over-what-was-dropped", "who asks for what was dropped is given what comes later, and is not told",
+    "reader.rs", "let at = self.segments.partition_point(|places| places.base <= from);\n        let Some(places)",
+    "let at = self.segments.partition_point(|places| places.base <= from).max(1);\n        let Some(places)", RETENTION)
+bug("reader-takes-dropping-for-damage", "a reader that retention overtakes on its way says that the log is damaged",
+    "reader.rs", "if mark.offset < first {", "if mark.offset < first && first == 0 {", RETENTION)
+bug("reader-takes-dropping-for-a-failure", "a segment that was dropped between two looks is said to be a failing disk",
+    "reader.rs", "Ok(first) if from < first => ReadError::Gone", "Ok(first) if from > first => ReadError::Gone", RETENTION)
+
+# Compressed segments.
+
+bug("compressed-file-not-synced", "the plain segment goes before the bytes of the compressed one are on the disk",
+    "retention.rs", "    file.sync_data()?;\n", "", RETENTION)
+bug("compressed-file-not-synced, real disk", "the same under real power cuts",
+    "retention.rs", "    file.sync_data()?;\n", "", POWER)
+bug("compressed-file-without-directory-sync", "the plain segment goes before the name of the compressed one is on the disk",
+    "retention.rs", "storage.rename(TEMPORARY, name)?;\n    storage.sync_dir()?;",
+    "storage.rename(TEMPORARY, name)?;", RETENTION)
+bug("compressed-file-keeps-its-first-name", "the plain segment goes, and what replaces it never gets its name",
+    "retention.rs", "storage.rename(TEMPORARY, name)?;", "let _ = name;", RETENTION)
+bug("plain-segment-goes-first", "the plain segment goes before it is compressed",
+    "retention.rs", "let sizes = pack(storage, &plain, &name)",
+    "remove(storage, &plain_name)?;\n    let sizes = pack(storage, &plain, &name)", RETENTION)
+bug("compressed-file-is-not-compared", "what reads back otherwise replaces the segment",
+    "retention.rs", "if !is_same(plain, &Compressed::open(file)?)? {",
+    "if !is_same(plain, &Compressed::open(file)?).is_ok() {", RETENTION)
+bug("compressed-file-is-compared-in-memory", "what the disk holds is never looked at before the plain segment goes",
+    "retention.rs", "    file.drop_cache();\n", "", RETENTION)
+bug("unfinished-compression-stays", "a full disk is filled by what a crash left",
+    "recovery.rs", "    retention::remove_unfinished(storage)?;\n", "", RETENTION)
+bug("last-segment-is-compressed", "the segment that is being written is compressed and goes",
+    "retention.rs", "if !bases.contains(&base) || bases.last() == Some(&base) {",
+    "if !bases.contains(&base) {", RETENTION)
+bug("compressed-end-of-a-log-is-opened", "a log whose newest segments are missing is not said to be damaged",
+    "verify.rs", "if cursor.file.is_compressed() {", "if cursor.file.is_compressed() && base == u64::MAX {", RETENTION)
+bug("compressed-segment-goes-first", "while a segment is there in both forms, the one that may be damaged is read",
+    "segment.rs", """    match storage.open(&name(base), Access::Read) {
+        Ok(file) => Ok(SegmentFile::Plain(file)),
+        Err(error) if""", """    match storage.open(&name(base), Access::Read) {
+        Ok(file) => match open_compressed(storage, base) {
+            Err(SegmentError::Storage(_)) => Ok(SegmentFile::Plain(file)),
+            other => other,
+        },
+        Err(error) if""", RETENTION)
+bug("compressed-table-may-end-anywhere", "sizes from the disk are believed before they are compared with the file",
+    "compressed.rs", "if at != table_at {", "if at > u64::MAX - table_at {", RETENTION)
+bug("compressed-blocks-may-be-of-any-size", "a size of a block from the disk is believed",
+    "compressed.rs", "if plain > BLOCK_BYTES || plain == 0 || (plain < BLOCK_BYTES && !is_last) {",
+    "if plain == 0 && at == u64::MAX && is_last {", RETENTION)
+bug("compressed-table-of-any-length", "a number of blocks from the disk is believed",
+    "compressed.rs", "|| u64::from(split_u32(rest).0) != content {",
+    "|| u64::from(split_u32(rest).0) > content + (1 << 40) {", RETENTION)
+bug("damaged-block-is-read-as-zeros", "a block that cannot be decompressed is taken for the unused end of a segment",
+    "compressed.rs", """            .map_err(|_| invalid("a block cannot be decompressed"))?;""",
+    """            .unwrap_or_else(|_| {
+                into.bytes.fill(0);
+                plain
+            });""", RETENTION)
+bug("damaged-block-shows-the-one-before", "a block that cannot be decompressed shows what was read last",
+    "compressed.rs", "        into.number = 0;\n", "        into.number = number + 1;\n",
+    "-p aiflow-log --lib")
+
+# Repair.
+
+bug("repair-removes", "what a repair takes out is gone for good",
+    "repair.rs", "match storage.rename(name, &aside) {", "match storage.remove(name) {", REPAIR)
+bug("repair-keeps-no-copy", "the segment that a repair cuts is not kept as it was",
+    "repair.rs", "        copy(storage, &opened.file, capacity, capacity, &aside)?;\n        removed.push(aside);\n",
+    "        let _ = aside;\n", REPAIR)
+bug("repair-cuts-one-batch-too-much", "the last good batch goes with the damage",
+    "repair.rs", """    while cursor.mark.offset < end {
+        if let Step::Stop(fault) = cursor.step()? {
+            return Err(cursor.damage(DamageReason::Frame(fault)).into());
+        }
+    }
+    Ok(cursor.mark.position)""", """    let mut before = cursor.mark.position;
+    while cursor.mark.offset < end {
+        before = cursor.mark.position;
+        if let Step::Stop(fault) = cursor.step()? {
+            return Err(cursor.damage(DamageReason::Frame(fault)).into());
+        }
+    }
+    Ok(before)""", REPAIR)
+bug("repair-cuts-at-the-last-damage", "a log with two damaged places is cut at the second",
+    "repair.rs", "Plan::CutTail { end: first.offset, lost_until: report.next_offset.max(newest) }",
+    "Plan::CutTail { end: last.offset, lost_until: report.next_offset.max(newest + first.offset * 0) }", REPAIR)
+bug("repair-leaves-the-old-tail", "bytes behind the cut are still there and look like damage, or come back",
+    "repair.rs", "segment::write_zeros(&to, end, capacity)?;",
+    "let mut rest = vec![0; (capacity - end) as usize];\n"
+    "        from.read_segment_at(&mut rest, end)?;\n        to.write_all_at(&rest, end)?;", REPAIR)
+bug("repair-keeps-snapshots-ahead", "a snapshot of what was cut off stays, and the log is refused again",
+    "repair.rs", ".filter(|offset| offset > end)", ".filter(|offset| *offset > end + (1 << 40))", REPAIR)
+bug("repair-takes-snapshots-first", "a crash during a repair takes the proof that something is missing",
+    "repair.rs", """            let bases = segment::bases(storage)?;
+            for base in bases.iter().rev()""", """            for offset in snapshot::offsets(storage)?.into_iter().filter(|offset| offset > end) {
+                set_aside(storage, &snapshot::name(offset), &mut removed)?;
+            }
+            let bases = segment::bases(storage)?;
+            for base in bases.iter().rev()""", REPAIR)
+bug("repair-drops-what-no-snapshot-covers", "the beginning goes although the snapshot does not hold what came of it",
+    "repair.rs", "usable.is_some_and(|offset| offset > *next)", "usable.is_some()", REPAIR)
+bug("repair-drops-what-proves-a-snapshot", "the batch that ends at the snapshot goes, and nothing tells whose it is",
+    "repair.rs", "usable.is_some_and(|offset| offset > *next)", "usable.is_some_and(|offset| offset >= *next)", REPAIR)
+bug("repair-drops-up-to-the-first-damage", "the beginning goes, and damage stays",
+    "repair.rs", "find(|base| *base > last.offset)", "find(|base| *base > first.offset.min(last.offset))", REPAIR)
+bug("repair-copy-not-synced", "a segment is replaced by one that is not on the disk yet",
+    "repair.rs", "        to.sync_data()\n", "        Ok(())\n", REPAIR)
+bug("repair-starts-in-the-middle", "an interrupted repair leaves a hole between segments",
+    "repair.rs", "for base in bases.iter().rev().filter(|base| *base >= end) {",
+    "for base in bases.iter().filter(|base| *base >= end) {", REPAIR)

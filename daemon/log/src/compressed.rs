@@ -169,3 +169,35 @@ fn read<const N: usize, F: StorageFile>(file: &F, position: Option<u64>) -> io::
 fn split_u32(bytes: &[u8]) -> (u32, &[u8]) {
     bytes.split_first_chunk().map_or((0, bytes), |(first, rest)| (u32::from_le_bytes(*first), rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Access, Storage};
+    use crate::testing::{MemoryStorage, Rng};
+
+    #[test]
+    fn a_block_that_failed_once_fails_again() {
+        let disk = MemoryStorage::new();
+        let mut rng = Rng::new(1);
+        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES).map(|_| rng.next_u64() as u8).collect();
+        disk.overwrite("plain", &bytes);
+        let (Ok(plain), Ok(packed)) = (disk.open("plain", Access::Read), disk.create("packed"))
+        else {
+            panic!("memory does not fail")
+        };
+        assert!(write(&plain, &packed).is_ok());
+        let Ok(good) = Compressed::open(packed) else { panic!("what was written opens") };
+        disk.flip_bit("packed", good.starts[1] as usize * 8);
+        let mut buffer = [0; 16];
+        for position in [0, BLOCK_BYTES, BLOCK_BYTES, 2 * BLOCK_BYTES, BLOCK_BYTES] {
+            let read = good.read_full_at(&mut buffer, position);
+            if position == BLOCK_BYTES {
+                assert!(read.is_err());
+            } else {
+                assert_eq!(read.ok(), Some(16));
+                assert_eq!(buffer, bytes[position as usize..][..16]);
+            }
+        }
+    }
+}

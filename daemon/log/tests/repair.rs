@@ -199,3 +199,27 @@ fn a_good_log_needs_nothing() {
     assert!(report.tail.is_some());
     assert_eq!(planned, Plan::Nothing);
 }
+
+#[test]
+fn the_beginning_is_dropped_only_where_a_snapshot_covers_it_and_its_proof_stays() {
+    let world = World::new(6);
+    let segments = world.segment_names();
+    let (damaged, next) = (segments[2].0, segments[3].0);
+    let bytes = world.disk.files()[&segments[2].1].clone();
+    world.disk.overwrite(&segments[2].1, &bytes[..bytes.len() / 2]);
+    for usable in [None, Some(damaged), Some(next - 1), Some(next), Some(next + 1)] {
+        let (_, planned) = plan(&world.disk, usable).unwrap();
+        if usable == Some(next + 1) {
+            assert_eq!(planned, Plan::DropHead { first: next });
+            continue;
+        }
+        // At `next`, the batch that ends there and proves the snapshot lies in what is damaged.
+        assert!(
+            matches!(planned, Plan::CutTail { end, .. } if end == damaged),
+            "{usable:?}: {planned:?}"
+        );
+    }
+    let (_, planned) = plan(&world.disk, Some(next + 1)).unwrap();
+    carry_out(&world.disk, &planned).unwrap();
+    world.check(&world.disk, &planned);
+}

@@ -4,9 +4,14 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::io;
+
 use aiflow_log::retention::{self, Limits, SegmentInfo, compress, droppable};
 use aiflow_log::testing::{CrashMode, Fault, MemoryStorage, Repeat, Rng};
-use aiflow_log::{DamageReason, LogReader, OpenError, ReadError, Storage, open, verify};
+use aiflow_log::{
+    Access, DamageReason, LogReader, OpenError, ReadError, Storage, StorageFile, open, verify,
+};
 use common::{commit, crash_modes, each_seed, frames, options, read, scale, try_read};
 
 const SEGMENT_BYTES: u64 = 1 << 10;
@@ -105,7 +110,7 @@ fn only_sealed_segments_are_compressed() {
     let last = world.segments().last().unwrap().base;
     for base in [last, 1, u64::MAX] {
         let error = compress(&world.disk, base).unwrap_err();
-        assert_eq!(error.source.kind(), std::io::ErrorKind::InvalidInput);
+        assert_eq!(error.source.kind(), io::ErrorKind::InvalidInput);
     }
     world.compress_all();
     let name = world.segments().last().unwrap().name.clone();
@@ -303,4 +308,269 @@ fn what_may_be_dropped_is_what_a_limit_names_and_nothing_needs() {
         assert_eq!(droppable(&log, limits, safe), expected, "{limits:?} {safe}");
     }
     assert_eq!(droppable(&[], by_bytes(0), u64::MAX), None);
+}
+
+#[test]
+fn dropping_before_any_offset_keeps_it() {
+    let world = World::new(10, 30);
+    let bases: Vec<u64> = world.segments().iter().map(|segment| segment.base).collect();
+    for offset in 0..=world.end() {
+        let disk = world.disk.fork();
+        let first = retention::drop_before(&disk, offset).unwrap();
+        let expected = *bases.iter().rfind(|base| **base <= offset).unwrap();
+        assert_eq!(first, expected, "before {offset}");
+        assert_eq!(read(disk, first, world.end()), world.records[first as usize..]);
+    }
+}
+
+#[test]
+fn a_reader_that_is_overtaken_while_it_reads_says_so() {
+    for compressed in [false, true] {
+        let world = World::new(11, 60);
+        if compressed {
+            world.compress_all();
+        }
+        let bases: Vec<u64> = world.segments().iter().map(|segment| segment.base).collect();
+        let mut reader = LogReader::new(world.disk.clone());
+        let mut fresh = LogReader::new(world.disk.clone());
+        fresh.read(0, 1).unwrap().next_batch().unwrap().unwrap();
+        let mut batches = reader.read(0, world.end()).unwrap();
+        let mut next = batches.next_batch().unwrap().unwrap().end();
+        let first = retention::drop_before(&world.disk, world.end() / 2).unwrap();
+        assert!(first > bases[1] && next < bases[1]);
+        // What is open stays readable; the segment after it is gone.
+        let gone = loop {
+            match batches.next_batch() {
+                Ok(batch) => next = batch.unwrap().end(),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(next, bases[1]);
+        let is_told = |error: &ReadError, at| matches!(error, ReadError::Gone { from, first: f } if (*from, *f) == (at, first));
+        assert!(is_told(&gone, next), "{gone}");
+        // Where the segment has to be opened again.
+        let gone = fresh.read(0, world.end()).map(drop).unwrap_err();
+        assert!(is_told(&gone, 0), "{gone}");
+        assert_eq!(read(world.disk.clone(), first, world.end()), world.records[first as usize..]);
+    }
+}
+
+#[test]
+fn a_reader_that_knows_nothing_of_later_segments_is_told_what_is_gone() {
+    let disk = MemoryStorage::new();
+    let (mut writer, _) = open(disk.clone(), options(SEGMENT_BYTES)).unwrap();
+    writer.append(&mut frames(0, &[vec![vec![1; 90]]])).unwrap();
+    let mut reader = LogReader::new(disk.clone());
+    let mut batches = reader.read(0, u64::MAX).unwrap();
+    batches.next_batch().unwrap().unwrap();
+    let mut next = 1;
+    for _ in 0..40 {
+        next = writer.append(&mut frames(next, &[vec![vec![1; 90]]])).unwrap();
+    }
+    let first = retention::drop_before(&disk, next).unwrap();
+    let gone = loop {
+        if let Err(error) = batches.next_batch() {
+            break error;
+        }
+    };
+    assert!(matches!(gone, ReadError::Gone { first: f, .. } if f == first), "{gone}");
+}
+
+#[test]
+fn while_both_forms_are_there_the_plain_one_is_the_segment() {
+    let world = World::new(12, 30);
+    let other = World::new(13, 30);
+    other.compress_all();
+    let packed = other.disk.files()[&other.segments()[0].name].clone();
+    for bytes in [vec![1, 2, 3], packed] {
+        let disk = world.disk.fork();
+        let name = format!("{:020}.log.zst", 0);
+        disk.overwrite(&name, &bytes);
+        assert_eq!(verify(&disk).unwrap().damage, vec![]);
+        open(disk.clone(), options(SEGMENT_BYTES)).unwrap();
+        assert_eq!(read(disk.clone(), 0, world.end()), world.records);
+        // And the next try replaces what was there.
+        compress(&disk, 0).unwrap();
+        assert!(!disk.files().contains_key(name.trim_end_matches(".zst")));
+        assert_eq!(read(disk.clone(), 0, world.end()), world.records);
+    }
+}
+
+#[test]
+fn a_table_that_does_not_fit_to_its_file_is_not_believed() {
+    let world = World::new(14, 12);
+    world.compress_all();
+    let name = world.segments()[0].name.clone();
+    let good = world.disk.files()[&name].clone();
+    // One block, so from the end: magic, descriptor, blocks, plain size, packed size, length.
+    let cases = [
+        (1, 0xFF, "the file does not end with a table of blocks"),
+        (5, 0x80, "the file does not end with a table of blocks"),
+        (9, 0x01, "the file does not end with a table of blocks"),
+        (9, 0x02, "the table of blocks has another length than it says"),
+        (6, 0x80, "the file is too short"),
+        (10, 0x80, "the table holds a block of a size that is never written"),
+        (11, 0x02, "the table holds a block of a size that is never written"),
+        (14, 0x80, "the blocks do not fill the file"),
+        (17, 0x01, "the blocks do not fill the file"),
+        (18, 0x80, "the table of blocks has another length than it says"),
+        (21, 0x04, "the table of blocks has another length than it says"),
+    ];
+    for (from_end, flip, expected) in cases {
+        let mut bytes = good.clone();
+        let at = bytes.len() - from_end;
+        bytes[at] ^= flip;
+        world.disk.overwrite(&name, &bytes);
+        let damage = verify(&world.disk).unwrap().damage;
+        let reason = DamageReason::Compressed(expected.to_owned());
+        assert_eq!(damage[0].reason, reason, "{flip:#x} at {from_end} from the end");
+        assert_eq!(damage[0].segment, name);
+        try_read(world.disk.clone(), 0, world.end()).unwrap_err();
+    }
+}
+
+#[test]
+fn a_damaged_block_is_told_and_what_lies_before_it_is_read() {
+    const BLOCK: u64 = 64 << 10;
+    let disk = MemoryStorage::new();
+    let (mut writer, _) = open(disk.clone(), options(5 * BLOCK)).unwrap();
+    let mut rng = Rng::new(15);
+    let mut records = Vec::new();
+    while retention::segments(&disk).unwrap().len() < 2 {
+        let record: Vec<u8> = (0..3_000).map(|_| rng.next_u64() as u8).collect();
+        writer.append(&mut frames(records.len() as u64, &[vec![record.clone()]])).unwrap();
+        records.push(record);
+    }
+    compress(&disk, 0).unwrap();
+    let name = retention::segments(&disk).unwrap()[0].name.clone();
+    let good = disk.files()[&name].clone();
+    let magic = zstd::zstd_safe::MAGICNUMBER.to_le_bytes();
+    let starts: Vec<usize> =
+        good.windows(4).enumerate().filter(|(_, w)| *w == magic).map(|(at, _)| at).collect();
+    assert_eq!(starts.len(), 5);
+    for (block, start) in starts.into_iter().enumerate() {
+        let mut bytes = good.clone();
+        bytes[start] ^= 1;
+        disk.overwrite(&name, &bytes);
+        let damage = verify_or_error(&disk);
+        let told = "cannot be decompressed";
+        assert!(damage.contains(told), "block {block}: {damage}");
+        // Frames are read in pieces, so some of those before are lost to a reader with them.
+        let whole = (block as u64 * BLOCK).saturating_sub(2 * BLOCK) / 3_100;
+        assert_eq!(read(disk.clone(), 0, whole), records[..whole as usize]);
+        let error = try_read(disk.clone(), 0, records.len() as u64).unwrap_err();
+        assert!(error.to_string().contains(told), "block {block}: {error}");
+    }
+}
+
+/// The first damage that is found.
+fn verify_or_error(disk: &MemoryStorage) -> String {
+    match verify(disk) {
+        Ok(report) => report.damage[0].to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A disk that gives back one byte of what is being compressed otherwise than it was written, once
+/// the system has forgotten what it wrote.
+#[derive(Debug)]
+struct Forgetful {
+    disk: MemoryStorage,
+    bad: u64,
+}
+
+#[derive(Debug)]
+struct ForgetfulFile {
+    file: <MemoryStorage as Storage>::File,
+    bad: Option<u64>,
+    forgot: Cell<bool>,
+}
+
+impl Storage for Forgetful {
+    type File = ForgetfulFile;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<ForgetfulFile> {
+        let file = self.disk.open(name, access)?;
+        Ok(ForgetfulFile { file, bad: None, forgot: Cell::new(false) })
+    }
+
+    fn create(&self, name: &str) -> io::Result<ForgetfulFile> {
+        let file = self.disk.create(name)?;
+        Ok(ForgetfulFile { file, bad: Some(self.bad), forgot: Cell::new(false) })
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        self.disk.sync_dir()
+    }
+}
+
+impl StorageFile for ForgetfulFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let n = self.file.read_at(buffer, position)?;
+        let bad = self.bad.filter(|_| self.forgot.get()).and_then(|bad| bad.checked_sub(position));
+        if let Some(byte) = bad.and_then(|at| buffer[..n].get_mut(at as usize)) {
+            *byte ^= 0x10;
+        }
+        Ok(n)
+    }
+
+    fn write_at(&self, bytes: &[u8], position: u64) -> io::Result<usize> {
+        self.file.write_at(bytes, position)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn drop_cache(&self) {
+        self.file.drop_cache();
+        self.forgot.set(true);
+    }
+
+    fn allocate(&self, length: u64) -> io::Result<()> {
+        self.file.allocate(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+}
+
+#[test]
+fn a_segment_stays_when_the_disk_gives_back_its_compressed_form_otherwise() {
+    let world = World::new(16, 12);
+    let plain = world.disk.files()[&world.segments()[0].name].clone();
+    let packed = world.disk.fork();
+    compress(&packed, 0).unwrap();
+    let good = packed.files()[&format!("{:020}.log.zst", 0)].clone();
+    let (mut refused, before) = (0, world.disk.files());
+    for bad in 0..good.len() {
+        let disk = world.disk.fork();
+        match compress(&Forgetful { disk: disk.clone(), bad: bad as u64 }, 0) {
+            Err(_) => {
+                assert_eq!(disk.files(), before, "byte {bad}");
+                refused += 1;
+            }
+            Ok(_) => {
+                let mut bytes = good.clone();
+                bytes[bad] ^= 0x10;
+                let same = zstd::stream::decode_all(bytes.as_slice()).unwrap();
+                assert!(same == plain, "byte {bad} is not noticed");
+            }
+        }
+    }
+    println!("{refused} of {} bad bytes are noticed", good.len());
+    assert!(refused * 10 > good.len() * 9, "{refused} of {}", good.len());
 }

@@ -9,8 +9,8 @@ use aiflow_log::Labeller;
 use aiflow_log::testing::Rng;
 use rustix::time::{ClockId, clock_gettime};
 
-/// The last `KEPT` records survive retention, at least: what the judge reads after each cut.
-pub const KEPT: u64 = 3_000;
+/// Segments go when all of them take more bytes than this: the judge reads the rest after each cut.
+pub const KEPT_BYTES: u64 = 1 << 20;
 /// Snapshots that the writer keeps.
 pub const SNAPSHOTS_KEPT: usize = 2;
 /// Labels that records carry.
@@ -29,6 +29,14 @@ pub enum Message {
     Installing(u64),
     /// A snapshot at this offset was installed, at this time of [`now_ns`].
     Installed(u64, u64),
+    /// The sealed segment that starts at this offset is about to be compressed.
+    Compressing(u64),
+    /// It was compressed, at this time of [`now_ns`].
+    Compressed(u64, u64),
+    /// Segments that end at or below this offset are about to be dropped.
+    Dropping(u64),
+    /// The log was told to begin at this offset now, at this time of [`now_ns`].
+    Dropped(u64, u64),
     /// A call of the system failed, as calls do after a power cut.
     Failed,
     /// The log was refused: damaged, or of another version.
@@ -45,6 +53,10 @@ impl Message {
             Self::Durable(end, time) => (b'D', end, time),
             Self::Installing(offset) => (b'i', offset, 0),
             Self::Installed(offset, time) => (b'I', offset, time),
+            Self::Compressing(base) => (b'c', base, 0),
+            Self::Compressed(base, time) => (b'C', base, time),
+            Self::Dropping(before) => (b'x', before, 0),
+            Self::Dropped(first, time) => (b'X', first, time),
             Self::Failed => (b'F', 0, 0),
             Self::Refused => (b'R', 0, 0),
         };
@@ -72,6 +84,10 @@ impl Message {
             b'D' => Self::Durable(value, time),
             b'i' => Self::Installing(value),
             b'I' => Self::Installed(value, time),
+            b'c' => Self::Compressing(value),
+            b'C' => Self::Compressed(value, time),
+            b'x' => Self::Dropping(value),
+            b'X' => Self::Dropped(value, time),
             b'F' => Self::Failed,
             b'R' => Self::Refused,
             _ => return Err(io::ErrorKind::InvalidData.into()),

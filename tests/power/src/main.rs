@@ -1,6 +1,7 @@
 //! `power-writer`: one life of a log, until the power is cut. Opens the log with all that opening
-//! does, drops old segments, then several writers, a maker of snapshots and the key index work at
-//! once. Tells the judge over its standard output what happened, after it happened.
+//! does, then several writers, a maker of snapshots, the key index, and what compresses and drops
+//! old segments work at once. Tells the judge over its standard output what happened, after it
+//! happened.
 //!
 //! Never: tell that something is durable before the log said so.
 
@@ -9,12 +10,15 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use aiflow_log::retention::{self, Limits, compress, droppable, segments};
 use aiflow_log::testing::Rng;
 use aiflow_log::{
     CommitOutcome, Committer, DiskStorage, FrameBuilder, LabelIndex, LogOptions, LogReader,
-    LogWriter, OpenError, ReadError, Snapshot, open, retention, snapshot,
+    LogWriter, OpenError, ReadError, Snapshot, open, snapshot,
 };
-use aiflow_power::{ByFirstByte, KEPT, Message, SNAPSHOTS_KEPT, content, label, now_ns, payload};
+use aiflow_power::{
+    ByFirstByte, KEPT_BYTES, Message, SNAPSHOTS_KEPT, content, label, now_ns, payload,
+};
 
 const WRITERS: u64 = 4;
 /// The writers wait while so much is submitted and not durable, so that commits stay in sight.
@@ -134,10 +138,15 @@ fn live(life: &Life, teller: &Teller) -> Result<(), End> {
     let (writer, recovered) = open(storage.clone(), options)?;
     let first = recovered.next_offset;
     teller.tell(Message::Opened(first));
-    retention::drop_before(&storage, first.saturating_sub(KEPT))?;
     let durable = Durable { end: Mutex::new(first), moved: Condvar::new() };
     std::thread::scope(|scope| {
         let durable = &durable;
+        let old = storage.clone();
+        scope.spawn(move || {
+            let rng = Rng::new(life.seed ^ life.number << 8 ^ WRITERS);
+            let Err(end) = tend(&old, durable, rng, teller);
+            teller.end(end);
+        });
         scope.spawn(move || {
             let Err(end) = make_snapshots(&storage, durable, life.seed, teller);
             teller.end(end);
@@ -244,6 +253,40 @@ fn make_snapshots(
         teller.tell(Message::Installed(offset, now_ns()));
         snapshot::prune(storage, SNAPSHOTS_KEPT)?;
         last = offset;
+    }
+}
+
+/// Compresses and drops what the older of two snapshots has left behind, as the daemon does, for
+/// ever. One segment is compressed at a time, any of them, so that a short life comes to all.
+fn tend(
+    storage: &DiskStorage,
+    durable: &Durable,
+    mut rng: Rng,
+    teller: &Teller,
+) -> Result<std::convert::Infallible, End> {
+    let mut last = 0;
+    loop {
+        last = durable.wait(last + 1);
+        let offsets = snapshot::offsets(storage)?;
+        let oldest = offsets.len().checked_sub(SNAPSHOTS_KEPT).map(|at| offsets[at]);
+        // The batch that ends at the snapshot stays: it proves whose snapshot that is.
+        let Some(safe) = oldest.map(|oldest| oldest.saturating_sub(1)) else { continue };
+        let mut there = segments(storage)?;
+        if rng.one_in(4) {
+            let limits = Limits { bytes: Some(KEPT_BYTES), since_us: None };
+            let Some(before) = droppable(&there, limits, safe) else { continue };
+            teller.tell(Message::Dropping(before));
+            let first = retention::drop_before(storage, before)?;
+            teller.tell(Message::Dropped(first, now_ns()));
+        } else {
+            there.retain(|s| !s.is_compressed && s.end.is_some_and(|end| end <= safe));
+            let Some(one) = there.get(rng.below(there.len().max(1) as u64) as usize) else {
+                continue;
+            };
+            teller.tell(Message::Compressing(one.base));
+            compress(storage, one.base)?;
+            teller.tell(Message::Compressed(one.base, now_ns()));
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! NATS JetStream as a log: one file stream, `sync_interval: always`, a connection each thread,
 //! requests sent together where several writers wait.
 //!
-//! Speaks as much of its protocol (docs.nats.io/reference/reference-protocols/nats-protocol) as that
-//! takes.
+//! Speaks as much of its protocol (docs.nats.io/reference/reference-protocols/nats-protocol) as
+//! that takes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

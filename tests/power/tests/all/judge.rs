@@ -23,6 +23,12 @@ pub(crate) struct Counts {
     pub(crate) after_rotation: u64,
     pub(crate) during_snapshot: u64,
     pub(crate) cut_work: u64,
+    pub(crate) compressed: u64,
+    pub(crate) compressed_read: u64,
+    pub(crate) dropped: u64,
+    pub(crate) during_compression: u64,
+    pub(crate) during_drop: u64,
+    pub(crate) both_forms: u64,
 }
 
 /// Knows what was told, and by that what must and what may be there.
@@ -37,6 +43,13 @@ pub(crate) struct Judge {
     /// The last snapshot that was told to be installed.
     installed: Option<u64>,
     installing: bool,
+    /// Sealed segments that were told to be compressed.
+    compressed: BTreeSet<u64>,
+    compressing: bool,
+    /// The log begins at this offset or later, as was told or found on the disk after a cut.
+    dropped: u64,
+    /// Everything from here on was never told to be dropped.
+    kept_from: u64,
     opened: bool,
     cut_at: u64,
     /// Whether blocks of a removed file are given away before the removal is durable.
@@ -56,6 +69,10 @@ impl Judge {
             ends: BTreeSet::from([0]),
             installed: None,
             installing: false,
+            compressed: BTreeSet::new(),
+            compressing: false,
+            dropped: 0,
+            kept_from: 0,
             opened: false,
             cut_at: u64::MAX,
             reuses: false,
@@ -67,7 +84,7 @@ impl Judge {
 
     /// A writer starts, on a file system that was mounted with `options`.
     pub(crate) fn begin(&mut self, options: &str) {
-        (self.installing, self.opened) = (false, false);
+        (self.installing, self.opened, self.compressing) = (false, false, false);
         self.reuses = options.contains("data=writeback");
         self.cut_at = u64::MAX;
     }
@@ -105,6 +122,22 @@ impl Judge {
                 self.installed = Some(offset);
                 self.counts.snapshots += 1;
             }
+            Message::Compressing(_) => self.compressing = true,
+            Message::Compressed(_, time) | Message::Dropped(_, time) if time >= self.cut_at => {}
+            Message::Compressed(base, _) => {
+                self.compressing = false;
+                self.compressed.insert(base);
+                self.counts.compressed += 1;
+            }
+            Message::Dropping(before) => {
+                assert!(before <= self.least, "life {life} drops before {before}");
+                self.kept_from = self.kept_from.max(before);
+            }
+            Message::Dropped(first, _) => {
+                assert!(first <= self.kept_from, "life {life} dropped before {first}");
+                self.counts.dropped += first - self.dropped;
+                self.dropped = first;
+            }
             Message::Failed => {}
             Message::Refused => panic!("life {life} refused the log"),
         }
@@ -116,6 +149,8 @@ impl Judge {
         let storage = DiskStorage::open(home).unwrap();
         self.counts.before_opened += u64::from(!self.opened);
         self.counts.during_snapshot += u64::from(self.installing);
+        self.counts.during_compression += u64::from(self.compressing);
+        self.counts.during_drop += u64::from(self.kept_from > self.dropped);
         self.check_leftovers(home);
         let report = verify(&storage).unwrap();
         assert!(report.damage.is_empty(), "damaged: {}", report.damage[0]);
@@ -131,6 +166,7 @@ impl Judge {
             self.base = last.base;
         }
         let first = report.segments.first().map_or(0, |segment| segment.base);
+        self.check_beginning(home, first);
         let gapless = report.records == next - first;
         assert!(gapless, "{} records in {first}..{next}", report.records);
 
@@ -154,8 +190,37 @@ impl Judge {
     /// Files that were being made when the power went.
     fn check_leftovers(&mut self, home: &Path) {
         let is_there = |name: &&str| home.join(name).exists();
-        let found = ["snapshot.tmp", "index.tmp"].iter().filter(|name| is_there(name)).count();
+        let found = ["snapshot.tmp", "index.tmp", "compress.tmp"]
+            .iter()
+            .filter(|name| is_there(name))
+            .count();
         self.counts.cut_work += u64::from(found > 0);
+    }
+
+    /// Nothing is gone that was not told to be dropped, what was told to be gone is, and so is what
+    /// was told to be compressed.
+    fn check_beginning(&mut self, home: &Path, first: u64) {
+        let kept_from = self.kept_from;
+        assert!(
+            first <= kept_from,
+            "lost: the log begins at {first}, all from {kept_from} is kept"
+        );
+        assert!(first >= self.dropped, "{first} is there again, {} was dropped", self.dropped);
+        (self.dropped, self.kept_from) = (first, first);
+        let is_there = |base: u64, suffix: &str| home.join(format!("{base:020}{suffix}")).exists();
+        self.compressed.retain(|base| *base >= first);
+        for base in &self.compressed {
+            assert!(is_there(*base, ".log.zst"), "lost: segment {base} was compressed");
+            assert!(!is_there(*base, ".log"), "segment {base} is there again as it was");
+        }
+        let names = std::fs::read_dir(home).unwrap();
+        for name in names.map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+            let Some(base) = name.strip_suffix(".log.zst").map(|base| base.parse().unwrap()) else {
+                continue;
+            };
+            self.counts.compressed_read += 1;
+            self.counts.both_forms += u64::from(is_there(base, ".log"));
+        }
     }
 
     fn check_records(&mut self, storage: &DiskStorage, first: u64, next: u64) -> Vec<Option<u64>> {
@@ -200,6 +265,8 @@ impl Judge {
             let right = found.content == content(self.seed, *offset, found.checksum);
             assert!(right, "snapshot {offset} has another content");
             assert!(*offset <= next, "the log ends at {next}, before snapshot {offset}");
+            let is_kept = at + SNAPSHOTS_KEPT >= offsets.len();
+            assert!(!is_kept || *offset > first, "{first} is behind snapshot {offset}");
             if *offset > first {
                 let mut reader = LogReader::new(storage.clone());
                 let mut batches = reader.read(offset - 1, *offset).unwrap();

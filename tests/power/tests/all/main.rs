@@ -156,5 +156,16 @@ fn a_log_survives_power_cuts() {
         sum(|c| c.late),
         came_back,
     ));
+    say(&format!(
+        "{} segments compressed, {} records dropped with theirs; the cut came {} times while one was \
+         compressed, {} times while some were dropped; {} times a segment was there in both forms; \
+         {} compressed ones read back",
+        sum(|c| c.compressed),
+        sum(|c| c.dropped),
+        sum(|c| c.during_compression),
+        sum(|c| c.during_drop),
+        sum(|c| c.both_forms),
+        sum(|c| c.compressed_read),
+    ));
     assert!(sum(|c| c.acknowledged) > done * 20, "the log was hardly written");
 }
