@@ -43,9 +43,9 @@ class Emitting(DaemonTest):
             with self.assertRaises(Rejected) as raised:
                 self.client.emit(key, value)
             self.assertEqual(raised.exception.code, code)
-        for value in (float("nan"), object(), "\ud800"):
+        for wrong in (float("nan"), object(), "\ud800"):
             with self.assertRaises(InvalidEvent):
-                self.client.emit("k", value)
+                self.client.emit("k", wrong)
         self.assertEqual(self.client.count_events().count, 0)
 
     def test_depth_is_refused_here_exactly_where_the_daemon_refuses_it(self) -> None:
