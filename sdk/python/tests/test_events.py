@@ -46,6 +46,8 @@ class Emitting(DaemonTest):
         for wrong in (float("nan"), object(), "\ud800"):
             with self.assertRaises(InvalidEvent):
                 self.client.emit("k", wrong)
+        with self.assertRaises(InvalidEvent):
+            self.client.emit("k", 1, id=5)  # type: ignore[arg-type]
         self.assertEqual(self.client.count_events().count, 0)
 
     def test_depth_is_refused_here_exactly_where_the_daemon_refuses_it(self) -> None:
@@ -225,9 +227,14 @@ class Listening(DaemonTest):
 
     def test_silence_times_out_and_the_listener_goes_on(self) -> None:
         with self.client.listen("k", timeout=0.05) as listener:
-            self.assertRaises(TimeoutError, next, listener)
-            self.client.emit("k", 1)
-            self.assertEqual(next(listener).value, 1)
+            for number in range(5):
+                self.assertRaises(TimeoutError, next, listener)
+                connection = listener._connection
+                self.client.emit("k", number)
+                listener.timeout = WITHIN
+                self.assertEqual(next(listener).value, number)
+                self.assertIs(listener._connection, connection)
+                listener.timeout = 0.05
 
     def test_an_offset_beyond_the_log_is_refused(self) -> None:
         with self.assertRaises(Rejected) as raised:

@@ -66,6 +66,7 @@ class Running(DaemonTest):
         workflow.upload(self.client)
         run = self.client.start_run("slow")
         self.wait_for(run, "wait", 1, "running")
+        self.assertRaises(TimeoutError, self.client.wait_run, run, 0.05)
         with self.client.follow(timeout=WITHIN) as records:
             self.daemon.kill()
             self.daemon.start()

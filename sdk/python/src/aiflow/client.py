@@ -7,11 +7,12 @@ before `emit` returns. Must never make an event twice: each has an id before it 
 from __future__ import annotations
 
 import os
+import time
 from datetime import datetime
 from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import spool
-from .errors import Unavailable
+from .errors import NotInTask, Unavailable
 from .events import NewEvent, Outgoing, write_event
 from .files import FoundFile
 from .following import Following
@@ -248,13 +249,13 @@ class Client:
         return self._read(Run, "execution.show", {"run": run})
 
     def wait_run(self, run: int, timeout: Optional[float] = None) -> Run:
-        """Waits until a run has ended. Raises `TimeoutError` when nothing at all happens so long.
-
-        It waits over restarts of the daemon.
-        """
-        with self.follow(timeout=timeout) as records:
+        """Waits until a run has ended, over restarts of the daemon. Raises `TimeoutError`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self.follow() as records:
             shown = self.show_run(run)
             while shown.is_alive:
+                if deadline is not None:
+                    records.timeout = max(deadline - time.monotonic(), 0.0)
                 record = next(records)
                 if record.kind == "RunFinished" and record.body["run"] == run:
                     shown = self.show_run(run)
@@ -400,4 +401,6 @@ def _own_source() -> str:
 
 def _own_run() -> Optional[int]:
     text = os.environ.get("AIFLOW_EXECUTION_ID")
+    if text and not text.isdigit():
+        raise NotInTask("AIFLOW_EXECUTION_ID is %r, which is not the number of a run" % text)
     return int(text) if text else None

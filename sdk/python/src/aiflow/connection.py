@@ -1,7 +1,7 @@
 """One open connection, blocking: a request, its answer.
 
 Must never repeat a request: whether that is harmless is known above. After any failure but a
-refusal it is not to be used again, for the answer may still come.
+refusal it is not to be asked again, for the answer may still come.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ class Broken(Exception):
         super().__init__(message, sent)
         self.message = message
         self.sent = sent
+
+
+class Silent(Broken):
+    """Nothing came in time. Who only listens may go on with the connection."""
 
 
 class Connection:
@@ -60,7 +64,7 @@ class Connection:
         self._send(write_request(self._number(), method, params), within)
 
     def read_line(self, within: Optional[float]) -> bytes:
-        """The next line. Raises `Broken`; `TimeoutError` is not let through."""
+        """The next line. Raises `Broken`, in time `Silent`."""
         deadline = None if within is None else time.monotonic() + within
         while not self._read:
             self._read = self._lines.feed(self._receive(deadline))
@@ -95,7 +99,7 @@ class Connection:
 
     def _broken(self, error: OSError, sent: bool) -> Broken:
         if isinstance(error, socket.timeout):
-            return Broken("the daemon on %s has not answered in time" % self._path, sent)
+            return Silent("the daemon on %s has not answered in time" % self._path, sent)
         return Broken("the connection to %s broke: %s" % (self._path, error), sent)
 
 

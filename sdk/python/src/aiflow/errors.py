@@ -78,7 +78,7 @@ class NoHome(AiflowError):
 
 
 class InvalidEvent(AiflowError, ValueError):
-    """The value of an event is not JSON."""
+    """The value of an event is not JSON, or its source or id is not text."""
 
 
 class NotSpooled(AiflowError):

@@ -65,12 +65,16 @@ def write_event(
     key: str, value: Any, namespace: str, source: str, id: str, execution: Optional[int]
 ) -> Outgoing:
     """Checks an event and writes it. Raises `Rejected` or `InvalidEvent`."""
+    for what, text in (("source", source), ("id", id)):
+        if not isinstance(text, str):
+            message = "the %s of the event %s is %r, which is no text" % (what, key, text)
+            raise InvalidEvent(message)
     head = _head(namespace, key, source, execution)
-    text = _value_text(key, value)
+    said = _value_text(key, value)
     if len(id) * 4 > IDENTITY_BYTES_MAX:
         _check_identity("id", id)
     try:
-        params = ('%s"value":%s,"id":%s}' % (head, text, _ENCODER.encode(id))).encode()
+        params = ('%s"value":%s,"id":%s}' % (head, said, _ENCODER.encode(id))).encode()
     except UnicodeEncodeError as error:
         raise InvalidEvent("the event %s is not Unicode text: %s" % (key, error)) from None
     return Outgoing(key, source, id, params)

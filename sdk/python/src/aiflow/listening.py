@@ -15,6 +15,7 @@ from .connection import (
     READ_BYTES,
     Broken,
     Connection,
+    Silent,
     check_path,
     unreachable,
 )
@@ -23,6 +24,8 @@ from .following import FOLLOW_NUMBER, Following, Interrupted
 from .link import START_HINT, Patience
 from .views import Event, Record, event_of
 from .wire import Lines, check_hello, read_line, read_result, write_hello, write_request
+
+SUBSCRIBED_WITHIN = 60.0
 
 Item = TypeVar("Item", Record, Event)
 
@@ -44,15 +47,15 @@ class _Follower(Generic[Item]):
 
 
 class Follower(_Follower[Item], Iterator[Item]):
-    """Items as they come; it is subscribed from when it is made. Use it in one thread."""
+    """Items as they come; it is subscribed from when it is made. Use it in one thread.
+
+    `timeout`, which may be changed: the longest wait for the next item, in seconds; None: for ever.
+    """
 
     def __init__(self, path: str, following: Following, timeout: Optional[float] = None) -> None:
-        """Subscribes. `timeout`: the longest wait for the next item, in seconds; None: for ever.
-
-        Raises `Unavailable` when no daemon is there, and `Rejected`.
-        """
+        """Subscribes. Raises `Unavailable` when no daemon is there, and `Rejected`."""
         super().__init__(path, following)
-        self._timeout = timeout
+        self.timeout = timeout
         self._is_closed = False
         self._connection: Optional[Connection] = None
         try:
@@ -62,7 +65,7 @@ class Follower(_Follower[Item], Iterator[Item]):
 
     def __next__(self) -> Item:
         """The next item. Raises `TimeoutError`, and `Rejected` when the log cannot be followed."""
-        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        deadline = None if self.timeout is None else time.monotonic() + self.timeout
         while not self._is_closed:
             record = self._following.take()
             if record is not None:
@@ -91,17 +94,19 @@ class Follower(_Follower[Item], Iterator[Item]):
                     return
                 self._following.feed(self._connection.read_line(_left(deadline)))
                 return
-            except (Broken, Interrupted):
-                self._drop()
+            except (Broken, Interrupted) as error:
+                # Silence is no reason to subscribe anew: the daemon would look through it again.
+                if self._connection is None or not isinstance(error, Silent):
+                    self._drop()
             if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError("nothing came within %s s" % self._timeout)
+                raise TimeoutError("nothing came within %s s" % self.timeout)
             time.sleep(_wait(patience, deadline))
 
     def _subscribe(self) -> None:
         try:
             self._connection = Connection(self._path)
             self._connection.send("follow", self._following.params(), GREETING_WITHIN)
-            self._following.feed(self._connection.read_line(None))
+            self._following.feed(self._connection.read_line(SUBSCRIBED_WITHIN))
         except Rejected as error:
             self._drop()
             if error.code == SHUTTING_DOWN:
