@@ -252,29 +252,6 @@ fn a_reader_goes_on_while_the_segment_under_it_is_replaced_and_dropped() {
 }
 
 #[test]
-fn a_reader_between_two_segments_is_told_that_the_next_is_gone() {
-    let world = World::new(10, 60);
-    let bases: Vec<u64> = world.segments().iter().map(|segment| segment.base).collect();
-    for begun in 1..bases.len() - 2 {
-        let disk = world.disk.fork();
-        let mut reader = LogReader::new(disk.clone());
-        // Knows all segments, and stands at the end of one.
-        reader.first_offset().unwrap();
-        reader
-            .read(bases[begun - 1], bases[begun])
-            .unwrap()
-            .for_each(|_| Ok::<_, ReadError>(()))
-            .unwrap();
-        let first = retention::drop_before(&disk, bases[begun + 1]).unwrap();
-        assert_eq!(first, bases[begun + 1]);
-        let read =
-            reader.read(bases[begun], world.end()).and_then(|mut b| b.next_batch().map(drop));
-        let gone = read.unwrap_err();
-        assert!(matches!(gone, ReadError::Gone { first: f, .. } if f == first), "{gone}");
-    }
-}
-
-#[test]
 fn what_may_be_dropped_is_what_a_limit_names_and_nothing_needs() {
     let segment = |base: u64, end: Option<u64>| SegmentInfo {
         name: String::new(),

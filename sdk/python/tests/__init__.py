@@ -1,0 +1,1 @@
+"""Tests of the package: of its parts, and end to end against the real daemon."""
