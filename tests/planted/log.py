@@ -188,9 +188,12 @@ bug("kept-labels-of-another-log", "the labels of a last segment are believed alt
     "index/tail.rs", "batch.checksum() == chain && ", "", INDEX)
 bug("kept-labels-beyond-the-end", "labels of records that are not in the log any more are believed",
     "index/tail.rs", "|| end > until ", "", INDEX)
-bug("kept-labels-are-not-checked", "damaged labels of a last segment are believed",
-    "index/file.rs", "let postings = Postings::read(self.header.base, &bytes, u32_at(entry, 20))?;",
-    "let postings = Postings::read(self.header.base, &bytes, u32_at(entry, 20)).unwrap_or_default();", INDEX)
+bug("kept-places-are-not-checked", "damaged places kept of a last segment lead astray",
+    "index/file.rs", """                return None;
+            }
+            builder.marks""", """                let _ = group;
+            }
+            builder.marks""", INDEX)
 
 # Writing and reading.
 
@@ -246,6 +249,8 @@ bug("reader-takes-dropping-for-a-failure", "a segment that was dropped between t
 
 # Compressed segments.
 
+bug("segment-comes-back-behind-a-drop", "one that is compressed while it is dropped leaves a hole in the log",
+    "retention.rs", "    let _turn = turn();\n    let (plain_name, name)", "    let (plain_name, name)", RETENTION)
 bug("compressed-file-not-synced", "the plain segment goes before the bytes of the compressed one are on the disk",
     "retention.rs", "    file.sync_data()?;\n", "", RETENTION)
 bug("compressed-file-not-synced, real disk", "the same under real power cuts",

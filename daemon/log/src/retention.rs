@@ -5,6 +5,7 @@
 //! two segments, or decide what may go: the caller says below which offset.
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::compressed::{self, Compressed};
 use crate::error::{OpenError, StorageError};
@@ -15,6 +16,13 @@ use crate::storage::{Access, Storage, StorageFile};
 const TEMPORARY: &str = "compress.tmp";
 /// Bytes compared at once when a compressed segment is read back.
 const COMPARE_BYTES: usize = 256 << 10;
+/// Held while files of segments are replaced or removed: one that is being compressed must not come
+/// back when it and those after it are dropped.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// One segment, as its own header and that of the next tell without reading it whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,11 +103,12 @@ pub fn droppable(segments: &[SegmentInfo], limits: Limits, safe: u64) -> Option<
 }
 
 /// Removes the segments that hold only records below `offset`, oldest first; never the one being
-/// written. Returns the first offset that is left.
+/// written. Returns the first offset that is left. Waits for another thread that compresses.
 ///
 /// # Errors
 /// [`StorageError`]; some segments may be gone, the rest is whole.
 pub fn drop_before<S: Storage>(storage: &S, offset: u64) -> Result<u64, StorageError> {
+    let _turn = turn();
     let bases = segment::bases(storage)?;
     let mut first = bases.first().copied().unwrap_or(0);
     for pair in bases.windows(2).take_while(|pair| pair[1] <= offset) {
@@ -116,12 +125,14 @@ pub fn drop_before<S: Storage>(storage: &S, offset: u64) -> Result<u64, StorageE
 }
 
 /// Compresses the sealed segment at `base`, unless it is. Returns the bytes of its file before and
-/// after. The plain file goes only when what replaces it is durable and reads the same.
+/// after. The plain file goes only when what replaces it is durable and reads the same. Waits for
+/// another thread that compresses or drops.
 ///
 /// # Errors
 /// [`StorageError`]; the segment is then there, plain, compressed or both.
 /// A `base` that is no sealed segment is one of kind `InvalidInput`.
 pub fn compress<S: Storage>(storage: &S, base: u64) -> Result<(u64, u64), StorageError> {
+    let _turn = turn();
     let (plain_name, name) = (segment::name(base), segment::compressed_name(base));
     let bases = segment::bases(storage)?;
     if !bases.contains(&base) || bases.last() == Some(&base) {

@@ -6,6 +6,7 @@ mod common;
 
 use std::cell::Cell;
 use std::io;
+use std::sync::Barrier;
 
 use aiflow_log::retention::{self, Limits, SegmentInfo, compress, droppable};
 use aiflow_log::testing::{CrashMode, Fault, MemoryStorage, Repeat, Rng};
@@ -249,6 +250,34 @@ fn a_reader_goes_on_while_the_segment_under_it_is_replaced_and_dropped() {
         );
     }
     assert_eq!(read(world.disk.clone(), first, world.end()), world.records[first as usize..]);
+}
+
+#[test]
+fn a_segment_that_is_compressed_while_it_is_dropped_leaves_no_hole() {
+    let world = World::new(17, 40);
+    let bases: Vec<u64> = world.segments().iter().map(|segment| segment.base).collect();
+    let sealed = &bases[..bases.len() - 1];
+    for turn in 0..300 {
+        let disk = world.disk.fork();
+        let both = Barrier::new(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                both.wait();
+                for base in sealed {
+                    match compress(&disk, *base) {
+                        Ok(_) => {}
+                        Err(error) => assert_eq!(error.source.kind(), io::ErrorKind::InvalidInput),
+                    }
+                }
+            });
+            both.wait();
+            retention::drop_before(&disk, sealed[sealed.len() / 2]).unwrap();
+        });
+        let (_, recovered) = open(disk.clone(), options(SEGMENT_BYTES)).unwrap();
+        assert_eq!(recovered.first_offset, sealed[sealed.len() / 2], "turn {turn}");
+        let kept = &world.records[recovered.first_offset as usize..];
+        assert_eq!(read(disk, recovered.first_offset, world.end()), kept);
+    }
 }
 
 #[test]

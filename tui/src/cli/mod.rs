@@ -166,7 +166,8 @@ mod tests {
         let lines = "server start|server stop|server status|namespace add n|namespace list|\
             workflow upload f.yaml -n x|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
-            workflow-execution list w|workflow-execution show 3|workflow-execution listen 3 --from 2|workflow-execution stop 3|\
+            workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
+            workflow-execution listen 3 --from 2|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
             run w --param a=1 --wait|ps|logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
