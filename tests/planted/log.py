@@ -347,6 +347,6 @@ bug("repair-drops-up-to-the-first-damage", "the beginning goes, and damage stays
     "repair.rs", "find(|base| *base > last.offset)", "find(|base| *base > first.offset.min(last.offset))", REPAIR)
 bug("repair-copy-not-synced", "a segment is replaced by one that is not on the disk yet",
     "repair.rs", "        to.sync_data()\n", "        Ok(())\n", REPAIR)
-bug("repair-starts-in-the-middle", "an interrupted repair leaves a hole between segments",
-    "repair.rs", "for base in bases.iter().rev().filter(|base| *base >= end) {",
-    "for base in bases.iter().filter(|base| *base >= end) {", REPAIR)
+bug("repair-drops-the-newest-first", "an interrupted repair leaves a hole, and the next one gives up more",
+    "repair.rs", "segment::bases(storage)?.into_iter().filter(|base| base < first)",
+    "segment::bases(storage)?.into_iter().rev().filter(|base| base < first)", REPAIR)

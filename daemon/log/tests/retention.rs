@@ -352,7 +352,10 @@ fn a_reader_that_is_overtaken_while_it_reads_says_so() {
             }
         };
         assert_eq!(next, bases[1]);
-        let is_told = |error: &ReadError, at| matches!(error, ReadError::Gone { from, first: f } if (*from, *f) == (at, first));
+        let is_told = |error: &ReadError, at| match error {
+            ReadError::Gone { from, first: found } => (*from, *found) == (at, first),
+            _ => false,
+        };
         assert!(is_told(&gone, next), "{gone}");
         // Where the segment has to be opened again.
         let gone = fresh.read(0, world.end()).map(drop).unwrap_err();

@@ -1,7 +1,7 @@
 //! NATS JetStream as a log: one file stream, `sync_interval: always`, a connection each writer.
 //!
-//! Speaks as much of its protocol (docs.nats.io/reference/reference-protocols/nats-protocol) as that
-//! takes.
+//! Speaks as much of its protocol (docs.nats.io/reference/reference-protocols/nats-protocol) as
+//! that takes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
