@@ -1,8 +1,8 @@
 //! Compressed segments: a sealed segment's bytes as zstd frames that can be read one by one.
 //!
 //! The file is what the *zstd seekable format* says (facebook/zstd, `contrib/seekable_format`): one
-//! zstd frame a block, then a table of their sizes in a skippable frame. So `zstd -d` gives back
-//! the bytes of the segment. Never: be believed further than the checksums inside the segment hold.
+//! zstd frame a block, then a table of their sizes in a skippable frame. So `zstd -d` gives the
+//! very bytes of the segment. Never: be believed further than the checksums inside it hold.
 
 use std::cell::RefCell;
 use std::io;

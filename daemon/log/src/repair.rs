@@ -1,7 +1,7 @@
 //! Making a damaged log usable again, at the price of what is damaged: `aiflowd log repair`.
 //!
-//! Planned first, carried out only when somebody has agreed. Never: lose more than the plan says,
-//! remove a byte for good (what is taken out is renamed), or touch a log of a newer version.
+//! Planned first and carried out only when somebody has agreed. Never: lose more than the plan
+//! says, remove a byte for good (what is taken out is renamed), or touch a log of a newer version.
 
 use std::io;
 
@@ -63,11 +63,9 @@ pub fn plan<S: Storage>(storage: &S, usable: Option<u64>) -> Result<(Report, Pla
         }
         _ => Plan::Nothing,
     };
-    let keeps_nothing = match plan {
-        Plan::CutTail { end, .. } => bases.first().is_none_or(|base| end <= *base),
-        _ => false,
-    };
-    Ok((report, if keeps_nothing { Plan::Hopeless } else { plan }))
+    let first = bases.first().copied().unwrap_or(u64::MAX);
+    let is_empty = matches!(plan, Plan::CutTail { end, .. } if end <= first);
+    Ok(if is_empty { (report, Plan::Hopeless) } else { (report, plan) })
 }
 
 /// Does what was planned; gives the new names of the files that were taken out. Interrupted, it

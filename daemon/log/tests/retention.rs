@@ -352,8 +352,8 @@ fn a_reader_that_is_overtaken_while_it_reads_says_so() {
             }
         };
         assert_eq!(next, bases[1]);
-        let is_told = |error: &ReadError, at: u64| match error {
-            ReadError::Gone { from, first: begins } => (*from, *begins) == (at, first),
+        let is_told = |error: &ReadError, at| match error {
+            ReadError::Gone { from, first: found } => (*from, *found) == (at, first),
             _ => false,
         };
         assert!(is_told(&gone, next), "{gone}");

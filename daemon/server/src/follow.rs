@@ -42,6 +42,8 @@ pub(crate) async fn follow(
 ) {
     let mut reader = LogReader::new(storage);
     let mut next = subscription.next;
+    // What the client knows to be covered.
+    let mut told = next;
     loop {
         let end = *durable.borrow_and_update();
         if next < end {
@@ -61,12 +63,14 @@ pub(crate) async fn follow(
                     return;
                 }
             };
-            // Nothing wanted in a long stretch is told too, so that a resume need not look at it
-            // again.
-            let is_worth_telling = gathered.count > 0 || gathered.after - next >= RECORDS_MAX;
             next = gathered.after;
-            if is_worth_telling && notifications.send(gathered.text).await.is_err() {
-                return;
+            // Nothing wanted in a long stretch is told too, so that a resume need not look at it
+            // again, nor ask for what retention has dropped meanwhile.
+            if gathered.count > 0 || next - told >= RECORDS_MAX {
+                told = next;
+                if notifications.send(gathered.text).await.is_err() {
+                    return;
+                }
             }
             continue;
         }

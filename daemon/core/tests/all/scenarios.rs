@@ -482,3 +482,19 @@ fn the_log_is_trimmed_only_behind_what_something_alive_may_ask_for() {
     let end = s.log.len() as u64;
     assert_eq!(trim(&mut s, end, TrimReason::Missing), end);
 }
+
+#[test]
+fn the_log_is_not_trimmed_behind_the_event_of_a_restart_that_waits() {
+    let mut s = Scenario::new("a: {bash: x, restart: {on: again}}");
+    let run = s.run();
+    let again = Offset(s.log.len() as u64);
+    s.emit("again", "1");
+    assert_eq!(s.engine.state().oldest_needed(), Some((again, run)));
+    s.give(Input::TrimLog(Offset(again.0 + 1), TrimReason::Retention));
+    assert_eq!(s.engine.state().first_offset, Offset(0));
+    s.end("1.a.1.1", Outcome::Signaled { signal: 15 });
+    assert_eq!(s.executions(run, "a"), ["1:stopped", "2:queued"]);
+    assert_eq!(s.engine.state().oldest_needed(), Some((again, run)), "it is given the event");
+    s.give(Input::TrimLog(again, TrimReason::Retention));
+    assert_eq!(s.engine.state().first_offset, again);
+}
