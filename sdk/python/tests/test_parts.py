@@ -121,6 +121,7 @@ class Ids(unittest.TestCase):
         ids._latest = latest + (3_600_000 << 12)
         made = [new_id() for _ in range(100)]
         self.assertEqual(made, sorted(made))
+        self.assertGreaterEqual(uuid.UUID(made[0]).int >> 80, (latest >> 12) + 3_600_000)
 
     def _check_form(self, made: str) -> None:
         one = uuid.UUID(made)
