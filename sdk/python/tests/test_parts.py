@@ -23,6 +23,7 @@ from aiflow import (
     UnusableSocket,
     context,
     find_home,
+    ids,
 )
 from aiflow.client import Client
 from aiflow.ids import new_id
@@ -108,11 +109,22 @@ class Ids(unittest.TestCase):
             thread.start()
         for thread in threads:
             thread.join()
-        for ids in lists:
-            self.assertEqual(ids, sorted(ids))
-            made.extend(ids)
+        for of_thread in lists:
+            self.assertEqual(of_thread, sorted(of_thread))
+            made.extend(of_thread)
         self.assertEqual(len(set(made)), 8000)
-        one = uuid.UUID(made[0])
+        self._check_form(made[0])
+
+    def test_they_sort_when_the_clock_goes_back(self) -> None:
+        latest = ids._latest
+        self.addCleanup(setattr, ids, "_latest", latest)
+        ids._latest = latest + (3_600_000 << 12)
+        made = [new_id() for _ in range(100)]
+        self.assertEqual(made, sorted(made))
+        self.assertGreaterEqual(uuid.UUID(made[0]).int >> 80, (latest >> 12) + 3_600_000)
+
+    def _check_form(self, made: str) -> None:
+        one = uuid.UUID(made)
         self.assertEqual((one.version, one.variant), (7, uuid.RFC_4122))
         made_at = datetime.fromtimestamp((one.int >> 80) / 1000, timezone.utc)
         self.assertLess(abs(datetime.now(timezone.utc) - made_at), timedelta(hours=1))

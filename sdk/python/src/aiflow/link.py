@@ -34,6 +34,10 @@ class Patience:
             return None
         return max(self._deadline - time.monotonic(), ATTEMPT_MIN)
 
+    def was_reached(self) -> None:
+        """A daemon was there: what breaks from here on is a new absence, and the waits short."""
+        self._backoff = BACKOFF_MIN
+
     def next_wait(self) -> Optional[float]:
         """Seconds to wait before the next attempt; None when there is to be none."""
         wait = self._backoff
@@ -73,6 +77,8 @@ class Link:
                     raise
                 broken = Broken(error.message, sent=False)
             self.close()
+            if broken.sent:
+                patience.was_reached()
             wait = patience.next_wait()
             if broken.sent and not repeatable:
                 raise Unavailable("%s (%s)" % (broken.message, method), None, True)

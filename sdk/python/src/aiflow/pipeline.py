@@ -130,9 +130,10 @@ class Pipeline:
             time.sleep(wait)
             try:
                 self._connect()
-                return
             except Broken:
                 continue
+            self._absence.was_reached()
+            return
 
     def _connect(self) -> None:
         """Connects, and sends again what has no answer."""
