@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, watch};
 use crate::event_index::{EventIndex, Stream};
 use crate::queries::to_json;
 use crate::records;
-use crate::requests::gone;
 
 /// Most records in one notification.
 const RECORDS_MAX: u64 = 1_000;
@@ -113,6 +112,13 @@ fn head(subscription: &Subscription) -> String {
         "{{\"jsonrpc\":\"2.0\",\"method\":\"records\",\"params\":{{\"subscription\":{},\"records\":[",
         subscription.number
     )
+}
+
+/// The answer to whoever asks for records that were dropped.
+pub(crate) fn gone(from: u64, first: u64) -> Rejection {
+    let message = format!("record {from} is not kept any more; the log begins at {first}");
+    Rejection::new(ErrorCode::OffsetOutOfRange, message)
+        .hint(format!("ask from {first} on, or without an offset"))
 }
 
 /// The notification that nothing more will come.

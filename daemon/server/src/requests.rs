@@ -14,7 +14,7 @@ use crate::connection::Reply;
 use crate::daemon::Daemon;
 use crate::event_index::{EventFilter, EventIndex, Range, Stream};
 use crate::failure::Failure;
-use crate::follow::Subscription;
+use crate::follow::{Subscription, gone};
 use crate::meters::resident_bytes;
 use crate::output;
 use crate::pending::Departure;
@@ -276,13 +276,6 @@ impl Daemon {
             rss_bytes: resident_bytes(),
         })
     }
-}
-
-/// The answer to whoever asks for records that were dropped.
-pub(crate) fn gone(from: u64, first: u64) -> Rejection {
-    let message = format!("record {from} is not kept any more; the log begins at {first}");
-    Rejection::new(ErrorCode::OffsetOutOfRange, message)
-        .hint(format!("ask from {first} on, or without an offset"))
 }
 
 fn greet(hello: &HelloRequest) -> Result<String, Rejection> {

@@ -9,7 +9,8 @@ use aiflow_model::record::TrimReason;
 use aiflow_model::time::Span;
 use aiflow_model::{Offset, Timestamp};
 
-use crate::snapshots;
+/// How many snapshots are kept: one more than is needed, in case it decays.
+pub(crate) const SNAPSHOTS_KEPT: usize = 2;
 
 /// The beginning of the log may go, or has gone.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ impl Retention {
         now: Timestamp,
     ) -> anyhow::Result<Option<Trim>> {
         let offsets = snapshot::offsets(storage)?;
-        let Some(oldest) = offsets.len().checked_sub(snapshots::KEPT).map(|at| offsets[at]) else {
+        let Some(oldest) = offsets.len().checked_sub(SNAPSHOTS_KEPT).map(|at| offsets[at]) else {
             // One that decays would leave nothing to start from.
             return Ok(None);
         };

@@ -14,10 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::records;
-use crate::retention::{Retention, Trim};
-
-/// How many are kept: one more than is needed, in case it decays.
-pub(crate) const KEPT: usize = 2;
+use crate::retention::{Retention, SNAPSHOTS_KEPT, Trim};
 
 /// Why a snapshot is passed over.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +148,7 @@ fn make(storage: &DiskStorage, end: u64) -> anyhow::Result<usize> {
         .ok_or_else(|| anyhow::anyhow!("offset {end} is not the end of a batch"))?;
     let bytes = content.len();
     Snapshot { offset: end, checksum, content }.install(storage)?;
-    snapshot::prune(storage, KEPT)?;
+    snapshot::prune(storage, SNAPSHOTS_KEPT)?;
     Ok(bytes)
 }
 

@@ -5,10 +5,10 @@
 use crc32c::crc32c;
 
 use super::layout::{
-    BUCKET_BYTES, Counts, ENTRY_BYTES, GROUP_BYTES, HEADER_BYTES, INDEX_VERSION, IndexHeader,
-    MAGIC, MARK_BYTES, MARKS_PER_GROUP, bucket_of, header_crc, name,
+    BUCKET_BYTES, Counts, ENTRY_BYTES, GROUP_BYTES, HEADER_BYTES, INDEX_VERSION, MAGIC, MARK_BYTES,
+    MARKS_PER_GROUP, bucket_of, header_crc, name,
 };
-use super::postings::{Builder, Postings, offsets};
+use super::postings::{Builder, IndexHeader, Postings, offsets};
 use crate::scan::Mark;
 use crate::storage::{Access, Storage, StorageFile};
 

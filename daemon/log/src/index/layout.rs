@@ -4,7 +4,7 @@
 
 use crc32c::{crc32c, crc32c_append};
 
-use super::postings::Builder;
+use super::postings::{Builder, IndexHeader};
 use crate::scan::Mark;
 use crate::storage::Storage;
 
@@ -25,20 +25,6 @@ const TEMPORARY: &str = "index.tmp";
 /// File name of the index of the segment at `base`.
 pub(crate) fn name(base: u64) -> String {
     format!("{base:020}.index")
-}
-
-/// What an index is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct IndexHeader {
-    /// Offset of the segment's first record.
-    pub(super) base: u64,
-    /// Offset after the last record that was looked at, the end of a frame.
-    pub(super) end: u64,
-    /// Version of the caller's way to give labels.
-    pub(super) labelling: u32,
-    /// Checksum of the frame that ends there, so that the index of another segment with the same
-    /// base is not taken for this one's.
-    pub(super) chain: u32,
 }
 
 /// How many of each there are, which says where all stand.

@@ -6,13 +6,26 @@
 use std::collections::HashMap;
 
 use super::Labeller;
-use super::layout::IndexHeader;
 use crate::format::SEGMENT_HEADER_BYTES;
 use crate::reader::Batch;
 use crate::scan::Mark;
 
 /// Distance of the places remembered, in bytes: a record is found by reading about half of that.
 const PLACE_STEP: u64 = 16 << 10;
+
+/// What an index is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct IndexHeader {
+    /// Offset of the segment's first record.
+    pub(super) base: u64,
+    /// Offset after the last record that was looked at, the end of a frame.
+    pub(super) end: u64,
+    /// Version of the caller's way to give labels.
+    pub(super) labelling: u32,
+    /// Checksum of the frame that ends there, so that the index of another segment with the same
+    /// base is not taken for this one's.
+    pub(super) chain: u32,
+}
 
 /// Ascending offsets as variable-length differences (LEB128), the first one from the base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,14 +7,11 @@ what is wrong with it is told when a task takes it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
 
 from .errors import DefinitionError
 from .events import KEY_RULE, WORD_RULE, is_key, is_word
 from .times import Span, format_span, format_time, parse_time, span_microseconds
-
-if TYPE_CHECKING:
-    from .workflow import Task
 
 DEPTH_MAX = 16
 FILTER_BYTES_MAX = 4096
@@ -22,7 +19,16 @@ COUNT_MAX = 1_000_000_000
 PERIOD_MIN_MICROSECONDS = 1_000
 ENDS = ("success", "failed", "stopped")
 
-TaskName = Union[str, "Task[Any]"]
+
+class Named(Protocol):
+    """A task, as far as a condition knows one."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+TaskName = Union[str, Named]
 
 
 class Condition:
