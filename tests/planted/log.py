@@ -224,13 +224,13 @@ bug("retention-starts-at-the-end", "a crash while old segments are removed leave
 bug("retention-starts-at-the-end, real disk", "the same under real power cuts",
     "retention.rs", "bases.windows(2).take_while(|pair| pair[1] <= offset)",
     "bases.windows(2).rev().skip_while(|pair| pair[1] > offset)", POWER)
-bug("retention-drops-too-much, real disk", "the same under real power cuts",
-    "retention.rs", "take_while(|pair| pair[1] <= offset)", "take_while(|pair| pair[0] < offset)", POWER)
 bug("retention-forgets-compressed-segments", "a dropped segment is still there, behind it a hole",
     "retention.rs", "for name in [segment::name(pair[0]), segment::compressed_name(pair[0])] {",
     "for name in [segment::name(pair[0])] {", RETENTION)
 bug("retention-drops-what-is-needed", "a limit goes before what the caller says must stay",
     "retention.rs", "if end > safe || !(is_over || is_old) {", "if !(is_over || is_old) {", RETENTION)
+bug("retention-drops-what-is-needed, real disk", "the same under real power cuts",
+    "retention.rs", "if end > safe || !(is_over || is_old) {", "if !(is_over || is_old) {", POWER)
 bug("retention-keeps-one-record-too-few", "the record that the caller needs first goes with its segment",
     "retention.rs", "if end > safe || ", "if end > safe.saturating_add(1) || ", RETENTION)
 bug("trim-drops-what-a-task-waits-for", "the beginning of the log goes although something alive may ask for it",

@@ -9,7 +9,8 @@ use aiflow_log::Labeller;
 use aiflow_log::testing::Rng;
 use rustix::time::{ClockId, clock_gettime};
 
-/// Segments go when all of them take more bytes than this: the judge reads the rest after each cut.
+/// Segments go when all of them take more bytes than this, mostly: the judge reads the rest after
+/// each cut.
 pub const KEPT_BYTES: u64 = 1 << 20;
 /// Snapshots that the writer keeps.
 pub const SNAPSHOTS_KEPT: usize = 2;

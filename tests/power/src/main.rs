@@ -273,7 +273,9 @@ fn tend(
         let Some(safe) = oldest.map(|oldest| oldest.saturating_sub(1)) else { continue };
         let mut there = segments(storage)?;
         if rng.one_in(4) {
-            let limits = Limits { bytes: Some(KEPT_BYTES), since_us: None };
+            // Now and then all that may go.
+            let bytes = if rng.one_in(4) { 0 } else { KEPT_BYTES };
+            let limits = Limits { bytes: Some(bytes), since_us: None };
             let Some(before) = droppable(&there, limits, safe) else { continue };
             teller.tell(Message::Dropping(before));
             let first = retention::drop_before(storage, before)?;
