@@ -3,10 +3,10 @@
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionView, FilePiece,
-    LogPiece, LogRead, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
-    OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskRef, Upload,
-    UploadReply, WorkflowView,
+    AddTrigger, Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionView,
+    FilePiece, LogPiece, LogRead, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
+    OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskRef, TriggerRef,
+    TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -40,6 +40,12 @@ typed! {
     list_workflows(NamespaceFilter) -> Vec<WorkflowView> = Call::WorkflowList;
     /// Shows a workflow with its text.
     show_workflow(NamedWorkflow) -> WorkflowView = Call::WorkflowShow;
+    /// Puts a trigger or schedule on a workflow.
+    add_trigger(AddTrigger) -> TriggerReply = Call::TriggerAdd;
+    /// Lists triggers and schedules.
+    list_triggers(OptionalWorkflow) -> Vec<TriggerView> = Call::TriggerList;
+    /// Shows a trigger.
+    show_trigger(TriggerRef) -> TriggerView = Call::TriggerShow;
     /// Starts a run.
     start_run(StartRun) -> RunReply = Call::RunStart;
     /// Lists runs.
@@ -62,37 +68,46 @@ typed! {
     status(Empty) -> Status = Call::DaemonStatus;
 }
 
-/// Calls of which only the success counts. All fail with [`CallError`].
-impl Client {
+macro_rules! acknowledged {
+    ($($(#[$doc:meta])* $name:ident($params:ty) = $call:expr;)*) => {
+        /// Calls of which only the success counts. All fail with [`CallError`].
+        impl Client {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`CallError`].
+                pub async fn $name(&self, params: $params) -> Result<(), CallError> {
+                    self.call($call(params)).await.map(|IgnoredAny| ())
+                }
+            )*
+        }
+    };
+}
+
+acknowledged! {
     /// Adds a namespace.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn add_namespace(&self, name: NamespaceName) -> Result<(), CallError> {
-        self.call(Call::NamespaceAdd(name)).await.map(|IgnoredAny| ())
-    }
-
+    add_namespace(NamespaceName) = Call::NamespaceAdd;
+    /// Deletes a namespace without workflows.
+    delete_namespace(NamespaceName) = Call::NamespaceDelete;
     /// Brings a piece of a file.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn put_file(&self, piece: FilePiece) -> Result<(), CallError> {
-        self.call(Call::FilePut(piece)).await.map(|IgnoredAny| ())
-    }
-
+    put_file(FilePiece) = Call::FilePut;
+    /// Lets a workflow start runs again.
+    enable_workflow(NamedWorkflow) = Call::WorkflowEnable;
+    /// Lets a workflow start nothing new.
+    disable_workflow(NamedWorkflow) = Call::WorkflowDisable;
+    /// Deletes a workflow with all of its runs, which have ended.
+    delete_workflow(NamedWorkflow) = Call::WorkflowDelete;
+    /// Lets a trigger look at nothing.
+    pause_trigger(TriggerRef) = Call::TriggerPause;
+    /// Lets a trigger look at what comes from now on.
+    resume_trigger(TriggerRef) = Call::TriggerResume;
+    /// Deletes a trigger.
+    delete_trigger(TriggerRef) = Call::TriggerDelete;
+    /// Deletes a run that has ended.
+    delete_run(RunRef) = Call::RunDelete;
     /// Starts a task of a run.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn start_task(&self, task: TaskRef) -> Result<(), CallError> {
-        self.call(Call::TaskStart(task)).await.map(|IgnoredAny| ())
-    }
-
+    start_task(TaskRef) = Call::TaskStart;
     /// Asks the daemon to go down; tasks go on.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub async fn stop_daemon(&self) -> Result<(), CallError> {
-        self.call(Call::DaemonStop(Empty {})).await.map(|IgnoredAny| ())
-    }
+    stop_daemon(Empty) = Call::DaemonStop;
 }

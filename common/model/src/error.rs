@@ -59,6 +59,8 @@ codes! {
     UnknownTask = "E0104", -32104;
     /// There is no such execution or attempt.
     UnknownExecution = "E0105", -32105;
+    /// The trigger does not exist.
+    UnknownTrigger = "E0106", -32106;
     /// The definition of a workflow is wrong.
     InvalidDefinition = "E0201", -32201;
     /// A name breaks its rule.
@@ -77,6 +79,10 @@ codes! {
     AlreadyAlive = "E0302", -32302;
     /// Nothing of the task is alive.
     NotAlive = "E0303", -32303;
+    /// The workflow is disabled.
+    WorkflowDisabled = "E0304", -32304;
+    /// Something of it is still alive or there.
+    StillAlive = "E0305", -32305;
     /// The disk has no room for new work.
     DiskFull = "E0401", -32401;
     /// The daemon is going down.

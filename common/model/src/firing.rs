@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Offset;
 use crate::time::{Timestamp, Window};
+use crate::{JsonText, Offset};
 
 /// Most offsets of one kind that a firing keeps: the newest.
 pub const CONSUMED_MAX: usize = 1_000;
@@ -22,6 +22,9 @@ pub struct Firing {
     /// The window, when a clock took part; of several the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+    /// When the first of it came; none in logs before 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
 }
 
 impl Firing {
@@ -30,6 +33,10 @@ impl Firing {
         union(&mut self.events, other.events);
         union(&mut self.ends, other.ends);
         self.window = other.window.or(self.window);
+        self.began = match (self.began, other.began) {
+            (Some(own), Some(others)) => Some(own.min(others)),
+            (own, others) => own.or(others),
+        };
     }
 }
 
@@ -42,7 +49,7 @@ fn union(offsets: &mut Vec<Offset>, others: Vec<Offset>) {
 }
 
 /// State of one node; nodes without any are absent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// Of `all`: for each child what it has been met by and is not used up.
@@ -57,6 +64,44 @@ pub enum NodeState {
         met: u64,
         /// What led to it.
         so_far: Firing,
+    },
+    /// Of `count` within a time: what it was met by and is not used up.
+    Recent {
+        /// Oldest first, fewer than `n`.
+        met: Vec<Firing>,
+    },
+    /// Of `sequence`: for each child but the last the latest way to have come so far.
+    Sequence {
+        /// In the order of the children.
+        reached: Vec<Option<Firing>>,
+    },
+    /// Of `sum`.
+    Sum {
+        /// The sum since the last firing, with what was carried over.
+        total: f64,
+        /// What led to it.
+        so_far: Firing,
+    },
+    /// Of `absent`, `debounce` and `throttle`.
+    Timer {
+        /// When something fires, or may fire again; none while nothing is waited for.
+        #[serde(default)]
+        due: Option<Timestamp>,
+        /// What was gathered.
+        #[serde(default)]
+        gathered: Option<Firing>,
+    },
+    /// Of `state`.
+    Script {
+        /// What the script keeps.
+        state: JsonText,
+    },
+    /// Of `cron`.
+    Cron {
+        /// The time before: where the window begins.
+        previous: Timestamp,
+        /// The time that fires next; none when there is no other.
+        next: Option<Timestamp>,
     },
     /// Of `every`.
     Clock {
@@ -83,8 +128,12 @@ impl NodeState {
     pub fn events(&self) -> impl Iterator<Item = Offset> + '_ {
         let (firings, marks): (Vec<&Firing>, &[Option<Watermark>]) = match self {
             Self::All { met } => (met.iter().flatten().collect(), &[]),
-            Self::Count { so_far, .. } => (vec![so_far], &[]),
+            Self::Recent { met } => (met.iter().collect(), &[]),
+            Self::Sequence { reached } => (reached.iter().flatten().collect(), &[]),
+            Self::Count { so_far, .. } | Self::Sum { so_far, .. } => (vec![so_far], &[]),
+            Self::Timer { gathered, .. } => (gathered.iter().collect(), &[]),
             Self::Clock { marks, .. } => (Vec::new(), marks),
+            Self::Script { .. } | Self::Cron { .. } => (Vec::new(), &[]),
         };
         let consumed = firings.into_iter().flat_map(|firing| firing.events.iter().copied());
         consumed.chain(marks.iter().flatten().map(|mark| mark.event))
@@ -93,9 +142,7 @@ impl NodeState {
     /// How far a clock of watermarks has come: the lowest of its sources, once each has spoken.
     #[must_use]
     pub fn watermark(&self) -> Option<Watermark> {
-        match self {
-            Self::Clock { marks, .. } => marks.iter().copied().min().flatten(),
-            Self::All { .. } | Self::Count { .. } => None,
-        }
+        let Self::Clock { marks, .. } = self else { return None };
+        marks.iter().copied().min().flatten()
     }
 }

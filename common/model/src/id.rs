@@ -26,11 +26,15 @@ pub struct InvalidName {
 pub const NAME_BYTES_MAX: usize = 128;
 
 const WORD_RULE: &str = "1 to 128 of a-z A-Z 0-9 _ -, beginning with a letter, digit or _";
+const PATTERN_RULE: &str =
+    "1 to 128 of a-z A-Z 0-9 _ - . : / and * for any text, beginning with a letter, digit, _ or *";
 const KEY_RULE: &str = "1 to 128 of a-z A-Z 0-9 _ - . : /, beginning with a letter, digit or _";
 
 fn follows_rule(name: &str, extra: &str) -> bool {
     let mut chars = name.chars();
-    let first_is_good = chars.next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_first =
+        |c: char| c.is_ascii_alphanumeric() || c == '_' || (c == '*' && extra.contains(c));
+    let first_is_good = chars.next().is_some_and(is_first);
     let rest_is_good =
         chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-' || extra.contains(c));
     first_is_good && rest_is_good && name.len() <= NAME_BYTES_MAX
@@ -130,6 +134,46 @@ name_type!(
     /// What an event is about, such as `flights.watermark`.
     EventKey, "event key", ".:/", KEY_RULE
 );
+name_type!(
+    /// Event keys that a condition looks at: a key, in which each `*` stands for any text, also
+    /// none.
+    KeyPattern, "event key", ".:/*", PATTERN_RULE
+);
+
+impl KeyPattern {
+    /// Whether the key is one of those meant.
+    #[must_use]
+    pub fn matches(&self, key: &str) -> bool {
+        let mut parts = self.as_str().split('*');
+        // `split` gives at least one part.
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = key.strip_prefix(first) else { return false };
+        let Some(last) = parts.next_back() else { return rest.is_empty() };
+        for part in parts {
+            let Some(at) = rest.find(part) else { return false };
+            rest = &rest[at + part.len()..];
+        }
+        rest.ends_with(last)
+    }
+
+    /// What every key that is meant begins with: all of it when there is no `*`.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.as_str().split('*').next().unwrap_or_default()
+    }
+
+    /// Whether it means one key only.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        !self.as_str().contains('*')
+    }
+}
+
+impl From<&EventKey> for KeyPattern {
+    fn from(key: &EventKey) -> Self {
+        Self(Arc::clone(&key.0))
+    }
+}
 
 impl Namespace {
     /// The namespace that exists from the start.
@@ -193,9 +237,27 @@ number_type!(
     AttemptNumber, u32
 );
 number_type!(
+    /// One trigger of a workflow: from 1, never reused.
+    TriggerId, u64
+);
+number_type!(
     /// Which rule of a snapshot, counted over its tasks in the order of the file: from 0.
     RuleIndex, u32
 );
+
+/// One condition that is looked at: a rule of a run's task, or a trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RuleId {
+    /// A rule on a task of a run.
+    Task {
+        /// The run.
+        run: RunId,
+        /// Which rule of its snapshot.
+        rule: RuleIndex,
+    },
+    /// A trigger of a workflow.
+    Trigger(TriggerId),
+}
 
 /// One instance of a task in a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -286,6 +348,34 @@ mod tests {
         }
         assert!(EventKey::new("flights.watermark").is_ok());
         assert!(EventKey::new("../x").is_err());
+        assert!(EventKey::new("a.*").is_err() && KeyPattern::new(".*").is_err());
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        let matches = |pattern: &str, key: &str| KeyPattern::new(pattern).unwrap().matches(key);
+        for (pattern, key) in [
+            ("a.b", "a.b"),
+            ("a.*", "a."),
+            ("a.*", "a.b.c"),
+            ("*", "x"),
+            ("*.done", "eu.done"),
+            ("a*c*e", "abcde"),
+            ("a**b", "ab"),
+            ("*.b.*", "a.b.b.c"),
+        ] {
+            assert!(matches(pattern, key), "{pattern} {key}");
+        }
+        for (pattern, key) in [
+            ("a.b", "a.b.c"),
+            ("a.b", "a"),
+            ("a.*", "a"),
+            ("ab*ba", "aba"),
+            ("*.done", "eu.done.not"),
+            ("a*c*e", "aec"),
+        ] {
+            assert!(!matches(pattern, key), "{pattern} {key}");
+        }
     }
 
     #[test]

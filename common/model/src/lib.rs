@@ -18,8 +18,8 @@ pub mod wire;
 
 pub use error::{ErrorCode, Rejection};
 pub use id::{
-    AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, Namespace, Offset, RuleIndex,
-    RunId, Sequence, SnapshotNumber, TaskName, WorkflowName,
+    AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
+    RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId, WorkflowName,
 };
 pub use json::JsonText;
 pub use record::{LoggedRecord, Record};

@@ -6,7 +6,7 @@ use aiflow_model::state::{Attempt, Execution, ExecutionStatus};
 use aiflow_model::{AttemptId, ExecutionId, Offset, Record};
 
 use crate::input::Answer;
-use crate::transaction::Transaction;
+use crate::transaction::{Stimulus, Transaction};
 
 /// What follows an attempt.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,9 @@ impl Transaction<'_> {
             .attempt(&id)
             .is_some_and(|attempt| attempt.outcome.is_none() && attempt.pid.is_none());
         if is_news {
-            self.record(None, Record::AttemptStarted { id, pid });
+            let ExecutionId { run, task, sequence } = id.execution.clone();
+            let offset = self.record(None, Record::AttemptStarted { id, pid });
+            self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
         }
         Answer::Done
     }

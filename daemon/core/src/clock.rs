@@ -3,30 +3,28 @@
 //! A watermark that repeats or goes back changes nothing. A jump fires every window in between;
 //! what is more than one batch may hold falls due at once, in the next.
 
-use aiflow_model::spec::Clock;
+use aiflow_model::record::MissedTicks;
+use aiflow_model::spec::{Clock, Missed};
 use aiflow_model::state::{Firing, NodeState, Watermark};
 use aiflow_model::time::{Span, Timestamp, Window};
-use aiflow_model::{JsonText, RuleIndex, RunId};
+use aiflow_model::{JsonText, RuleId};
 
-use crate::condition::RuleAt;
 use crate::engine::WINDOWS_PER_BATCH_MAX;
 use crate::transaction::{Stimulus, Transaction};
 
-impl Transaction<'_> {
-    /// A clock of this rule has a window to fire.
-    pub(crate) fn clock_due(&mut self, run: RunId, rule: RuleIndex) {
-        self.stimulate(Stimulus::ClockDue { run, rule });
-    }
+/// A tick of the wall that comes later than this was missed, for a clock that skips such ticks.
+const LATE: Span = Span::from_seconds(60);
 
+impl Transaction<'_> {
     pub(crate) fn offer_clock(
         &mut self,
-        at: &RuleAt,
+        at: RuleId,
         node: u32,
-        period: Span,
-        clock: &Clock,
+        (period, clock, missed): (Span, &Clock, Missed),
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
-        let Some(NodeState::Clock { marks, next }) = self.node_state(at, node).cloned() else {
+        let Some(NodeState::Clock { marks, next }) = self.state.node_state(at, node).cloned()
+        else {
             return Vec::new();
         };
         let (mut new_marks, mut new_next) = (marks.clone(), next);
@@ -41,20 +39,51 @@ impl Transaction<'_> {
         if let (None, Some(reached)) = (new_next, reached) {
             new_next = Some(reached.floor_to(period));
         }
-        let events: Vec<_> = new_marks.iter().copied().min().flatten().into_iter().collect();
-        let windows = passed_windows(&mut new_next, reached, period);
+        let lowest = new_marks.iter().copied().min().flatten();
+        let mut windows = passed_windows(&mut new_next, reached, period);
+        if *clock == Clock::Wall {
+            let more = new_next.is_some_and(|next| next.plus(period) <= self.now);
+            self.drop_missed(at, node, &mut windows, missed, more);
+        }
         if (&new_marks, new_next) != (&marks, next) {
             let state = NodeState::Clock { marks: new_marks, next: new_next };
-            self.advance(at, node, state, stimulus);
+            self.advance(at, node, state, stimulus.offset());
         }
-        let events: Vec<_> = events.into_iter().map(|mark| mark.event).collect();
-        let firing = |window| Firing { events: events.clone(), window: Some(window), ends: vec![] };
+        let events: Vec<_> = lowest.into_iter().map(|mark| mark.event).collect();
+        let firing = |window| Firing {
+            events: events.clone(),
+            window: Some(window),
+            ..self.firing_of_now()
+        };
         windows.into_iter().map(firing).collect()
+    }
+
+    /// Takes out of the windows that passed, oldest first, what the rule does not want late, and
+    /// records that. `more`: others have passed that do not fit in this batch.
+    pub(crate) fn drop_missed(
+        &mut self,
+        at: RuleId,
+        node: u32,
+        windows: &mut Vec<Window>,
+        missed: Missed,
+        more: bool,
+    ) {
+        let kept = match missed {
+            Missed::All => windows.len(),
+            Missed::Latest => usize::from(!more).min(windows.len()),
+            Missed::Skip => windows.iter().filter(|w| w.end.plus(LATE) >= self.now).count(),
+        };
+        let dropped: Vec<Window> = windows.drain(..windows.len() - kept).collect();
+        if let (Some(first), Some(last)) = (dropped.first(), dropped.last()) {
+            let (first, last) = (first.end, last.end);
+            let count = dropped.len() as u64;
+            self.ticks_missed(at, node, MissedTicks { count, first, last });
+        }
     }
 
     fn note_watermark(
         &mut self,
-        at: &RuleAt,
+        at: RuleId,
         node: u32,
         keys: &[aiflow_model::EventKey],
         marks: &mut [Option<Watermark>],

@@ -36,6 +36,13 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }
         | Record::RuleFired { .. }
+        | Record::TicksMissed { .. }
+        | Record::TriggerAdded(_)
+        | Record::TriggerChanged { .. }
+        | Record::WorkflowEnabled { .. }
+        | Record::WorkflowDeleted { .. }
+        | Record::RunDeleted { .. }
+        | Record::NamespaceDeleted { .. }
         | Record::TaskExecutionCreated { .. }
         | Record::TaskRestartRequested { .. }
         | Record::AttemptStarted { .. }

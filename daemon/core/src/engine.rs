@@ -7,9 +7,9 @@ use aiflow_model::record::{EventFacts, TrimReason};
 use aiflow_model::state::ApplyError;
 use aiflow_model::{LoggedRecord, Namespace, Offset, Record, Rejection, State, Timestamp};
 
-use crate::filter::Filters;
+use crate::expression::Expressions;
 use crate::input::{Answer, Decision, Input};
-use crate::transaction::Transaction;
+use crate::transaction::{Stimulus, Transaction};
 
 /// Most clock firings in one batch; what is left falls due at once, in the next.
 pub(crate) const WINDOWS_PER_BATCH_MAX: usize = 1_000;
@@ -20,14 +20,14 @@ const DEADLINES_PER_BATCH_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub struct Engine {
     state: State,
-    filters: Filters,
+    expressions: Expressions,
 }
 
 impl Engine {
     /// An engine over a state that was folded from a log.
     #[must_use]
     pub fn new(state: State) -> Self {
-        Self { state, filters: Filters::default() }
+        Self { state, expressions: Expressions::default() }
     }
 
     /// The state, the latest decisions included.
@@ -41,7 +41,7 @@ impl Engine {
     /// # Errors
     /// A [`Rejection`] when the input is not allowed; then nothing has changed.
     pub fn decide(&mut self, input: Input, now: Timestamp) -> Result<Decision, Rejection> {
-        let mut transaction = Transaction::new(&mut self.state, &mut self.filters, now);
+        let mut transaction = Transaction::new(&mut self.state, &mut self.expressions, now);
         let answer = transaction.take(input)?;
         Ok(Decision { records: transaction.finish(), answer })
     }
@@ -88,6 +88,16 @@ impl Transaction<'_> {
             Input::StopRun(run) => self.stop_run(run),
             Input::StartTask(run, task) => self.start_task_on_request(run, &task),
             Input::StopTask(run, task) => self.stop_task_on_request(run, &task),
+            Input::AddTrigger(add) => self.add_trigger(add),
+            Input::PauseTrigger(id) => self.pause_trigger(id),
+            Input::ResumeTrigger(id) => self.resume_trigger(id),
+            Input::DeleteTrigger(id) => self.delete_trigger(id),
+            Input::EnableWorkflow(namespace, workflow, enabled) => {
+                self.enable_workflow(namespace, workflow, enabled)
+            }
+            Input::DeleteWorkflow(namespace, workflow) => self.delete_workflow(namespace, workflow),
+            Input::DeleteRun(id) => self.delete_run(id),
+            Input::DeleteNamespace(namespace) => self.delete_namespace(namespace),
             Input::AttemptStarted(id, pid) => Ok(self.attempt_started(id, pid)),
             Input::AttemptEnded(id, outcome, usage) => Ok(self.attempt_ended(&id, &outcome, usage)),
             Input::TrimLog(before, reason) => Ok(self.trim_log(before, reason)),
@@ -111,9 +121,9 @@ impl Transaction<'_> {
             let Some(deadline) = self.state.deadlines.first_due(self.now).cloned() else { break };
             match deadline {
                 aiflow_model::state::Deadline::Execution(id) => self.execution_due(&id),
-                aiflow_model::state::Deadline::Clock { run, rule, .. } => {
-                    self.clock_due(run, rule);
-                    // One clock a batch: its windows may be many.
+                aiflow_model::state::Deadline::Condition { rule, .. } => {
+                    self.stimulate(Stimulus::Due(rule));
+                    // One condition a batch: its windows may be many.
                     break;
                 }
             }

@@ -3,10 +3,10 @@
 //! Must never hold anything that is not data: no channels, no handles.
 
 use aiflow_model::record::{DaemonStarted, FileEntry, Outcome, TrimReason, Usage};
-use aiflow_model::wire::StartRun;
+use aiflow_model::wire::{AddTrigger, StartRun};
 use aiflow_model::{
     AttemptId, EventKey, JsonText, LoggedRecord, Namespace, Offset, RunId, SnapshotNumber,
-    TaskName, WorkflowName,
+    TaskName, TriggerId, WorkflowName,
 };
 
 /// One input. The imperative ones are requests; the others tell what happened to a process.
@@ -48,6 +48,22 @@ pub enum Input {
     StartTask(RunId, TaskName),
     /// Stop what is alive of a task of a run.
     StopTask(RunId, TaskName),
+    /// Put a trigger on a workflow.
+    AddTrigger(AddTrigger),
+    /// Let a trigger look at nothing.
+    PauseTrigger(TriggerId),
+    /// Let a trigger look again.
+    ResumeTrigger(TriggerId),
+    /// Take a trigger away.
+    DeleteTrigger(TriggerId),
+    /// Let a workflow start runs, or not.
+    EnableWorkflow(Namespace, WorkflowName, bool),
+    /// Delete a workflow and its runs, none of which is alive.
+    DeleteWorkflow(Namespace, WorkflowName),
+    /// Delete a run that has ended.
+    DeleteRun(RunId),
+    /// Delete a namespace without workflows.
+    DeleteNamespace(Namespace),
     /// An attempt's process was seen running.
     AttemptStarted(AttemptId, u32),
     /// An attempt is over.
@@ -68,10 +84,18 @@ impl Input {
             | Self::Upload { .. }
             | Self::Emit { .. }
             | Self::StartRun(_)
-            | Self::StartTask(..) => true,
+            | Self::StartTask(..)
+            | Self::AddTrigger(_) => true,
             Self::StartDaemon(_)
             | Self::StopRun(_)
             | Self::StopTask(..)
+            | Self::PauseTrigger(_)
+            | Self::ResumeTrigger(_)
+            | Self::DeleteTrigger(_)
+            | Self::EnableWorkflow(..)
+            | Self::DeleteWorkflow(..)
+            | Self::DeleteRun(_)
+            | Self::DeleteNamespace(_)
             | Self::AttemptStarted(..)
             | Self::AttemptEnded(..)
             | Self::TrimLog(..)
@@ -103,6 +127,8 @@ pub enum Answer {
     },
     /// The run, new or started by the same request before.
     Run(RunId),
+    /// The new trigger.
+    Trigger(TriggerId),
     /// So many executions are being stopped.
     Stopping(u32),
 }

@@ -2,7 +2,8 @@
 //!
 //! Pure: no clock, no randomness, no files, sockets, processes or threads, no order that differs
 //! from run to run. Time and ids come in as arguments. [`Engine::decide`] is the way in; the parts
-//! are one file an entity: `event`, `run`, `task`, `attempt`, `condition`, `clock`.
+//! are one file an entity: `event`, `run`, `task`, `attempt`, `trigger`; conditions begin in
+//! `condition`.
 
 mod attempt;
 mod clock;
@@ -11,12 +12,16 @@ pub mod definition;
 mod effect;
 mod engine;
 mod event;
-mod filter;
+mod expression;
+mod gather;
 mod input;
 mod launch;
 mod run;
+mod schedule;
 mod task;
+mod timer;
 mod transaction;
+mod trigger;
 mod upload;
 
 pub use effect::{Effect, effect_of, outstanding};

@@ -1,14 +1,28 @@
 //! Runs: how they start, how they are stopped, and when they are over.
 
+use std::collections::BTreeMap;
+
 use aiflow_model::record::{RunStarted, StopReason};
-use aiflow_model::spec::{Clock, Condition};
-use aiflow_model::state::{ExecutionStatus, NodeState, Run, RunStatus};
+use aiflow_model::state::{ExecutionStatus, Run, RunStatus, Snapshot};
+use aiflow_model::time::Window;
 use aiflow_model::wire::StartRun;
-use aiflow_model::{ErrorCode, Offset, Record, Rejection, RunId};
+use aiflow_model::{ErrorCode, JsonText, Offset, Record, Rejection, RuleId, RunId, TriggerId};
 
 use crate::input::Answer;
 use crate::task::Start;
 use crate::transaction::Transaction;
+
+/// What a run begins with.
+#[derive(Debug, Default)]
+pub(crate) struct RunStart {
+    /// Those that differ from the defaults.
+    pub(crate) params: BTreeMap<String, JsonText>,
+    pub(crate) request: Option<String>,
+    pub(crate) trigger: Option<TriggerId>,
+    pub(crate) events: Vec<Offset>,
+    pub(crate) window: Option<Window>,
+    pub(crate) cause: Option<Offset>,
+}
 
 impl Transaction<'_> {
     pub(crate) fn start_run(&mut self, start: StartRun) -> Result<Answer, Rejection> {
@@ -17,39 +31,50 @@ impl Transaction<'_> {
             return Ok(answer);
         }
         let name = &start.workflow;
-        let Some(snapshot) =
-            self.state.current_snapshot(start.namespace.as_str(), name.as_str()).cloned()
-        else {
-            let message = format!("there is no workflow {name} in namespace {}", start.namespace);
-            return Err(
-                Rejection::new(ErrorCode::UnknownWorkflow, message).hint("aiflow workflow list")
-            );
-        };
-        let mut params = snapshot.spec.params.clone();
-        for (param, value) in start.params {
-            if params.insert(param.clone(), value).is_none() {
-                let known: Vec<&str> = snapshot.spec.params.keys().map(String::as_str).collect();
-                let message = format!("workflow {name} has no parameter {param:?}");
-                return Err(Rejection::new(ErrorCode::UnknownParam, message)
-                    .hint(format!("its parameters: {}", known.join(", "))));
-            }
+        let snapshot = self.find_workflow(&start.namespace, name)?;
+        let space = self.state.namespaces.get(&start.namespace);
+        if space.is_some_and(|space| space.disabled.contains(name)) {
+            let message = format!("workflow {name} is disabled; it starts nothing new");
+            return Err(Rejection::new(ErrorCode::WorkflowDisabled, message)
+                .hint(format!("aiflow workflow enable {name} -n {}", start.namespace)));
         }
+        if let Some(param) = start.params.keys().find(|p| !snapshot.spec.params.contains_key(*p)) {
+            let known: Vec<&str> = snapshot.spec.params.keys().map(String::as_str).collect();
+            let message = format!("workflow {name} has no parameter {param:?}");
+            return Err(Rejection::new(ErrorCode::UnknownParam, message)
+                .hint(format!("its parameters: {}", known.join(", "))));
+        }
+        let (params, request) = (start.params, start.request);
+        let run = self.begin_run(&snapshot, RunStart { params, request, ..RunStart::default() });
+        Ok(Answer::Run(run))
+    }
+
+    /// Starts a run of a snapshot. Its parameters are known to be the snapshot's.
+    pub(crate) fn begin_run(&mut self, snapshot: &Snapshot, start: RunStart) -> RunId {
         let run = self.state.next_run_id();
+        let mut params = snapshot.spec.params.clone();
+        params.extend(start.params);
         let started = RunStarted {
             run,
-            namespace: start.namespace,
-            workflow: start.workflow,
+            namespace: snapshot.namespace.clone(),
+            workflow: snapshot.spec.name.clone(),
             snapshot: snapshot.number,
             params,
             request: start.request,
+            trigger: start.trigger,
+            events: start.events.clone(),
+            window: start.window,
         };
-        let cause = self.record(None, Record::RunStarted(Box::new(started)));
-        self.arm_clocks(run, cause);
+        let cause = self.record(start.cause, Record::RunStarted(Box::new(started)));
+        for (rule, _, definition) in snapshot.spec.rules() {
+            self.arm(RuleId::Task { run, rule }, &definition.condition, Some(cause));
+        }
         for task in snapshot.spec.tasks.iter().filter(|task| task.starts_with_run()) {
-            self.start_task(run, task, Start::plain(cause));
+            let (events, window) = (start.events.clone(), start.window);
+            self.start_task(run, task, Start { cause: Some(cause), events, window });
         }
         self.unsettle(run);
-        Ok(Answer::Run(run))
+        run
     }
 
     fn answer_of_earlier_request(&self, start: &StartRun) -> Result<Option<Answer>, Rejection> {
@@ -65,25 +90,6 @@ impl Transaction<'_> {
             run.id, run.workflow, start.workflow
         );
         Err(Rejection::new(ErrorCode::RequestConflict, message))
-    }
-
-    /// Wall clocks tick from now, and clocks with a first window from that; others arm themselves.
-    fn arm_clocks(&mut self, run: RunId, cause: Offset) {
-        let Some(snapshot) = self.snapshot(run) else { return };
-        for (index, _, rule) in snapshot.spec.rules() {
-            for (node, condition) in (0..).zip(rule.condition.nodes()) {
-                let Condition::Every { period, clock, from } = condition else { continue };
-                let (marks, next) = match clock {
-                    Clock::Wall => {
-                        (Vec::new(), Some(from.unwrap_or_else(|| self.now.floor_to(*period))))
-                    }
-                    Clock::Watermark(keys) => (vec![None; keys.len()], *from),
-                };
-                let state = NodeState::Clock { marks, next };
-                let advanced = Record::ConditionAdvanced { run, rule: index, node, state };
-                self.record(Some(cause), advanced);
-            }
-        }
     }
 
     pub(crate) fn stop_run(&mut self, id: RunId) -> Result<Answer, Rejection> {

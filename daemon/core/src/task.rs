@@ -17,12 +17,6 @@ pub(crate) struct Start {
     pub(crate) window: Option<Window>,
 }
 
-impl Start {
-    pub(crate) fn plain(cause: Offset) -> Self {
-        Self { cause: Some(cause), events: Vec::new(), window: None }
-    }
-}
-
 impl Transaction<'_> {
     pub(crate) fn task_state(&self, run: RunId, task: &TaskName) -> Option<&TaskState> {
         self.state.task(run, task)
@@ -135,7 +129,7 @@ impl Transaction<'_> {
         let finished = Record::TaskExecutionFinished { id: id.clone(), status };
         let offset = self.record(cause, finished);
         let (run, task, sequence) = (id.run, id.task.clone(), id.sequence);
-        self.stimulate(Stimulus::TaskEnded { offset, run, task, sequence });
+        self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
         self.unsettle(run);
     }
 

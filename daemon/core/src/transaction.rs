@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use aiflow_model::record::Event;
 use aiflow_model::state::Snapshot;
-use aiflow_model::{LoggedRecord, Offset, Record, RuleIndex, RunId, State, TaskName, Timestamp};
+use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName, Timestamp};
 
-use crate::filter::Filters;
+use crate::expression::Expressions;
 
 /// Something that conditions may react to.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ pub(crate) enum Stimulus {
         /// What it says.
         event: Arc<Event>,
     },
-    /// An execution of a task ended.
-    TaskEnded {
+    /// An execution of a task began to run, or ended.
+    TaskChanged {
         /// The record that says so.
         offset: Offset,
         /// In this run.
@@ -34,21 +34,16 @@ pub(crate) enum Stimulus {
         /// Which execution.
         sequence: aiflow_model::Sequence,
     },
-    /// A clock of this rule is due.
-    ClockDue {
-        /// The run.
-        run: RunId,
-        /// The rule.
-        rule: RuleIndex,
-    },
+    /// A node of this rule's condition has come to its time.
+    Due(RuleId),
 }
 
 impl Stimulus {
     /// The record behind it; none for time itself.
     pub(crate) fn offset(&self) -> Option<Offset> {
         match self {
-            Self::Event { offset, .. } | Self::TaskEnded { offset, .. } => Some(*offset),
-            Self::ClockDue { .. } => None,
+            Self::Event { offset, .. } | Self::TaskChanged { offset, .. } => Some(*offset),
+            Self::Due(_) => None,
         }
     }
 }
@@ -56,7 +51,7 @@ impl Stimulus {
 /// One decision in the making.
 pub(crate) struct Transaction<'a> {
     pub(crate) state: &'a mut State,
-    pub(crate) filters: &'a mut Filters,
+    pub(crate) expressions: &'a mut Expressions,
     pub(crate) now: Timestamp,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
@@ -64,9 +59,13 @@ pub(crate) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(crate) fn new(state: &'a mut State, filters: &'a mut Filters, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        state: &'a mut State,
+        expressions: &'a mut Expressions,
+        now: Timestamp,
+    ) -> Self {
         let agenda = VecDeque::new();
-        Self { state, filters, now, batch: Vec::new(), agenda, unsettled: BTreeSet::new() }
+        Self { state, expressions, now, batch: Vec::new(), agenda, unsettled: BTreeSet::new() }
     }
 
     /// Decides a record: it becomes part of the batch and of the state.

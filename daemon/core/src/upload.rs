@@ -32,7 +32,10 @@ impl Transaction<'_> {
         }
         let snapshot = self.state.next_snapshot_number();
         let uploaded = WorkflowUploaded { namespace, snapshot, spec, source, files };
-        self.record(None, Record::WorkflowUploaded(Box::new(uploaded)));
+        let cause = self.record(None, Record::WorkflowUploaded(Box::new(uploaded)));
+        if let Some(stored) = self.state.snapshots.get(&snapshot).cloned() {
+            self.replace_triggers(&stored, cause);
+        }
         Ok(Answer::Uploaded { workflow, snapshot, unchanged: false })
     }
 }

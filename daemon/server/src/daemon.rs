@@ -255,10 +255,10 @@ impl Daemon {
 
     fn trim(&mut self, Trim { before, reason }: Trim) -> Result<(), Failure> {
         if reason == TrimReason::Retention
-            && let Some((needed, run)) = self.engine.state().oldest_needed()
+            && let Some((needed, by)) = self.engine.state().oldest_needed()
             && needed < before
         {
-            tracing::warn!(%needed, %run, "old records are kept: the run may still ask for one");
+            tracing::warn!(%needed, %by, "old records are kept: one may still be asked for");
         }
         self.note(Input::TrimLog(before, reason))
     }

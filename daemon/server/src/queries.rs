@@ -6,7 +6,7 @@ use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::state::{Snapshot, State};
 use aiflow_model::wire::{
     ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, RunRef,
-    RunView, TaskLine, WorkflowView,
+    RunView, TaskLine, TriggerRef, TriggerView, WorkflowView,
 };
 use aiflow_model::{RunId, spec::TaskKind};
 use serde::Serialize;
@@ -68,12 +68,17 @@ fn workflow_view(state: &State, snapshot: &Snapshot) -> WorkflowView {
             .map(|rule| format!("{} {}", rule.action.word(), rule.condition))
             .collect(),
     };
+    let of_workflow = state.triggers_of(&snapshot.namespace, name);
+    let triggers = of_workflow.iter().filter_map(|id| state.triggers.get(id));
+    let space = state.namespaces.get(&snapshot.namespace);
     WorkflowView {
         namespace: snapshot.namespace.clone(),
         workflow: name.clone(),
         snapshot: snapshot.number,
         uploaded_at: snapshot.uploaded_at.to_string(),
         tasks: snapshot.spec.tasks.iter().map(line).collect(),
+        triggers: triggers.map(|trigger| trigger.condition.to_string()).collect(),
+        enabled: space.is_some_and(|space| !space.disabled.contains(name)),
         alive_runs: state.runs.values().filter(is_alive).count(),
         source: None,
     }
@@ -85,6 +90,25 @@ pub(crate) fn runs(state: &State, filter: &OptionalWorkflow) -> Result<String, R
             && filter.workflow.as_ref().is_none_or(|workflow| *workflow == run.workflow)
     });
     to_json(&wanted.map(RunView::of).collect::<Vec<_>>())
+}
+
+pub(crate) fn triggers(state: &State, filter: &OptionalWorkflow) -> Result<String, Rejection> {
+    let wanted = state.triggers.values().filter(|trigger| {
+        filter.namespace.as_ref().is_none_or(|namespace| *namespace == trigger.namespace)
+            && filter.workflow.as_ref().is_none_or(|workflow| *workflow == trigger.workflow)
+    });
+    to_json(&wanted.map(|trigger| TriggerView::of(state, trigger)).collect::<Vec<_>>())
+}
+
+pub(crate) fn trigger(
+    state: &State,
+    TriggerRef { trigger }: TriggerRef,
+) -> Result<String, Rejection> {
+    let found = state.triggers.get(&trigger).ok_or_else(|| {
+        Rejection::new(ErrorCode::UnknownTrigger, format!("there is no trigger {trigger}"))
+            .hint("aiflow workflow-trigger list; aiflow workflow-schedule list")
+    })?;
+    to_json(&TriggerView::of(state, found))
 }
 
 pub(crate) fn run(state: &State, RunRef { run }: RunRef) -> Result<String, Rejection> {

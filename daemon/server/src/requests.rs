@@ -6,7 +6,8 @@ use aiflow_core::{Answer, Input};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
     Call, Emit, EmitReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello,
-    HelloRequest, LogRead, PROTOCOL_VERSION, RunReply, Status, StopReply, UploadReply,
+    HelloRequest, LogRead, NamedWorkflow, PROTOCOL_VERSION, RunReply, Status, StopReply,
+    TriggerRef, TriggerReply, UploadReply,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
@@ -36,6 +37,29 @@ impl Daemon {
             Call::NamespaceAdd(add) => {
                 return self.decide_done(Input::AddNamespace(add.namespace), reply);
             }
+            Call::NamespaceDelete(name) => {
+                return self.decide_done(Input::DeleteNamespace(name.namespace), reply);
+            }
+            Call::WorkflowEnable(NamedWorkflow { namespace, workflow }) => {
+                return self.decide_done(Input::EnableWorkflow(namespace, workflow, true), reply);
+            }
+            Call::WorkflowDisable(NamedWorkflow { namespace, workflow }) => {
+                return self.decide_done(Input::EnableWorkflow(namespace, workflow, false), reply);
+            }
+            Call::WorkflowDelete(NamedWorkflow { namespace, workflow }) => {
+                return self.decide_done(Input::DeleteWorkflow(namespace, workflow), reply);
+            }
+            Call::TriggerAdd(add) => return self.decide(Input::AddTrigger(add), reply, added),
+            Call::TriggerPause(TriggerRef { trigger }) => {
+                return self.decide_done(Input::PauseTrigger(trigger), reply);
+            }
+            Call::TriggerResume(TriggerRef { trigger }) => {
+                return self.decide_done(Input::ResumeTrigger(trigger), reply);
+            }
+            Call::TriggerDelete(TriggerRef { trigger }) => {
+                return self.decide_done(Input::DeleteTrigger(trigger), reply);
+            }
+            Call::RunDelete(run) => return self.decide_done(Input::DeleteRun(run.run), reply),
             Call::WorkflowUpload(upload) => {
                 let namespace = upload.namespace.clone();
                 let input = Input::Upload {
@@ -70,6 +94,8 @@ impl Daemon {
             Call::NamespaceList(_) => queries::namespaces(state),
             Call::WorkflowList(filter) => queries::workflows(state, &filter),
             Call::WorkflowShow(named) => queries::workflow(state, &named),
+            Call::TriggerList(filter) => queries::triggers(state, &filter),
+            Call::TriggerShow(trigger) => queries::trigger(state, trigger),
             Call::RunList(filter) => queries::runs(state, &filter),
             Call::RunShow(run) => queries::run(state, run),
             Call::TaskList(run) => queries::tasks(state, run),
@@ -297,6 +323,13 @@ fn uploaded(answer: Answer, namespace: Namespace) -> Result<String, Rejection> {
         Answer::Uploaded { workflow, snapshot, unchanged } => {
             to_json(&UploadReply { workflow, namespace, snapshot, unchanged })
         }
+        other => unexpected(&other),
+    }
+}
+
+fn added(answer: Answer) -> Result<String, Rejection> {
+    match answer {
+        Answer::Trigger(trigger) => to_json(&TriggerReply { trigger }),
         other => unexpected(&other),
     }
 }

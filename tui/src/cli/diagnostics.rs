@@ -2,18 +2,31 @@
 //!
 //! Must never trust a place: the daemon may have read another text than the file now holds.
 
-use aiflow_model::Rejection;
+use aiflow_client::CallError;
 use aiflow_model::error::Diagnostic;
+use aiflow_model::{ErrorCode, Rejection};
 use unicode_width::UnicodeWidthChar;
 
+use super::failure::Failure;
 use super::output::clean;
 
 /// Characters of a source line that are shown around the place.
 const SHOWN_BEFORE: usize = 60;
 const SHOWN_CHARS: usize = 120;
 
+/// A refusal with, if it is of a definition, all places that are wrong in it.
+pub(crate) fn explain(error: CallError, file: &str, source: &str) -> Failure {
+    match error {
+        CallError::Rejected(rejection) if rejection.code == ErrorCode::InvalidDefinition => {
+            let places = render(file, source, &rejection);
+            Failure::Definition { rejection, places }
+        }
+        error => error.into(),
+    }
+}
+
 /// All faults, one after another, each with its lines ended.
-pub(crate) fn render(file: &str, source: &str, rejection: &Rejection) -> String {
+fn render(file: &str, source: &str, rejection: &Rejection) -> String {
     rejection.diagnostics.iter().map(|fault| one(file, source, fault)).collect()
 }
 
@@ -57,7 +70,6 @@ fn excerpt(number: u32, line: &str, at: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aiflow_model::ErrorCode;
 
     fn fault(line: u32, column: u32, hint: Option<&str>) -> Diagnostic {
         Diagnostic { line, column, message: "wrong".into(), hint: hint.map(str::to_owned) }

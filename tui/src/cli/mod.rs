@@ -3,6 +3,7 @@
 //! Must never print data anywhere but on stdout, nor anything else on it.
 
 mod completions;
+mod confirm;
 mod diagnostics;
 mod emit;
 mod event;
@@ -28,6 +29,8 @@ mod upload;
 mod version;
 mod workflow;
 mod workflow_execution;
+mod workflow_schedule;
+mod workflow_trigger;
 
 use std::io::IsTerminal;
 
@@ -58,10 +61,16 @@ enum Verb {
     /// Namespaces: spaces of workflows and events that do not see each other.
     #[command(subcommand)]
     Namespace(namespace::Verb),
-    /// Workflows: upload, list, show.
+    /// Workflows: upload, list, show, enable, disable, delete.
     #[command(subcommand)]
     Workflow(workflow::Verb),
-    /// Runs of workflows: start, list, show, stop.
+    /// Schedules of workflows: what starts runs by the wall's time.
+    #[command(subcommand)]
+    WorkflowSchedule(workflow_schedule::Verb),
+    /// Triggers of workflows: what starts runs on events.
+    #[command(subcommand)]
+    WorkflowTrigger(workflow_trigger::Verb),
+    /// Runs of workflows: start, list, show, stop, delete.
     #[command(subcommand)]
     WorkflowExecution(workflow_execution::Verb),
     /// Task executions of a run: list, start, stop.
@@ -128,6 +137,8 @@ impl Verb {
             Self::Server(verb) => verb.perform(session).await,
             Self::Namespace(verb) => verb.perform(session).await,
             Self::Workflow(verb) => verb.perform(session).await,
+            Self::WorkflowSchedule(verb) => verb.perform(session).await,
+            Self::WorkflowTrigger(verb) => verb.perform(session).await,
             Self::WorkflowExecution(verb) => verb.perform(session).await,
             Self::TaskExecution(verb) => verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
@@ -168,6 +179,13 @@ mod tests {
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
             workflow-execution listen 3 --from 2|\
+            workflow-execution stop-all w -y|workflow-execution delete 3 -y|namespace delete n -y|\
+            workflow enable w|workflow disable w -n x|workflow delete w -y|\
+            workflow-trigger add w {on:k}|workflow-trigger list|workflow-trigger list w|\
+            workflow-trigger show 1|workflow-trigger pause 1|workflow-trigger resume 1|\
+            workflow-trigger delete 1 -y|workflow-trigger delete-all w -y|\
+            workflow-schedule add w 1h --missed skip|workflow-schedule add w @daily --tz UTC|\
+            workflow-schedule list|workflow-schedule show 1|workflow-schedule delete 1 --yes|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
             run w --param a=1 --wait|ps|logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\

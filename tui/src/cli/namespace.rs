@@ -6,6 +6,7 @@ use aiflow_model::Namespace;
 use aiflow_model::wire::{Empty, NamespaceName};
 use clap::Subcommand;
 
+use super::confirm::Confirmation;
 use super::failure::Failure;
 use super::output::note;
 use super::session::Session;
@@ -20,6 +21,13 @@ pub(crate) enum Verb {
     },
     /// List namespaces.
     List,
+    /// Delete a namespace that holds no workflow.
+    Delete {
+        /// Its name
+        name: Namespace,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
 }
 
 impl Verb {
@@ -29,6 +37,13 @@ impl Verb {
             Self::Add { name: namespace } => {
                 let text = format!("namespace {namespace} is there");
                 client.add_namespace(NamespaceName { namespace }).await?;
+                note(&text);
+                Ok(())
+            }
+            Self::Delete { name: namespace, confirmation } => {
+                confirmation.ask(&format!("Delete namespace {namespace}?"))?;
+                let text = format!("namespace {namespace} is deleted");
+                client.delete_namespace(NamespaceName { namespace }).await?;
                 note(&text);
                 Ok(())
             }

@@ -3,7 +3,9 @@
 //! Must never compute what the daemon did not say: only choose and join.
 
 use aiflow_model::LoggedRecord;
-use aiflow_model::wire::{EventView, ExecutionView, NamespaceView, RunView, Status, WorkflowView};
+use aiflow_model::wire::{
+    EventView, ExecutionView, NamespaceView, RunView, Status, TriggerView, WorkflowView,
+};
 
 use super::output::Row;
 
@@ -45,7 +47,28 @@ impl Row for WorkflowView {
             let rules = [vec![task.kind.clone()], task.rules.clone()].concat();
             (format!("task {}", task.task), rules.join("; "))
         });
-        own.chain(tasks).collect()
+        let state = if self.enabled { "yes" } else { "no" };
+        let state = [("enabled".to_owned(), state.to_owned())];
+        let triggers = self.triggers.iter().map(|words| ("runs start".to_owned(), words.clone()));
+        own.chain(state).chain(triggers).chain(tasks).collect()
+    }
+}
+
+impl Row for TriggerView {
+    const COLUMNS: &'static [&'static str] =
+        &["id", "namespace", "workflow", "state", "next", "firings", "last", "when"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.namespace.to_string(),
+            self.workflow.to_string(),
+            if self.paused { "paused" } else { "looking" }.to_owned(),
+            or_none(self.next_tick.as_ref()),
+            self.firings.to_string(),
+            or_none(self.fired_at.as_ref()),
+            self.condition.clone(),
+        ]
     }
 }
 
@@ -80,7 +103,8 @@ impl Row for RunView {
 
     fn details(&self) -> Vec<(String, String)> {
         let own = Self::COLUMNS.iter().map(ToString::to_string).zip(self.cells());
-        let own = own.chain([("snapshot".to_owned(), self.snapshot.to_string())]);
+        let trigger = self.trigger.map(|trigger| ("trigger".to_owned(), trigger.to_string()));
+        let own = own.chain([("snapshot".to_owned(), self.snapshot.to_string())]).chain(trigger);
         let params = self.params.iter();
         own.chain(params.map(|(name, value)| (format!("param {name}"), value.to_plain()))).collect()
     }
@@ -220,6 +244,6 @@ mod tests {
         assert_eq!(view.cells().join(" "), "default w 3 1 1 U");
         let last = view.details().pop().unwrap();
         assert_eq!(last, ("task a".to_owned(), "batch; start on k".to_owned()));
-        assert_eq!(view.details().len(), 6);
+        assert_eq!(view.details().len(), 7);
     }
 }

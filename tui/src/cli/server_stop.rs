@@ -22,7 +22,7 @@ pub(crate) async fn perform(session: &Session) -> Result<(), Failure> {
     let status = client.status(Empty {}).await?;
     // Taken while it surely lives: its pid cannot be another's.
     let process = open_process(status.pid);
-    match client.stop_daemon().await {
+    match client.stop_daemon(Empty {}).await {
         // It may be gone before its answer is through.
         Err(error) if !error.is_absence() => return Err(error.into()),
         Ok(()) | Err(_) => {}

@@ -7,8 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use aiflow_client::{CallError, Client, Reply};
-use aiflow_model::ErrorCode;
+use aiflow_client::{Client, Reply};
 use aiflow_model::wire::{Call, FILE_PIECE_BYTES_MAX, FilePiece, Upload, UploadReply};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,7 +37,8 @@ pub(crate) async fn perform(
     let upload = Upload { namespace: within.namespace, source, files };
     let source = upload.source.clone();
     let reply = client.upload_workflow(Box::new(upload)).await;
-    let reply = reply.map_err(|error| with_places(error, file, &source))?;
+    let reply =
+        reply.map_err(|error| diagnostics::explain(error, &file.to_string_lossy(), &source))?;
     session.output.answer(&reply, &summary(&reply))
 }
 
@@ -46,16 +46,6 @@ fn summary(reply: &UploadReply) -> String {
     let UploadReply { workflow, namespace, snapshot, unchanged } = reply;
     let verb = if *unchanged { "unchanged" } else { "uploaded" };
     format!("{verb} {namespace}/{workflow} snapshot {snapshot}")
-}
-
-fn with_places(error: CallError, file: &Path, source: &str) -> Failure {
-    match error {
-        CallError::Rejected(rejection) if rejection.code == ErrorCode::InvalidDefinition => {
-            let places = diagnostics::render(&file.to_string_lossy(), source, &rejection);
-            Failure::Definition { rejection, places }
-        }
-        error => error.into(),
-    }
 }
 
 /// Brings all files, several pieces at a time.

@@ -8,8 +8,10 @@ use aiflow_model::WorkflowName;
 use aiflow_model::wire::{NamedWorkflow, NamespaceFilter};
 use clap::Subcommand;
 
+use super::confirm::Confirmation;
 use super::failure::Failure;
 use super::options::{InNamespace, WithinNamespace};
+use super::output::note;
 use super::session::Session;
 use super::upload;
 
@@ -35,6 +37,29 @@ pub(crate) enum Verb {
         #[command(flatten)]
         within: InNamespace,
     },
+    /// Let a workflow start runs again.
+    Enable {
+        /// Its name
+        name: WorkflowName,
+        #[command(flatten)]
+        within: InNamespace,
+    },
+    /// Let a workflow start nothing new; what is alive goes on.
+    Disable {
+        /// Its name
+        name: WorkflowName,
+        #[command(flatten)]
+        within: InNamespace,
+    },
+    /// Delete a workflow with its triggers and runs, all of which have ended.
+    Delete {
+        /// Its name
+        name: WorkflowName,
+        #[command(flatten)]
+        within: InNamespace,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
 }
 
 impl Verb {
@@ -48,6 +73,29 @@ impl Verb {
             Self::Show { name: workflow, within } => {
                 let name = NamedWorkflow { namespace: within.namespace, workflow };
                 session.output.show(&session.connect().await?.show_workflow(name).await?)
+            }
+            Self::Enable { name: workflow, within } => {
+                let text = format!("workflow {workflow} starts runs again");
+                let name = NamedWorkflow { namespace: within.namespace, workflow };
+                session.connect().await?.enable_workflow(name).await?;
+                note(&text);
+                Ok(())
+            }
+            Self::Disable { name: workflow, within } => {
+                let text = format!("workflow {workflow} starts nothing new");
+                let name = NamedWorkflow { namespace: within.namespace, workflow };
+                session.connect().await?.disable_workflow(name).await?;
+                note(&text);
+                Ok(())
+            }
+            Self::Delete { name: workflow, within, confirmation } => {
+                let client = session.connect().await?;
+                confirmation.ask(&format!("Delete workflow {workflow} with all of its runs?"))?;
+                let text = format!("workflow {workflow} is deleted");
+                let name = NamedWorkflow { namespace: within.namespace, workflow };
+                client.delete_workflow(name).await?;
+                note(&text);
+                Ok(())
             }
         }
     }

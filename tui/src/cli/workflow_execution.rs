@@ -2,14 +2,17 @@
 //!
 //! Must never start a run twice for one command: the request carries an id.
 
-use aiflow_client::new_id;
+use aiflow_client::{CallError, new_id};
+use aiflow_model::state::RunStatus;
 use aiflow_model::wire::{OptionalWorkflow, RunRef, StartRun};
-use aiflow_model::{JsonText, Offset, RunId, WorkflowName};
+use aiflow_model::{ErrorCode, JsonText, Offset, RunId, WorkflowName};
 use clap::{Args, Subcommand};
 
+use super::confirm::Confirmation;
 use super::failure::Failure;
 use super::listen;
 use super::options::{InNamespace, WithinNamespace};
+use super::output::note;
 use super::parse;
 use super::session::Session;
 
@@ -45,6 +48,23 @@ pub(crate) enum Verb {
         /// Its id
         #[arg(value_name = "ID")]
         run: RunId,
+    },
+    /// Stop all runs of a workflow.
+    StopAll {
+        /// The workflow
+        name: WorkflowName,
+        #[command(flatten)]
+        within: InNamespace,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    /// Delete a run that has ended.
+    Delete {
+        /// Its id
+        #[arg(value_name = "ID")]
+        run: RunId,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -89,6 +109,28 @@ impl Verb {
             Self::Stop { run } => {
                 let reply = client.stop_run(RunRef { run }).await?;
                 session.output.answer(&reply, &format!("stopping {}", reply.stopping))
+            }
+            Self::StopAll { name: workflow, within, confirmation } => {
+                confirmation.ask(&format!("Stop all runs of {workflow}?"))?;
+                let (namespace, workflow) = (Some(within.namespace), Some(workflow));
+                let runs = client.list_runs(OptionalWorkflow { namespace, workflow }).await?;
+                let mut stopping = 0;
+                for run in runs.iter().filter(|run| run.status == RunStatus::Running) {
+                    match client.stop_run(RunRef { run: run.id }).await {
+                        Ok(_) => stopping += 1,
+                        // It ended in the meantime.
+                        Err(CallError::Rejected(r)) if r.code == ErrorCode::RunEnded => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                note(&format!("stopping {stopping} runs"));
+                Ok(())
+            }
+            Self::Delete { run, confirmation } => {
+                confirmation.ask(&format!("Delete run {run}?"))?;
+                client.delete_run(RunRef { run }).await?;
+                note(&format!("run {run} is deleted"));
+                Ok(())
             }
         }
     }

@@ -207,9 +207,5 @@ impl Recent {
 }
 
 fn has_rule(state: &State, namespace: &Namespace, key: &EventKey, run: Option<RunId>) -> bool {
-    let (namespace, key) = (namespace.as_str(), key.as_str());
-    match run {
-        Some(run) => state.subscriptions.matching_run(namespace, key, run).next().is_some(),
-        None => state.subscriptions.matching(namespace, key).next().is_some(),
-    }
+    !state.subscriptions.matching(namespace.as_str(), key.as_str(), run).is_empty()
 }

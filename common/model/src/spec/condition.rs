@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::status::ExecutionStatus;
 use crate::time::{Span, Timestamp};
-use crate::{EventKey, TaskName};
+use crate::{EventKey, KeyPattern, TaskName};
 
 /// When something happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,13 +18,13 @@ use crate::{EventKey, TaskName};
 pub enum Condition {
     /// An event of this key came, and the filter (an expression, if any) was true of it.
     On {
-        /// The key, matched whole.
-        key: EventKey,
+        /// Which keys.
+        key: KeyPattern,
         /// Expression over `value`, `key`, `source`, `time`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         filter: Option<String>,
     },
-    /// The latest execution of each named task has ended in the wanted status.
+    /// The latest execution of each named task is in the wanted status.
     After {
         /// Task and the status that is wanted of it.
         tasks: BTreeMap<TaskName, ExecutionStatus>,
@@ -33,12 +33,64 @@ pub enum Condition {
     All(Vec<Self>),
     /// Some child is met.
     Any(Vec<Self>),
+    /// The children have been met one after the other.
+    Sequence(Vec<Self>),
+    /// The child, which gathers over time (`all`, `sequence` or `count`), gathers only what is not
+    /// older than this.
+    Within {
+        /// What gathers.
+        of: Box<Self>,
+        /// Longest time between the first and the last of what a firing uses up.
+        span: Span,
+    },
     /// The child has been met `n` times since the last time it was `n`.
     Count {
         /// What is counted.
         of: Box<Self>,
         /// How many, at least 1.
         n: u64,
+    },
+    /// What the expression gives of the child's events has come to `reaches`.
+    Sum {
+        /// What is summed up: events.
+        of: Box<Self>,
+        /// A number, from the event.
+        expr: String,
+        /// More than 0.
+        reaches: f64,
+        /// Whether the surplus counts towards the next firing.
+        carry: bool,
+    },
+    /// The child was not met for so long, counted from the start and each time it was met. Fires
+    /// once, then waits until the child is met again.
+    Absent {
+        /// What does not come.
+        of: Box<Self>,
+        /// How long.
+        span: Span,
+    },
+    /// The child was met, and then not again for so long.
+    Debounce {
+        /// What calms down.
+        of: Box<Self>,
+        /// How long.
+        span: Span,
+    },
+    /// The child was met, at most once in so long: what comes sooner is gathered, and fires once
+    /// when the time is over.
+    Throttle {
+        /// What comes too often.
+        of: Box<Self>,
+        /// How long.
+        span: Span,
+    },
+    /// A script says so, which is run each time that the child is met by an event and keeps a
+    /// state of its own.
+    State {
+        /// What the script looks at: events.
+        of: Box<Self>,
+        /// Sees `state` besides what a filter sees; may change it; gives whether to fire.
+        script: String,
     },
     /// A clock has passed the end of a window.
     Every {
@@ -49,10 +101,23 @@ pub enum Condition {
         /// Start of the first window; without it the clock arms itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Timestamp>,
+        /// What becomes of windows that the wall passed while nobody looked.
+        #[serde(default, skip_serializing_if = "Missed::is_all")]
+        missed: Missed,
+    },
+    /// The wall has reached a time of a calendar.
+    Cron {
+        /// Minute, hour, day of the month, month, day of the week; seconds may stand before.
+        expression: String,
+        /// IANA name of the time zone.
+        zone: String,
+        /// What becomes of times that passed while nobody looked.
+        #[serde(default, skip_serializing_if = "Missed::is_all")]
+        missed: Missed,
     },
 }
 
-/// What a schedule ticks on.
+/// What ticks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
@@ -62,14 +127,51 @@ pub enum Clock {
     Watermark(Vec<EventKey>),
 }
 
+/// What becomes of ticks of the wall that were due while no daemon ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// Each fires, late.
+    #[default]
+    All,
+    /// The latest fires; the others are recorded as missed.
+    Latest,
+    /// None fires; they are recorded as missed.
+    Skip,
+}
+
+impl Missed {
+    /// Whether each fires.
+    #[must_use]
+    pub const fn is_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    /// The word of the definition.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Latest => "latest",
+            Self::Skip => "skip",
+        }
+    }
+}
+
 impl Condition {
     /// The direct parts.
     #[must_use]
     pub fn children(&self) -> &[Self] {
         match self {
-            Self::On { .. } | Self::After { .. } | Self::Every { .. } => &[],
-            Self::All(children) | Self::Any(children) => children,
-            Self::Count { of, .. } => std::slice::from_ref(of),
+            Self::On { .. } | Self::After { .. } | Self::Every { .. } | Self::Cron { .. } => &[],
+            Self::All(children) | Self::Any(children) | Self::Sequence(children) => children,
+            Self::Within { of, .. }
+            | Self::Count { of, .. }
+            | Self::Sum { of, .. }
+            | Self::Absent { of, .. }
+            | Self::Debounce { of, .. }
+            | Self::Throttle { of, .. }
+            | Self::State { of, .. } => std::slice::from_ref(of),
         }
     }
 
@@ -94,17 +196,13 @@ impl Condition {
     }
 
     /// The keys whose events can change this node or one below it.
-    pub fn event_keys(&self) -> impl Iterator<Item = &EventKey> {
-        self.nodes().flat_map(|node| -> Box<dyn Iterator<Item = &EventKey>> {
-            match node {
-                Self::On { key, .. } => Box::new(std::iter::once(key)),
-                Self::Every { clock: Clock::Watermark(keys), .. } => Box::new(keys.iter()),
-                Self::After { .. }
-                | Self::All(_)
-                | Self::Any(_)
-                | Self::Count { .. }
-                | Self::Every { clock: Clock::Wall, .. } => Box::new(std::iter::empty()),
+    pub fn event_keys(&self) -> impl Iterator<Item = KeyPattern> {
+        self.nodes().flat_map(|node| match node {
+            Self::On { key, .. } => vec![key.clone()],
+            Self::Every { clock: Clock::Watermark(keys), .. } => {
+                keys.iter().map(KeyPattern::from).collect()
             }
+            _ => Vec::new(),
         })
     }
 
@@ -122,7 +220,18 @@ impl Condition {
     /// Whether this node ticks on a clock.
     #[must_use]
     pub fn is_clock(&self) -> bool {
-        matches!(self, Self::Every { .. })
+        matches!(self, Self::Every { .. } | Self::Cron { .. })
+    }
+
+    /// Whether all that meets it is an event, one at a time.
+    #[must_use]
+    pub fn is_of_events(&self) -> bool {
+        match self {
+            Self::On { .. } => true,
+            Self::Any(children) => children.iter().all(Self::is_of_events),
+            Self::State { of, .. } => of.is_of_events(),
+            _ => false,
+        }
     }
 }
 
@@ -157,7 +266,16 @@ impl fmt::Display for Condition {
             }
             Self::All(children) => join(f, children, " and "),
             Self::Any(children) => join(f, children, " or "),
+            Self::Sequence(children) => join(f, children, ", then "),
+            Self::Within { of, span } => write!(f, "within {span}: {of}"),
             Self::Count { of, n } => write!(f, "{n} times ({of})"),
+            Self::Sum { of, expr, reaches, .. } => {
+                write!(f, "sum of {expr} reaches {reaches} ({of})")
+            }
+            Self::Absent { of, span } => write!(f, "nothing for {span} ({of})"),
+            Self::Debounce { of, span } => write!(f, "calm for {span} after ({of})"),
+            Self::Throttle { of, span } => write!(f, "at most once in {span} ({of})"),
+            Self::State { of, .. } => write!(f, "a script says so ({of})"),
             Self::Every { period, clock: Clock::Wall, .. } => write!(f, "every {period}"),
             Self::Every { period, clock: Clock::Watermark(keys), .. } => {
                 let keys: Vec<&str> = keys.iter().map(EventKey::as_str).collect();
@@ -166,6 +284,7 @@ impl fmt::Display for Condition {
                     keys => write!(f, "every {period} of min({})", keys.join(", ")),
                 }
             }
+            Self::Cron { expression, zone, .. } => write!(f, "cron {expression} ({zone})"),
         }
     }
 }

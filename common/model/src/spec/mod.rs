@@ -6,7 +6,7 @@
 mod condition;
 mod task;
 
-pub use condition::{Clock, Condition};
+pub use condition::{Clock, Condition, Missed};
 pub use task::{Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec};
 
 use std::collections::BTreeMap;
@@ -37,6 +37,9 @@ pub struct WorkflowSpec {
     pub files: Vec<String>,
     /// Its tasks, in the order of the file.
     pub tasks: Vec<TaskSpec>,
+    /// What starts runs of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<Condition>,
 }
 
 impl WorkflowSpec {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::deadline::clock_due;
+use super::deadline::due_at;
 use super::{
     Attempt, Deadline, Execution, ExecutionStatus, NodeState, PendingRestart, Run, RunStatus,
     Snapshot, State, TaskState,
@@ -14,7 +14,7 @@ use crate::record::{
     EventFacts, LoggedRecord, Outcome, Record, RunStarted, StopReason, Usage, WorkflowUploaded,
 };
 use crate::time::{Timestamp, Window};
-use crate::{AttemptId, ExecutionId, Offset, RuleIndex, RunId, TaskName};
+use crate::{AttemptId, ExecutionId, Offset, RuleId, RuleIndex, RunId, TaskName};
 
 /// A record that does not fit the state it meets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,13 +26,13 @@ pub struct ApplyError {
     pub what: String,
 }
 
-type Fit = Result<(), String>;
+pub(super) type Fit = Result<(), String>;
 
 /// The place and time of the record being applied.
 #[derive(Clone, Copy)]
-struct At {
-    offset: Offset,
-    time: Timestamp,
+pub(super) struct At {
+    pub(super) offset: Offset,
+    pub(super) time: Timestamp,
 }
 
 impl State {
@@ -77,9 +77,9 @@ impl State {
             Record::ConditionAdvanced { run, rule, node, state } => {
                 self.fold_condition(*run, *rule, *node, state)
             }
-            Record::FilterFailed { run, .. } | Record::RuleFired { run, .. } => {
-                self.run_mut(*run).map(drop)
-            }
+            Record::FilterFailed { run, .. }
+            | Record::TicksMissed { run, .. }
+            | Record::RuleFired { run, .. } => self.run_mut(*run).map(drop),
             Record::TaskExecutionCreated { id, events, window } => {
                 self.fold_created(id, events, *window, at)
             }
@@ -99,6 +99,19 @@ impl State {
                 execution.stop = None;
             }),
             Record::TaskExecutionFinished { id, status } => self.fold_finished(id, *status, at),
+            Record::TriggerAdded(added) => self.fold_trigger_added(added, at),
+            Record::TriggerChanged { trigger, change } => self.fold_trigger(*trigger, change, at),
+            Record::WorkflowEnabled { namespace, workflow, enabled } => {
+                self.fold_enabled(namespace, workflow, *enabled)
+            }
+            Record::WorkflowDeleted { namespace, workflow } => {
+                self.fold_workflow_deleted(namespace, workflow)
+            }
+            Record::RunDeleted { run } => self.fold_run_deleted(*run),
+            Record::NamespaceDeleted { namespace } => {
+                let gone = self.namespaces.remove(namespace);
+                gone.map(drop).ok_or_else(|| format!("no namespace {namespace}"))
+            }
             Record::LogTrimmed { before, .. } => {
                 self.first_offset = *before;
                 Ok(())
@@ -134,6 +147,7 @@ impl State {
             uploaded_at: at.time,
             offset: at.offset,
         };
+        self.last_snapshot = self.last_snapshot.max(number);
         match self.snapshots.insert(number, Arc::new(snapshot)) {
             None => Ok(()),
             Some(_) => Err(format!("snapshot {number} exists already")),
@@ -159,6 +173,7 @@ impl State {
         if let Some(request) = &started.request {
             self.requests.insert(request.clone(), started.run);
         }
+        self.last_run = self.last_run.max(started.run);
         match self.runs.insert(started.run, run) {
             None => Ok(()),
             Some(_) => Err(format!("run {} exists already", started.run)),
@@ -187,10 +202,10 @@ impl State {
             .ok_or_else(|| format!("no node {node} in rule {rule} of run {id}"))?;
         let states = run.conditions.get_mut(rule.0 as usize).ok_or("rule out of range")?;
         let old = states.insert(node, new.clone());
-        let deadline = Deadline::Clock { run: id, rule, node };
-        let due_before = old.and_then(|old| clock_due(condition, &old));
-        self.deadlines.clear_clock(deadline.clone(), due_before);
-        self.deadlines.set_clock(deadline, clock_due(condition, new));
+        let deadline = Deadline::Condition { rule: RuleId::Task { run: id, rule }, node };
+        let due_before = old.and_then(|old| due_at(condition, &old));
+        self.deadlines.clear(deadline.clone(), due_before);
+        self.deadlines.set(deadline, due_at(condition, new));
         Ok(())
     }
 

@@ -1,25 +1,24 @@
-//! What falls due when: retries, timeouts and ticks of clocks, in one order.
+//! What falls due when: retries, timeouts, ticks of clocks and timers of conditions, in order.
 //!
-//! Derived from runs; must never be stored. The server sleeps until [`Deadlines::next`].
+//! Derived from runs and triggers; must never be stored. The server sleeps until
+//! [`Deadlines::next`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::{Clock, Condition, WorkflowSpec};
-use crate::state::{Execution, NodeState, Run};
+use crate::state::{Execution, NodeState, Run, Trigger};
 use crate::time::Timestamp;
-use crate::{ExecutionId, RuleIndex, RunId};
+use crate::{ExecutionId, RuleId};
 
 /// Something that falls due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deadline {
     /// The execution waits for its next attempt, or its attempt reaches its timeout.
     Execution(ExecutionId),
-    /// A clock has a window to fire.
-    Clock {
-        /// The run.
-        run: RunId,
-        /// The rule.
-        rule: RuleIndex,
+    /// A node of a condition has come to its time.
+    Condition {
+        /// Whose condition.
+        rule: RuleId,
         /// The node's number.
         node: u32,
     },
@@ -56,20 +55,29 @@ impl Deadlines {
         }
     }
 
-    pub(super) fn set_clock(&mut self, deadline: Deadline, due: Option<Timestamp>) {
+    pub(super) fn set(&mut self, deadline: Deadline, due: Option<Timestamp>) {
         if let Some(time) = due {
             self.ordered.insert((time, deadline));
         }
     }
 
-    pub(super) fn clear_clock(&mut self, deadline: Deadline, due: Option<Timestamp>) {
+    pub(super) fn clear(&mut self, deadline: Deadline, due: Option<Timestamp>) {
         if let Some(time) = due {
             self.ordered.remove(&(time, deadline));
         }
     }
 
+    pub(super) fn add_trigger(&mut self, trigger: &Trigger) {
+        self.each_node(RuleId::Trigger(trigger.id), &trigger.condition, &trigger.nodes, Self::set);
+    }
+
+    pub(super) fn remove_trigger(&mut self, trigger: &Trigger) {
+        let rule = RuleId::Trigger(trigger.id);
+        self.each_node(rule, &trigger.condition, &trigger.nodes, Self::clear);
+    }
+
     pub(super) fn add_run(&mut self, run: &Run, spec: &WorkflowSpec) {
-        self.each_clock(run, spec, Self::set_clock);
+        self.each_rule(run, spec, Self::set);
         for (task, state) in spec.tasks.iter().zip(&run.tasks) {
             for execution in state.alive_executions() {
                 let sequence = execution.sequence;
@@ -80,38 +88,55 @@ impl Deadlines {
     }
 
     pub(super) fn remove_run(&mut self, run: &Run, spec: &WorkflowSpec) {
-        self.each_clock(run, spec, Self::clear_clock);
+        self.each_rule(run, spec, Self::clear);
     }
 
-    fn each_clock(
+    fn each_rule(&mut self, run: &Run, spec: &WorkflowSpec, act: Act) {
+        for ((rule, _, definition), nodes) in spec.rules().zip(&run.conditions) {
+            let rule = RuleId::Task { run: run.id, rule };
+            self.each_node(rule, &definition.condition, nodes, act);
+        }
+    }
+
+    fn each_node(
         &mut self,
-        run: &Run,
-        spec: &WorkflowSpec,
-        act: fn(&mut Self, Deadline, Option<Timestamp>),
+        rule: RuleId,
+        condition: &Condition,
+        states: &BTreeMap<u32, NodeState>,
+        act: Act,
     ) {
-        for (rule_index, _, rule) in spec.rules() {
-            for (node, condition) in (0..).zip(rule.condition.nodes()) {
-                let due = run.node_state(rule_index, node).and_then(|s| clock_due(condition, s));
-                act(self, Deadline::Clock { run: run.id, rule: rule_index, node }, due);
-            }
+        if states.is_empty() {
+            return;
+        }
+        for (node, condition) in (0..).zip(condition.nodes()) {
+            let due = states.get(&node).and_then(|state| due_at(condition, state));
+            act(self, Deadline::Condition { rule, node }, due);
         }
     }
 }
 
-/// When a clock node has a window to fire: its end on the wall; at once when the watermark is past
-/// it.
+type Act = fn(&mut Deadlines, Deadline, Option<Timestamp>);
+
+/// When a node comes to its time: on the wall the end of a window, a time of the calendar, or what
+/// a timer waits for; with a watermark at once when it is past the end of a window.
 #[must_use]
-pub(super) fn clock_due(condition: &Condition, state: &NodeState) -> Option<Timestamp> {
-    let (Condition::Every { period, clock, .. }, NodeState::Clock { next: Some(next), .. }) =
-        (condition, state)
-    else {
-        return None;
-    };
-    let end = next.plus(*period);
-    match clock {
-        Clock::Wall => Some(end),
-        Clock::Watermark(_) => {
-            state.watermark().filter(|watermark| watermark.time >= end).map(|_| Timestamp(i64::MIN))
+pub(super) fn due_at(condition: &Condition, state: &NodeState) -> Option<Timestamp> {
+    match (condition, state) {
+        (Condition::Every { period, clock, .. }, NodeState::Clock { next: Some(next), .. }) => {
+            let end = next.plus(*period);
+            match clock {
+                Clock::Wall => Some(end),
+                Clock::Watermark(_) => {
+                    let passed = state.watermark().filter(|watermark| watermark.time >= end);
+                    passed.map(|_| Timestamp(i64::MIN))
+                }
+            }
         }
+        (Condition::Cron { .. }, NodeState::Cron { next, .. }) => *next,
+        (Condition::Throttle { .. }, NodeState::Timer { due, gathered }) => {
+            gathered.as_ref().and(*due)
+        }
+        (_, NodeState::Timer { due, .. }) => *due,
+        _ => None,
     }
 }

@@ -4,12 +4,14 @@
 //! Must never contain anything that is not in the records, and never decide.
 
 mod apply;
+mod apply_workflow;
 mod deadline;
 mod event_ids;
 mod execution;
 mod run;
 mod stored;
 mod subscription;
+mod trigger;
 
 pub use apply::ApplyError;
 pub use deadline::{Deadline, Deadlines};
@@ -18,11 +20,12 @@ pub use execution::{Attempt, Execution, PendingRestart, TaskState};
 pub use run::Run;
 pub use stored::{STATE_VERSION, StoredStateError};
 pub use subscription::Subscriptions;
+pub use trigger::Trigger;
 
 pub use crate::firing::{CONSUMED_MAX, Firing, NodeState, Watermark};
 pub use crate::status::{ExecutionStatus, RunStatus};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +34,8 @@ use crate::record::FileEntry;
 use crate::spec::{TaskSpec, WorkflowSpec};
 use crate::time::Timestamp;
 use crate::{
-    AttemptId, ExecutionId, Namespace, Offset, RunId, SnapshotNumber, TaskName, WorkflowName,
+    AttemptId, ExecutionId, Namespace, Offset, RuleId, RunId, SnapshotNumber, TaskName, TriggerId,
+    WorkflowName,
 };
 
 /// The fold of all records before [`State::next_offset`].
@@ -52,6 +56,14 @@ pub struct State {
     pub snapshots: BTreeMap<SnapshotNumber, Arc<Snapshot>>,
     /// Runs by id.
     pub runs: BTreeMap<RunId, Run>,
+    /// Highest id that a run has had; those of runs that were deleted are not given again.
+    pub last_run: RunId,
+    /// Highest number that a snapshot has had.
+    pub last_snapshot: SnapshotNumber,
+    /// Triggers by id.
+    pub triggers: BTreeMap<TriggerId, Trigger>,
+    /// Highest id that a trigger has had.
+    pub last_trigger: TriggerId,
     /// Which request started which run.
     pub requests: BTreeMap<String, RunId>,
     /// Identities of the latest events. Not sent to clients, which decide nothing.
@@ -71,6 +83,9 @@ pub struct State {
 pub struct NamespaceState {
     /// Current snapshot of each workflow.
     pub workflows: BTreeMap<WorkflowName, SnapshotNumber>,
+    /// Those that start no run.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub disabled: BTreeSet<WorkflowName>,
     /// Events accepted so far.
     pub event_count: u64,
 }
@@ -114,7 +129,26 @@ impl State {
             }
         }
         self.runs = runs;
+        let triggers: Vec<TriggerId> = self.triggers.keys().copied().collect();
+        triggers.into_iter().for_each(|id| self.look(id));
         self
+    }
+
+    /// Whether a trigger looks at what comes: neither it is paused nor its workflow disabled.
+    #[must_use]
+    pub fn is_active(&self, trigger: &Trigger) -> bool {
+        let namespace = self.namespaces.get(&trigger.namespace);
+        let is_disabled = namespace.is_some_and(|n| n.disabled.contains(&trigger.workflow));
+        !trigger.paused && !is_disabled
+    }
+
+    /// What a node of a condition knows.
+    #[must_use]
+    pub fn node_state(&self, rule: RuleId, node: u32) -> Option<&NodeState> {
+        match rule {
+            RuleId::Task { run, rule } => self.runs.get(&run)?.node_state(rule, node),
+            RuleId::Trigger(trigger) => self.triggers.get(&trigger)?.nodes.get(&node),
+        }
     }
 
     /// The run, if there ever was one of that id.
@@ -177,23 +211,55 @@ impl State {
         })
     }
 
-    /// The oldest record that something alive may still ask for, and the run it is of: an event
-    /// that an execution was fired by, or that a condition remembers.
+    /// The oldest record that something alive may still ask for, and of what: an event that an
+    /// execution was fired by, or that a condition remembers.
     #[must_use]
-    pub fn oldest_needed(&self) -> Option<(Offset, RunId)> {
+    pub fn oldest_needed(&self) -> Option<(Offset, Needed)> {
         let alive = self.runs.values().filter(|run| run.status.is_alive());
-        alive.filter_map(|run| Some((run.oldest_needed()?, run.id))).min()
+        let of_runs = alive.filter_map(|run| Some((run.oldest_needed()?, Needed::Run(run.id))));
+        let of_triggers = self.triggers.values().filter_map(|trigger| {
+            let remembered = trigger.nodes.values().flat_map(NodeState::events).min()?;
+            Some((remembered, Needed::Trigger(trigger.id)))
+        });
+        of_runs.chain(of_triggers).min()
     }
 
     /// The id of the next run.
     #[must_use]
     pub fn next_run_id(&self) -> RunId {
-        self.runs.last_key_value().map_or(RunId(1), |(id, _)| id.next())
+        // A state that was stored before ids were counted knows its runs only.
+        let newest = self.runs.last_key_value().map_or(RunId(0), |(id, _)| *id);
+        self.last_run.max(newest).next()
     }
 
     /// The number of the next snapshot.
     #[must_use]
     pub fn next_snapshot_number(&self) -> SnapshotNumber {
-        self.snapshots.last_key_value().map_or(SnapshotNumber(1), |(number, _)| number.next())
+        let newest = self.snapshots.last_key_value().map_or(SnapshotNumber(0), |(n, _)| *n);
+        self.last_snapshot.max(newest).next()
+    }
+
+    /// The id of the next trigger.
+    #[must_use]
+    pub fn next_trigger_id(&self) -> TriggerId {
+        self.last_trigger.next()
+    }
+}
+
+/// What may still ask for an old record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needed {
+    /// A run that is alive.
+    Run(RunId),
+    /// A trigger.
+    Trigger(TriggerId),
+}
+
+impl std::fmt::Display for Needed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run(id) => write!(f, "run {id}"),
+            Self::Trigger(id) => write!(f, "trigger {id}"),
+        }
     }
 }

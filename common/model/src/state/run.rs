@@ -10,8 +10,10 @@ use super::{NodeState, TaskState};
 use crate::record::RunStarted;
 use crate::spec::WorkflowSpec;
 use crate::status::RunStatus;
-use crate::time::Timestamp;
-use crate::{JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber, WorkflowName};
+use crate::time::{Timestamp, Window};
+use crate::{
+    JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber, TriggerId, WorkflowName,
+};
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,15 @@ pub struct Run {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
+    /// The trigger that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<TriggerId>,
+    /// Event offsets that fired it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Offset>,
+    /// The window that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// The record that began it.
     pub offset: Offset,
     /// Its tasks, in the order of the snapshot.
@@ -58,6 +69,9 @@ impl Run {
             params: started.params.clone(),
             started_at: time,
             ended_at: None,
+            trigger: started.trigger,
+            events: started.events.clone(),
+            window: started.window,
             offset,
             tasks: vec![TaskState::default(); spec.tasks.len()],
             conditions: vec![BTreeMap::new(); spec.rules().count()],
@@ -70,7 +84,7 @@ impl Run {
         self.conditions.get(rule.0 as usize)?.get(&node)
     }
 
-    /// The oldest event that an execution was fired by, or that a condition remembers.
+    /// The oldest event that an execution was or will be fired by, or that a condition remembers.
     #[must_use]
     pub fn oldest_needed(&self) -> Option<Offset> {
         let fired = self.tasks.iter().flat_map(|task| {
@@ -78,7 +92,7 @@ impl Run {
             alive.chain(task.restart.iter().flat_map(|restart| &restart.events)).copied()
         });
         let remembered = self.conditions.iter().flat_map(BTreeMap::values);
-        fired.chain(remembered.flat_map(NodeState::events)).min()
+        fired.chain(remembered.flat_map(NodeState::events)).chain(self.events.iter().copied()).min()
     }
 
     /// Whether nothing of any task is alive or about to start.

@@ -1,62 +1,124 @@
-//! Which rules of living runs look at which event keys, so that an event costs only what it
-//! matches.
+//! Which rules and triggers look at which event keys, so that an event costs only what it matches.
 //!
-//! Derived from runs and snapshots; must never be stored.
+//! Derived from runs, triggers and snapshots; must never be stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::WorkflowSpec;
-use crate::state::Run;
-use crate::{EventKey, Namespace, RuleIndex, RunId};
-
-type Rules = BTreeSet<(RunId, RuleIndex)>;
+use crate::state::{Run, Trigger};
+use crate::{KeyPattern, Namespace, RuleId, RunId, TriggerId};
 
 /// Rules by namespace and key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subscriptions {
-    rules: BTreeMap<Namespace, BTreeMap<EventKey, Rules>>,
+    namespaces: BTreeMap<Namespace, Keys>,
+}
+
+/// Rules of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Keys {
+    /// Those that look at one key.
+    exact: BTreeMap<KeyPattern, BTreeSet<RuleId>>,
+    /// Those that look at all keys of a form, by what these keys begin with.
+    patterns: BTreeMap<String, BTreeSet<(KeyPattern, RuleId)>>,
 }
 
 impl Subscriptions {
-    /// The rules of all living runs that look at `key`, in order.
-    pub fn matching(&self, namespace: &str, key: &str) -> impl Iterator<Item = (RunId, RuleIndex)> {
-        self.rules.get(namespace).and_then(|keys| keys.get(key)).into_iter().flatten().copied()
-    }
-
-    /// The rules of one run that look at `key`, in order.
-    pub fn matching_run(
-        &self,
-        namespace: &str,
-        key: &str,
-        run: RunId,
-    ) -> impl Iterator<Item = (RunId, RuleIndex)> {
-        let rules = self.rules.get(namespace).and_then(|keys| keys.get(key));
-        let range = (run, RuleIndex(0))..=(run, RuleIndex(u32::MAX));
-        rules.into_iter().flat_map(move |rules| rules.range(range.clone())).copied()
+    /// What looks at an event of this key, in order. An event that is scoped to a run reaches of
+    /// all rules only those of this run; triggers see either.
+    #[must_use]
+    pub fn matching(&self, namespace: &str, key: &str, scope: Option<RunId>) -> Vec<RuleId> {
+        let Some(keys) = self.namespaces.get(namespace) else { return Vec::new() };
+        let is_reached = |id: &RuleId| match (id, scope) {
+            (RuleId::Task { run, .. }, Some(scope)) => *run == scope,
+            _ => true,
+        };
+        let exact = keys.exact.get(key).into_iter();
+        if keys.patterns.is_empty() {
+            return match scope {
+                None => exact.flatten().copied().collect(),
+                Some(run) => exact.flat_map(|rules| in_scope(rules, run)).collect(),
+            };
+        }
+        let mut found: BTreeSet<RuleId> = exact.flatten().copied().filter(is_reached).collect();
+        let prefixes = (0..=key.len()).filter_map(|end| keys.patterns.get(&key[..end]));
+        let matching = prefixes.flatten().filter(|(pattern, _)| pattern.matches(key));
+        found.extend(matching.map(|(_, id)| *id).filter(is_reached));
+        found.into_iter().collect()
     }
 
     pub(super) fn add_run(&mut self, run: &Run, spec: &WorkflowSpec) {
-        for (index, _, rule) in spec.rules() {
-            for key in rule.condition.event_keys() {
-                let keys = self.rules.entry(run.namespace.clone()).or_default();
-                keys.entry(key.clone()).or_default().insert((run.id, index));
-            }
+        for (rule, _, definition) in spec.rules() {
+            let id = RuleId::Task { run: run.id, rule };
+            self.add(&run.namespace, definition.condition.event_keys(), id);
         }
     }
 
     pub(super) fn remove_run(&mut self, run: &Run, spec: &WorkflowSpec) {
-        let Some(keys) = self.rules.get_mut(&run.namespace) else { return };
-        for (index, _, rule) in spec.rules() {
-            for key in rule.condition.event_keys() {
-                let Some(rules) = keys.get_mut(key) else { continue };
-                rules.remove(&(run.id, index));
-                if rules.is_empty() {
-                    keys.remove(key);
-                }
+        for (rule, _, definition) in spec.rules() {
+            let id = RuleId::Task { run: run.id, rule };
+            self.remove(&run.namespace, definition.condition.event_keys(), id);
+        }
+    }
+
+    pub(super) fn add_trigger(&mut self, trigger: &Trigger) {
+        let id = RuleId::Trigger(trigger.id);
+        self.add(&trigger.namespace, trigger.condition.event_keys(), id);
+    }
+
+    pub(super) fn remove_trigger(&mut self, trigger: &Trigger) {
+        let id = RuleId::Trigger(trigger.id);
+        self.remove(&trigger.namespace, trigger.condition.event_keys(), id);
+    }
+
+    fn add(&mut self, space: &Namespace, looks_at: impl Iterator<Item = KeyPattern>, id: RuleId) {
+        for pattern in looks_at {
+            let keys = self.namespaces.entry(space.clone()).or_default();
+            if pattern.is_exact() {
+                keys.exact.entry(pattern).or_default().insert(id);
+            } else {
+                let prefix = pattern.prefix().to_owned();
+                keys.patterns.entry(prefix).or_default().insert((pattern, id));
             }
         }
-        if keys.is_empty() {
-            self.rules.remove(&run.namespace);
+    }
+
+    fn remove(
+        &mut self,
+        namespace: &Namespace,
+        looks_at: impl Iterator<Item = KeyPattern>,
+        id: RuleId,
+    ) {
+        let Some(keys) = self.namespaces.get_mut(namespace) else { return };
+        for pattern in looks_at {
+            if pattern.is_exact() {
+                take(&mut keys.exact, pattern.as_str(), &id);
+            } else {
+                let prefix = pattern.prefix().to_owned();
+                take(&mut keys.patterns, prefix.as_str(), &(pattern, id));
+            }
         }
+        if keys.exact.is_empty() && keys.patterns.is_empty() {
+            self.namespaces.remove(namespace);
+        }
+    }
+}
+
+/// The rules of one run, and all triggers.
+fn in_scope(rules: &BTreeSet<RuleId>, run: RunId) -> impl Iterator<Item = RuleId> {
+    let rule = |number| RuleId::Task { run, rule: crate::RuleIndex(number) };
+    let own = rules.range(rule(0)..=rule(u32::MAX));
+    own.chain(rules.range(RuleId::Trigger(TriggerId(0))..)).copied()
+}
+
+fn take<K, V>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &str, value: &V)
+where
+    K: Ord + std::borrow::Borrow<str>,
+    V: Ord,
+{
+    let Some(set) = sets.get_mut(key) else { return };
+    set.remove(value);
+    if set.is_empty() {
+        sets.remove(key);
     }
 }

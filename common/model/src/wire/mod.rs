@@ -8,13 +8,14 @@ mod view;
 
 pub use reply::{
     EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,
-    RunReply, Status, StopReply, TaskLine, UploadReply, WorkflowView,
+    RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply, WorkflowView,
 };
 pub use request::{
-    Call, Emit, Empty, EventQuery, FilePiece, Follow, HelloRequest, LogRead, NamedWorkflow,
-    NamespaceFilter, NamespaceName, OptionalWorkflow, RunRef, StartRun, TaskRef, Upload,
+    AddTrigger, Call, Emit, Empty, EventQuery, FilePiece, Follow, HelloRequest, LogRead,
+    NamedWorkflow, NamespaceFilter, NamespaceName, OptionalWorkflow, RunRef, StartRun, TaskRef,
+    TriggerRef, Upload,
 };
-pub use view::{AttemptView, EventView, ExecutionView, RunView};
+pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -8,7 +8,7 @@ use super::EventView;
 use crate::error::Rejection;
 use crate::record::LoggedRecord;
 use crate::state::State;
-use crate::{Namespace, Offset, RunId, SnapshotNumber, WorkflowName};
+use crate::{Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
 
 /// Who answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,6 +53,13 @@ pub struct RunReply {
     pub run: RunId,
 }
 
+/// A trigger was put on a workflow, or had been by the same request.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct TriggerReply {
+    /// Its id.
+    pub trigger: TriggerId,
+}
+
 /// Something was asked to stop.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct StopReply {
@@ -84,11 +91,22 @@ pub struct WorkflowView {
     pub uploaded_at: String,
     /// Its tasks with their rules in words.
     pub tasks: Vec<TaskLine>,
+    /// Its triggers in words, in the order of their ids.
+    #[serde(default)]
+    pub triggers: Vec<String>,
+    /// Whether it starts new runs.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
     /// Runs that live.
     pub alive_runs: usize,
     /// The text as uploaded, in `workflow.show`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+}
+
+/// What a daemon that says nothing about it means.
+const fn enabled() -> bool {
+    true
 }
 
 /// A task of a definition, for people.

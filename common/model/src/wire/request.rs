@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
-    WorkflowName,
+    TriggerId, WorkflowName,
 };
 
 macro_rules! calls {
@@ -68,6 +68,8 @@ calls! {
     Emit(Emit) = "emit";
     /// Adds a namespace.
     NamespaceAdd(NamespaceName) = "namespace.add";
+    /// Deletes a namespace without workflows.
+    NamespaceDelete(NamespaceName) = "namespace.delete";
     /// Lists namespaces.
     NamespaceList(Empty) = "namespace.list";
     /// Brings a piece of a file that an upload will name.
@@ -78,6 +80,24 @@ calls! {
     WorkflowList(NamespaceFilter) = "workflow.list";
     /// Shows a workflow.
     WorkflowShow(NamedWorkflow) = "workflow.show";
+    /// Lets a workflow start runs again.
+    WorkflowEnable(NamedWorkflow) = "workflow.enable";
+    /// Lets a workflow start nothing new.
+    WorkflowDisable(NamedWorkflow) = "workflow.disable";
+    /// Deletes a workflow with all of its runs, which have ended.
+    WorkflowDelete(NamedWorkflow) = "workflow.delete";
+    /// Puts a trigger or schedule on a workflow.
+    TriggerAdd(AddTrigger) = "trigger.add";
+    /// Lists triggers and schedules.
+    TriggerList(OptionalWorkflow) = "trigger.list";
+    /// Shows a trigger.
+    TriggerShow(TriggerRef) = "trigger.show";
+    /// Lets a trigger look at nothing.
+    TriggerPause(TriggerRef) = "trigger.pause";
+    /// Lets a trigger look at what comes from now on.
+    TriggerResume(TriggerRef) = "trigger.resume";
+    /// Deletes a trigger.
+    TriggerDelete(TriggerRef) = "trigger.delete";
     /// Starts a run.
     RunStart(StartRun) = "execution.start";
     /// Lists runs.
@@ -86,6 +106,8 @@ calls! {
     RunShow(RunRef) = "execution.show";
     /// Stops a run.
     RunStop(RunRef) = "execution.stop";
+    /// Deletes a run that has ended.
+    RunDelete(RunRef) = "execution.delete";
     /// Lists task executions of a run.
     TaskList(RunRef) = "task.list";
     /// Starts a task of a run.
@@ -227,6 +249,28 @@ pub struct StartRun {
     /// Identity of the request: asking again with it gives the same run.
     #[serde(default)]
     pub request: Option<String>,
+}
+
+/// A trigger to put on a workflow.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AddTrigger {
+    /// Where.
+    #[serde(default = "Namespace::default_namespace")]
+    pub namespace: Namespace,
+    /// On which workflow.
+    pub workflow: WorkflowName,
+    /// The condition as in a definition: YAML or JSON text.
+    pub condition: String,
+    /// Identity of the request: asking again with it gives the same trigger.
+    #[serde(default)]
+    pub request: Option<String>,
+}
+
+/// A trigger by id.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct TriggerRef {
+    /// Which.
+    pub trigger: TriggerId,
 }
 
 /// A run by id.

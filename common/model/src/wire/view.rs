@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Event, Outcome};
-use crate::state::{Attempt, Execution, ExecutionStatus, Run, RunStatus, State};
+use crate::record::{Event, Outcome, TriggerOrigin};
+use crate::state::{Attempt, Execution, ExecutionStatus, Run, RunStatus, State, Trigger};
 use crate::time::Timestamp;
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, SnapshotNumber,
-    TaskName, WorkflowName,
+    TaskName, TriggerId, WorkflowName,
 };
 
 /// A run.
@@ -34,10 +34,41 @@ pub struct RunView {
     pub ended_at: Option<String>,
     /// Its parameters.
     pub params: BTreeMap<String, JsonText>,
+    /// The trigger that started it; none when somebody asked.
+    #[serde(default)]
+    pub trigger: Option<TriggerId>,
+    /// Offsets of the events that fired it.
+    #[serde(default)]
+    pub events: Vec<Offset>,
     /// How many task executions are alive.
     pub alive: usize,
     /// How many task executions succeeded, failed, were stopped.
     pub ended: Ended,
+}
+
+/// A trigger; one that ticks on the wall alone is a schedule.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TriggerView {
+    /// Its id.
+    pub id: TriggerId,
+    /// Where it listens.
+    pub namespace: Namespace,
+    /// What it starts.
+    pub workflow: WorkflowName,
+    /// Its condition in words.
+    pub condition: String,
+    /// Whether it ticks on the wall and looks at nothing else.
+    pub schedule: bool,
+    /// Where it comes from.
+    pub origin: TriggerOrigin,
+    /// Whether it looks at nothing until it is resumed.
+    pub paused: bool,
+    /// How often it fired.
+    pub firings: u64,
+    /// When it fired last.
+    pub fired_at: Option<String>,
+    /// When a schedule that looks ticks next.
+    pub next_tick: Option<String>,
 }
 
 /// Ended task executions by how they ended.
@@ -146,12 +177,33 @@ impl RunView {
             started_at: run.started_at.to_string(),
             ended_at: text(run.ended_at),
             params: run.params.clone(),
+            trigger: run.trigger,
+            events: run.events.clone(),
             alive: run.tasks.iter().map(|task| task.alive.len()).sum(),
             ended: Ended {
                 success: count(ExecutionStatus::Success),
                 failed: count(ExecutionStatus::Failed),
                 stopped: count(ExecutionStatus::Stopped),
             },
+        }
+    }
+}
+
+impl TriggerView {
+    /// The view of a trigger.
+    #[must_use]
+    pub fn of(state: &State, trigger: &Trigger) -> Self {
+        Self {
+            id: trigger.id,
+            namespace: trigger.namespace.clone(),
+            workflow: trigger.workflow.clone(),
+            condition: trigger.condition.to_string(),
+            schedule: trigger.is_schedule(),
+            origin: trigger.origin,
+            paused: trigger.paused,
+            firings: trigger.firings,
+            fired_at: text(trigger.fired_at),
+            next_tick: text(trigger.next_tick().filter(|_| state.is_active(trigger))),
         }
     }
 }

@@ -78,10 +78,20 @@ fn can_start(task: &TaskSpec, startable: &BTreeSet<&str>) -> bool {
 
 fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
     match condition {
-        Condition::On { .. } | Condition::Every { .. } => true,
+        Condition::On { .. } | Condition::Every { .. } | Condition::Cron { .. } => true,
         Condition::After { tasks } => tasks.keys().all(|task| startable.contains(task.as_str())),
-        Condition::All(parts) => parts.iter().all(|part| can_be_met(part, startable)),
+        // What never comes is absent.
+        Condition::Absent { .. } => true,
         Condition::Any(parts) => parts.iter().any(|part| can_be_met(part, startable)),
-        Condition::Count { of, .. } => can_be_met(of, startable),
+        Condition::All(_)
+        | Condition::Sequence(_)
+        | Condition::Within { .. }
+        | Condition::Count { .. }
+        | Condition::Sum { .. }
+        | Condition::State { .. }
+        | Condition::Debounce { .. }
+        | Condition::Throttle { .. } => {
+            condition.children().iter().all(|part| can_be_met(part, startable))
+        }
     }
 }

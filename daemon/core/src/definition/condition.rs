@@ -4,28 +4,43 @@
 
 use std::collections::BTreeMap;
 
-use aiflow_model::spec::{CONDITION_DEPTH_MAX, Clock, Condition, FILTER_BYTES_MAX};
+use aiflow_model::spec::{CONDITION_DEPTH_MAX, Clock, Condition, FILTER_BYTES_MAX, Missed};
 use aiflow_model::state::ExecutionStatus;
-use aiflow_model::time::Span;
-use aiflow_model::{EventKey, TaskName};
+use aiflow_model::time::{Span, Timestamp};
+use aiflow_model::{EventKey, KeyPattern, TaskName};
 
 use super::node::{Node, Value};
 use super::reader::{Map, Reader, Reference, nearest};
-use crate::filter;
+use crate::expression::{self, Kind};
+use crate::schedule::Calendar;
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.
 const KINDS: &[(&str, &[&str])] = &[
     ("on", &["on", "if"]),
     ("after", &["after"]),
-    ("all", &["all"]),
+    ("all", &["all", "within"]),
     ("any", &["any"]),
-    ("count", &["count"]),
-    ("every", &["every", "clock", "from"]),
+    ("sequence", &["sequence", "within"]),
+    ("count", &["count", "within"]),
+    ("sum", &["sum"]),
+    ("absent", &["absent"]),
+    ("debounce", &["debounce"]),
+    ("throttle", &["throttle"]),
+    ("state", &["state"]),
+    ("every", &["every", "clock", "from", "missed"]),
+    ("cron", &["cron", "tz", "missed"]),
 ];
 const COUNT_MAX: u64 = 1_000_000_000;
+/// Most that is counted within a time: what each was met by is kept.
+const COUNT_WITHIN_MAX: u64 = 1_000;
+/// Longest script, in bytes.
+const SCRIPT_BYTES_MAX: usize = 16 << 10;
 /// Shortest period of a clock: a thousand windows a second are more than tasks can follow.
 const PERIOD_MIN: Span = Span(1_000);
-const ENDS: [(&str, ExecutionStatus); 3] = [
+const MISSED: [(&str, Missed); 3] =
+    [("all", Missed::All), ("latest", Missed::Latest), ("skip", Missed::Skip)];
+const STATUSES: [(&str, ExecutionStatus); 4] = [
+    ("running", ExecutionStatus::Running),
     ("success", ExecutionStatus::Success),
     ("failed", ExecutionStatus::Failed),
     ("stopped", ExecutionStatus::Stopped),
@@ -65,35 +80,171 @@ pub(crate) fn read(
     };
     let map = reader.map(node, &format!("a condition `{kind}`"), keys)?;
     let subject = map.get(kind)?;
-    match *kind {
+    let condition = match *kind {
         "on" => read_on(reader, map, subject),
         "after" => read_after(reader, subject, references),
         "all" => read_parts(reader, subject, "all", references, depth).map(Condition::All),
         "any" => read_parts(reader, subject, "any", references, depth).map(Condition::Any),
+        "sequence" => {
+            read_parts(reader, subject, "sequence", references, depth).map(Condition::Sequence)
+        }
         "count" => read_count(reader, subject, references, depth),
-        _ => read_every(reader, map, subject),
+        "sum" => read_sum(reader, subject, references, depth),
+        "state" => read_state(reader, subject, references, depth),
+        "absent" | "debounce" | "throttle" => {
+            let (of, span) = read_timer(reader, subject, kind, references, depth)?;
+            let of = Box::new(of);
+            Some(match *kind {
+                "absent" => Condition::Absent { of, span },
+                "debounce" => Condition::Debounce { of, span },
+                _ => Condition::Throttle { of, span },
+            })
+        }
+        "every" => read_every(reader, map, subject),
+        _ => read_cron(reader, map, subject),
+    };
+    match map.get("within") {
+        Some(node) => read_within(reader, node, condition?),
+        None => condition,
     }
 }
 
+fn read_within(reader: &mut Reader, node: &Node, of: Condition) -> Option<Condition> {
+    let span = read_span(reader, node, "within")?;
+    if let Condition::Count { n, .. } = &of
+        && *n > COUNT_WITHIN_MAX
+    {
+        let message = format!("within a time at most {COUNT_WITHIN_MAX} are counted");
+        reader.fault(node.place, message);
+        return None;
+    }
+    Some(Condition::Within { of: Box::new(of), span })
+}
+
+fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {
+    let span: Span = reader.parse(node, what)?;
+    if span < PERIOD_MIN {
+        reader.fault(node.place, format!("{what} has to be at least {PERIOD_MIN}"));
+        return None;
+    }
+    Some(span)
+}
+
+/// `absent: {of: C, for: 10m}` and its like.
+fn read_timer(
+    reader: &mut Reader,
+    subject: &Node,
+    kind: &str,
+    references: &mut Vec<Reference>,
+    depth: usize,
+) -> Option<(Condition, Span)> {
+    let key = if kind == "throttle" { "per" } else { "for" };
+    let map = reader.map(subject, kind, &["of", key])?;
+    let (Some(of), Some(span)) = (map.get("of"), map.get(key)) else {
+        let hint = Some(format!("{kind}: {{of: {{on: data.ready}}, {key}: 10m}}"));
+        reader.fault_with_hint(subject.place, format!("{kind} needs `of` and `{key}`"), hint);
+        return None;
+    };
+    let of = read(reader, of, references, depth + 1);
+    let span = read_span(reader, span, key)?;
+    Some((of?, span))
+}
+
+fn read_sum(
+    reader: &mut Reader,
+    subject: &Node,
+    references: &mut Vec<Reference>,
+    depth: usize,
+) -> Option<Condition> {
+    let map = reader.map(subject, "sum", &["of", "expr", "reaches", "carry"])?;
+    let (Some(of), Some(expr), Some(limit)) = (map.get("of"), map.get("expr"), map.get("reaches"))
+    else {
+        let hint = Some("sum: {of: {on: data.ready}, expr: value.rows, reaches: 1000}".to_owned());
+        reader.fault_with_hint(subject.place, "sum needs `of`, `expr` and `reaches`", hint);
+        return None;
+    };
+    let condition = read_of_events(reader, of, "sum", references, depth);
+    let expr = read_expression(reader, expr, "expr", Kind::Expression, FILTER_BYTES_MAX);
+    let reaches: f64 = reader.parse(limit, "reaches")?;
+    if !(reaches.is_finite() && reaches > 0.0) {
+        reader.fault(limit.place, "reaches has to be a number greater than 0");
+    }
+    let carry = match map.get("carry") {
+        Some(node) => reader.word(node, "carry", &[("true", true), ("false", false)])?,
+        None => false,
+    };
+    Some(Condition::Sum { of: Box::new(condition?), expr: expr?, reaches, carry })
+}
+
+fn read_state(
+    reader: &mut Reader,
+    subject: &Node,
+    references: &mut Vec<Reference>,
+    depth: usize,
+) -> Option<Condition> {
+    let map = reader.map(subject, "state", &["of", "script"])?;
+    let (Some(of), Some(script)) = (map.get("of"), map.get("script")) else {
+        let hint = "state: {of: {on: data.ready}, script: \"state = value.rows; state > 10\"}";
+        let message = "state needs `of` and `script`";
+        reader.fault_with_hint(subject.place, message, Some(hint.to_owned()));
+        return None;
+    };
+    let condition = read_of_events(reader, of, "state", references, depth);
+    let script = read_expression(reader, script, "script", Kind::Script, SCRIPT_BYTES_MAX);
+    Some(Condition::State { of: Box::new(condition?), script: script? })
+}
+
+/// A condition that is met by events only, one at a time.
+fn read_of_events(
+    reader: &mut Reader,
+    node: &Node,
+    what: &str,
+    references: &mut Vec<Reference>,
+    depth: usize,
+) -> Option<Condition> {
+    let condition = read(reader, node, references, depth + 1)?;
+    if !condition.is_of_events() {
+        let hint = Some("`on`, or `any` of several".to_owned());
+        reader.fault_with_hint(node.place, format!("{what} looks at events alone"), hint);
+        return None;
+    }
+    Some(condition)
+}
+
 fn read_on(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condition> {
-    let key: EventKey = reader.parse(subject, "on")?;
+    let key: KeyPattern = reader.parse(subject, "on")?;
     let filter = match map.get("if") {
-        Some(node) => Some(read_filter(reader, node)?),
+        Some(node) => {
+            Some(read_expression(reader, node, "if", Kind::Expression, FILTER_BYTES_MAX)?)
+        }
         None => None,
     };
     Some(Condition::On { key, filter })
 }
 
-fn read_filter(reader: &mut Reader, node: &Node) -> Option<String> {
-    let text = reader.text(node, "if")?;
-    if text.len() > FILTER_BYTES_MAX {
-        let message = format!("the filter has {} bytes, at most {FILTER_BYTES_MAX}", text.len());
+fn read_expression(
+    reader: &mut Reader,
+    node: &Node,
+    what: &str,
+    kind: Kind,
+    bytes_max: usize,
+) -> Option<String> {
+    let text = reader.text(node, what)?;
+    if text.len() > bytes_max {
+        let message = format!("`{what}` has {} bytes, at most {bytes_max}", text.len());
         reader.fault(node.place, message);
         return None;
     }
-    if let Err(error) = filter::check(text) {
-        let hint = "an expression over value, key, source and time, such as `value.rows > 0`";
-        let message = format!("the filter does not compile: {}", error.message);
+    if let Err(error) = expression::check(kind, text) {
+        let hint = match kind {
+            Kind::Expression => {
+                "an expression over value, key, source and time, such as `value.rows > 0`"
+            }
+            Kind::Script => {
+                "statements over value, key, source, time and state; the last gives true or false"
+            }
+        };
+        let message = format!("`{what}` does not compile: {}", error.message);
         reader.fault_with_hint(node.place, message, Some(hint.to_owned()));
         return None;
     }
@@ -130,7 +281,7 @@ fn read_after(
         }
         Value::Map(entries) => {
             for entry in entries {
-                if let Some(status) = reader.word(&entry.node, "a status", &ENDS) {
+                if let Some(status) = reader.word(&entry.node, "a status", &STATUSES) {
                     add(reader, &entry.key, entry.place, status);
                 }
             }
@@ -179,11 +330,7 @@ fn read_count(
 }
 
 fn read_every(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condition> {
-    let period: Span = reader.parse(subject, "every")?;
-    if period < PERIOD_MIN {
-        reader.fault(subject.place, format!("every has to be at least {PERIOD_MIN}"));
-        return None;
-    }
+    let period = read_span(reader, subject, "every")?;
     let from = match map.get("from") {
         Some(node) => Some(reader.parse(node, "from")?),
         None => None,
@@ -192,7 +339,43 @@ fn read_every(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condi
         Some(node) => read_clock(reader, node)?,
         None => Clock::Wall,
     };
-    Some(Condition::Every { period, clock, from })
+    let missed = read_missed(reader, map)?;
+    if let (Some(node), Clock::Watermark(_)) = (map.get("missed"), &clock) {
+        let message = "a watermark misses nothing: each window fires once it has passed";
+        reader.fault_with_hint(node.place, message, Some("leave `missed` out".to_owned()));
+        return None;
+    }
+    Some(Condition::Every { period, clock, from, missed })
+}
+
+fn read_missed(reader: &mut Reader, map: Map<'_>) -> Option<Missed> {
+    match map.get("missed") {
+        Some(node) => reader.word(node, "missed", &MISSED),
+        None => Some(Missed::All),
+    }
+}
+
+fn read_cron(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condition> {
+    let expression = reader.text(subject, "cron")?.to_owned();
+    let zone = match map.get("tz") {
+        Some(node) => reader.text(node, "tz")?.to_owned(),
+        None => "UTC".to_owned(),
+    };
+    let missed = read_missed(reader, map)?;
+    match Calendar::new(&expression, &zone) {
+        Ok(calendar) if calendar.next(Timestamp(0)).is_some() => {
+            Some(Condition::Cron { expression, zone, missed })
+        }
+        Ok(_) => {
+            reader.fault(subject.place, format!("{expression:?} names no time that ever comes"));
+            None
+        }
+        Err(message) => {
+            let hint = Some("cron: \"0 6 * * MON\", tz: Europe/Berlin".to_owned());
+            reader.fault_with_hint(subject.place, message, hint);
+            None
+        }
+    }
 }
 
 fn read_clock(reader: &mut Reader, node: &Node) -> Option<Clock> {

@@ -11,7 +11,7 @@ mod task;
 mod workflow;
 
 pub use aiflow_model::error::Diagnostic;
-use aiflow_model::spec::{DEFINITION_BYTES_MAX, WorkflowSpec};
+use aiflow_model::spec::{Condition, DEFINITION_BYTES_MAX, WorkflowSpec};
 
 use reader::Reader;
 
@@ -38,6 +38,25 @@ pub fn read(text: &str) -> Result<WorkflowSpec, Vec<Diagnostic>> {
     match draft {
         Some(draft) if faults.is_empty() => Ok(draft.spec),
         Some(_) | None => Err(faults),
+    }
+}
+
+/// Reads the condition of a trigger.
+///
+/// # Errors
+/// Every fault that was found.
+pub fn read_trigger(text: &str) -> Result<Condition, Vec<Diagnostic>> {
+    if text.len() > DEFINITION_BYTES_MAX {
+        let message = format!("the condition has more than {DEFINITION_BYTES_MAX} bytes");
+        return Err(vec![Diagnostic { line: 1, column: 1, message, hint: None }]);
+    }
+    let root = node::parse(text).map_err(|fault| vec![fault])?;
+    let mut reader = Reader::default();
+    let condition = workflow::read_trigger(&mut reader, &root);
+    let faults = reader.into_faults();
+    match condition {
+        Some(condition) if faults.is_empty() => Ok(condition),
+        _ => Err(faults),
     }
 }
 

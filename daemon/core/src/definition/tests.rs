@@ -93,8 +93,8 @@ fn faults_of_conditions_name_their_place() {
     refused(&with("{on: x, after: a}"), "more than one condition | join them");
     refused(&with("{on: x, when: y}"), "a condition `on` has no key `when`");
     refused(&with("{on: \"a b\"}"), "event key \"a b\" is not a valid name");
-    refused(&with("{on: x, if: value.mae <}"), "the filter does not compile");
-    refused(&with("{on: x, if: valeu > 1}"), "the filter does not compile");
+    refused(&with("{on: x, if: value.mae <}"), "`if` does not compile");
+    refused(&with("{on: x, if: valeu > 1}"), "`if` does not compile");
     refused(&with("{all: []}"), "`all` needs at least one condition");
     refused(&with("{count: {of: {on: x}}}"), "count needs `of` and `n`");
     refused(&with("{count: {of: {on: x}, n: 0}}"), "n has to be a whole number from 1");
@@ -102,8 +102,68 @@ fn faults_of_conditions_name_their_place() {
     refused(&with("{every: 1h, clock: {watermark: []}}"), "at least one event key");
     refused(&with("{every: 1h, clock: wal}"), "clock cannot be `wal` | did you mean `wall`?");
     refused(&with("{every: 1h, from: yesterday}"), "from: \"yesterday\" is not a time");
+    refused(&with("{on: \"a b*\"}"), "event key \"a b*\" is not a valid name");
+    refused(&with("{sequence: [{on: x}], within: 0s}"), "within has to be at least 1ms");
+    refused(&with("{any: [{on: x}], within: 1m}"), "a condition `any` has no key `within`");
+    refused(&with("{count: {of: {on: x}, n: 1001}, within: 1m}"), "at most 1000 are counted");
+    refused(&with("{sum: {of: {on: x}, expr: value}}"), "sum needs `of`, `expr` and `reaches`");
+    refused(&with("{sum: {of: {on: x}, expr: value +, reaches: 1}}"), "`expr` does not compile");
+    refused(&with("{sum: {of: {on: x}, expr: value, reaches: 0}}"), "a number greater than 0");
+    refused(&with("{sum: {of: {on: x}, expr: value, reaches: nan}}"), "a number greater than 0");
+    refused(&with("{sum: {of: {after: a}, expr: value, reaches: 1}}"), "sum looks at events alone");
+    refused(
+        &with("{sum: {of: {on: x}, expr: value, reaches: 1, cary: true}}"),
+        "did you mean `carry`?",
+    );
+    refused(&with("{state: {of: {on: x}}}"), "state needs `of` and `script`");
+    refused(&with("{state: {of: {on: x}, script: \"stat > 1\"}}"), "`script` does not compile");
+    refused(&with("{state: {of: {every: 1h}, script: \"true\"}}"), "state looks at events alone");
+    refused(&with("{absent: {of: {on: x}}}"), "absent needs `of` and `for` | absent: {of:");
+    refused(&with("{debounce: {of: {on: x}, for: soon}}"), "for: \"soon\" is not a length of time");
+    refused(&with("{throttle: {of: {on: x}, for: 1s}}"), "throttle has no key `for`");
+    refused(&with("{cron: \"61 * * * *\"}"), "is no cron expression");
+    refused(&with("{cron: \"0 0 31 2 *\"}"), "names no time that ever comes");
+    refused(&with("{cron: \"0 0 * * *\", tz: Berlin}"), "there is no time zone \"Berlin\"");
+    refused(&with("{every: 1h, missed: al}"), "missed cannot be `al` | did you mean `all`?");
+    refused(
+        &with("{every: 1h, clock: {watermark: w}, missed: skip}"),
+        "a watermark misses nothing",
+    );
     let deep = format!("{}{{on: x}}{}", "{any: [".repeat(20), "]}".repeat(20));
     refused(&with(&deep), "nested deeper than");
+}
+
+#[test]
+fn triggers_know_no_tasks() {
+    let with = |trigger: &str| {
+        format!("workflow: w\ntriggers:\n  - {trigger}\ntasks:\n  a: {{bash: x}}\n")
+    };
+    assert_eq!(read(&with("{on: go}")).unwrap().triggers.len(), 1);
+    refused(&with("{after: a}"), "3:13 a trigger knows no task, so it cannot wait for `a`");
+    refused(&with("{onn: x}"), "3:5 this is no condition | did you mean `on`?");
+    refused("workflow: w\ntriggers: {on: x}\ntasks: {a: {bash: x}}", "triggers has to be a list");
+    assert!(read_trigger("{on: go}").is_ok());
+    assert!(read_trigger("{after: a}").is_err() && read_trigger("on: [").is_err());
+}
+
+#[test]
+fn what_the_guide_shows_is_read() {
+    let guide = include_str!("../../../../docs/guide/conditions.md");
+    let blocks: Vec<&str> = guide.split("```yaml\n").skip(1).collect();
+    assert!(blocks.len() > 7);
+    for block in blocks {
+        let block = block.split("```").next().unwrap();
+        if block.starts_with("workflow:") {
+            assert_eq!(read(block).map(drop), Ok(()), "{block}");
+            continue;
+        }
+        for line in block.lines() {
+            let text = format!(
+                "workflow: w\ntasks:\n  a: {{bash: x}}\n  b: {{bash: x}}\n  c: {{bash: x, start: {line}}}\n"
+            );
+            assert_eq!(read(&text).map(drop), Ok(()), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
-//! The top of a definition: name, parameters, files, tasks.
+//! The top of a definition: name, parameters, files, triggers, tasks.
 //!
 //! Must never look into the meaning of a task's rules: that is `check`.
 
 use std::collections::BTreeMap;
 
-use aiflow_model::spec::{TASKS_MAX, TaskSpec, WorkflowSpec};
+use aiflow_model::spec::{Condition, TASKS_MAX, TaskSpec, WorkflowSpec};
 use aiflow_model::{JsonText, TaskName};
 
+use super::condition;
 use super::node::{Node, Place};
 use super::reader::{Reader, Reference};
 use super::task;
@@ -21,7 +22,9 @@ pub(crate) struct Draft {
     pub(crate) references: Vec<Reference>,
 }
 
-const KEYS: &[&str] = &["workflow", "params", "files", "tasks"];
+const KEYS: &[&str] = &["workflow", "params", "files", "triggers", "tasks"];
+/// Most triggers of one definition.
+const TRIGGERS_MAX: usize = 1_000;
 
 pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
     let map = reader.map(root, "a workflow", KEYS)?;
@@ -63,10 +66,34 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
             reader.fault_with_hint(map.place, "the workflow has no tasks", hint);
         }
     }
+    let triggers = map.get("triggers").and_then(|n| read_triggers(reader, n)).unwrap_or_default();
     let tasks: Vec<TaskSpec> = draft_tasks;
     let complete = places.len() == tasks.len();
-    let spec = WorkflowSpec { name: name?, params, files, tasks };
+    let spec = WorkflowSpec { name: name?, params, files, tasks, triggers };
     complete.then_some(Draft { spec, places, references })
+}
+
+fn read_triggers(reader: &mut Reader, node: &Node) -> Option<Vec<Condition>> {
+    let items = reader.list(node, "triggers")?;
+    if items.len() > TRIGGERS_MAX {
+        reader.fault(node.place, format!("more than {TRIGGERS_MAX} triggers"));
+    }
+    let triggers = items.iter().take(TRIGGERS_MAX).map(|item| read_trigger(reader, item));
+    // All of them first, so that every fault is told.
+    triggers.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// A condition that looks at no task, since there is no run yet.
+pub(crate) fn read_trigger(reader: &mut Reader, node: &Node) -> Option<Condition> {
+    let mut references = Vec::new();
+    let condition = condition::read(reader, node, &mut references, 0);
+    for reference in references {
+        let message =
+            format!("a trigger knows no task, so it cannot wait for `{}`", reference.task);
+        let hint = Some("let the task emit an event, and look at that".to_owned());
+        reader.fault_with_hint(reference.place, message, hint);
+    }
+    condition
 }
 
 fn read_params(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, JsonText>> {

@@ -1,8 +1,14 @@
 //! The core as a whole: scenarios (given, when, expect) and properties over random inputs.
 
 #[cfg(test)]
+mod conditions;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod triggers;

@@ -22,8 +22,18 @@ queued: {bash: x, overlap: queue, start: {on: go, if: value % 2 == 0}}
 joined:
   {bash: x, stop: {on: enough},
    start: {all: [{on: go}, {any: [{on: other}, {after: {queued: failed}}]}]}}
-third: {bash: x, start: {count: {of: {on: go}, n: 3}}, restart: {on: again}}";
-const NAMES: [&str; 7] = ["stream", "hourly", "after", "wall", "queued", "joined", "third"];
+third: {bash: x, start: {count: {of: {on: go}, n: 3}}, restart: {on: again}}
+timed:
+  {bash: x, overlap: queue, start: {any: [{absent: {of: {on: go}, for: 40s}},
+   {debounce: {of: {on: other}, for: 5s}}, {throttle: {of: {on: again}, per: 20s}}]}}
+summed:
+  {bash: x, start: {sequence: [{sum: {of: {on: go}, expr: value, reaches: 300, carry: true}},
+   {state: {of: {on: \"*\"}, script: \"state = if state == () { 1 } else { state + 1 }; state > 5\"}}],
+   within: 60s}}
+calendar: {bash: x, start: {cron: \"* * * * *\", tz: Europe/Berlin, missed: latest}}";
+const NAMES: [&str; 10] = [
+    "stream", "hourly", "after", "wall", "queued", "joined", "third", "timed", "summed", "calendar",
+];
 
 /// One step; numbers choose among what there is at that moment.
 #[derive(Debug, Clone)]

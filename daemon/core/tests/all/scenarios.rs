@@ -2,6 +2,7 @@
 
 use aiflow_core::{Answer, Input};
 use aiflow_model::record::{Outcome, TrimReason};
+use aiflow_model::state::Needed;
 use aiflow_model::{ErrorCode, Offset, Record, RunId};
 
 use crate::support::Scenario;
@@ -461,7 +462,7 @@ fn the_log_is_trimmed_only_behind_what_something_alive_may_ask_for() {
     s.effects();
     s.emit("a", "1");
     let remembered = Offset(s.log.len() as u64 - 2);
-    assert_eq!(s.engine.state().oldest_needed(), Some((remembered, run)));
+    assert_eq!(s.engine.state().oldest_needed(), Some((remembered, Needed::Run(run))));
     let trim = |s: &mut Scenario, before: u64, reason| {
         s.give(Input::TrimLog(Offset(before), reason));
         s.engine.state().first_offset.0
@@ -474,7 +475,7 @@ fn the_log_is_trimmed_only_behind_what_something_alive_may_ask_for() {
     assert_eq!(trim(&mut s, u64::MAX, TrimReason::Missing), remembered.0);
     s.emit("b", "2");
     let fired = s.engine.state().oldest_needed();
-    assert_eq!(fired, Some((remembered, run)), "the execution is given both events");
+    assert_eq!(fired, Some((remembered, Needed::Run(run))), "the execution is given both events");
     s.exit("1.both.1.1", 0);
     assert_eq!(s.engine.state().oldest_needed(), None);
     // What is already gone is recorded, whatever may ask for it.
@@ -489,12 +490,16 @@ fn the_log_is_not_trimmed_behind_the_event_of_a_restart_that_waits() {
     let run = s.run();
     let again = Offset(s.log.len() as u64);
     s.emit("again", "1");
-    assert_eq!(s.engine.state().oldest_needed(), Some((again, run)));
+    assert_eq!(s.engine.state().oldest_needed(), Some((again, Needed::Run(run))));
     s.give(Input::TrimLog(Offset(again.0 + 1), TrimReason::Retention));
     assert_eq!(s.engine.state().first_offset, Offset(0));
     s.end("1.a.1.1", Outcome::Signaled { signal: 15 });
     assert_eq!(s.executions(run, "a"), ["1:stopped", "2:queued"]);
-    assert_eq!(s.engine.state().oldest_needed(), Some((again, run)), "it is given the event");
+    assert_eq!(
+        s.engine.state().oldest_needed(),
+        Some((again, Needed::Run(run))),
+        "it is given the event"
+    );
     s.give(Input::TrimLog(again, TrimReason::Retention));
     assert_eq!(s.engine.state().first_offset, again);
 }

@@ -20,11 +20,18 @@ pub(crate) struct Scenario {
     /// Whether every step is followed by a replay of all before it.
     pub(crate) replays_each_step: bool,
     events: u64,
+    seen: usize,
 }
 
 impl Scenario {
     /// A daemon that has just started, with one workflow uploaded.
     pub(crate) fn new(tasks: &str) -> Self {
+        let indented: String = tasks.lines().map(|line| format!("  {line}\n")).collect();
+        Self::of(&format!("workflow: w\nparams: {{days: 3}}\ntasks:\n{indented}"))
+    }
+
+    /// The same with the whole definition.
+    pub(crate) fn of(source: &str) -> Self {
         let mut scenario = Self {
             engine: Engine::new(State::empty()),
             log: Vec::new(),
@@ -32,14 +39,24 @@ impl Scenario {
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
             replays_each_step: true,
             events: 0,
+            seen: 0,
         };
         scenario.start_daemon("boot-1");
-        let indented: String = tasks.lines().map(|line| format!("  {line}\n")).collect();
-        let source = format!("workflow: w\nparams: {{days: 3}}\ntasks:\n{indented}");
-        let upload =
-            Input::Upload { namespace: Namespace::default_namespace(), source, files: vec![] };
-        scenario.give(upload);
+        scenario.upload(source);
         scenario
+    }
+
+    /// Uploads a definition.
+    pub(crate) fn upload(&mut self, source: &str) -> Answer {
+        let (namespace, source) = (Namespace::default_namespace(), source.to_owned());
+        self.give(Input::Upload { namespace, source, files: vec![] })
+    }
+
+    /// How often the rules fired since the last call.
+    pub(crate) fn firings(&mut self) -> usize {
+        let new = self.log[self.seen..].iter();
+        self.seen = self.log.len();
+        new.filter(|logged| matches!(logged.record, Record::RuleFired { .. })).count()
     }
 
     /// A daemon takes over this log.

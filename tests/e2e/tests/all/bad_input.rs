@@ -155,7 +155,7 @@ fn definitions_are_refused_with_line_column_and_hint_and_nothing_is_stored() {
         ),
         (
             "workflow: w\ntasks:\n  a: {bash: x, start: {on: k, if: \"value >\"}}\n",
-            ":3:35: error: the filter does not compile",
+            ":3:35: error: `if` does not compile",
         ),
         ("workflow: [\n", "error: not YAML"),
     ] {

@@ -18,3 +18,5 @@ mod retention;
 mod snapshots;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod triggers;

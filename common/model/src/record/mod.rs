@@ -3,7 +3,14 @@
 //! Old records must decode for ever: fields are only added, each with a default; variants are
 //! never renamed or reused. Records are written as JSON, the variant's name outside.
 
-use std::borrow::Cow;
+mod attempt;
+mod event;
+mod trigger;
+
+pub use attempt::{Outcome, StopReason, Usage};
+pub use event::{Event, EventFacts, EventIdentity};
+pub use trigger::{MissedTicks, TriggerAdded, TriggerChange, TriggerOrigin};
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,8 +20,8 @@ use crate::spec::WorkflowSpec;
 use crate::status::{ExecutionStatus, RunStatus};
 use crate::time::{Timestamp, Window};
 use crate::{
-    AttemptId, EventKey, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId,
-    SnapshotNumber, TaskName, WorkflowName,
+    AttemptId, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber,
+    TaskName, TriggerId, WorkflowName,
 };
 
 /// A record with its place in the log. `E` is what is kept of an event.
@@ -93,6 +100,17 @@ pub enum Record<E = Event> {
         /// Why.
         reason: String,
     },
+    /// Ticks of the wall went by unused, as the rule wants it.
+    TicksMissed {
+        /// The run.
+        run: RunId,
+        /// The rule.
+        rule: RuleIndex,
+        /// The node's number.
+        node: u32,
+        /// Which.
+        missed: MissedTicks,
+    },
     /// A rule's condition was met.
     RuleFired {
         /// The run.
@@ -166,6 +184,41 @@ pub enum Record<E = Event> {
         /// How.
         status: ExecutionStatus,
     },
+    /// A trigger was put on a workflow.
+    TriggerAdded(Box<TriggerAdded>),
+    /// Something happened to a trigger.
+    TriggerChanged {
+        /// Which.
+        trigger: TriggerId,
+        /// What.
+        change: TriggerChange,
+    },
+    /// A workflow starts nothing new, or does again.
+    WorkflowEnabled {
+        /// Where it lives.
+        namespace: Namespace,
+        /// Which.
+        workflow: WorkflowName,
+        /// Whether it may start runs.
+        enabled: bool,
+    },
+    /// A workflow is gone, with its snapshots, triggers and runs, all of which have ended.
+    WorkflowDeleted {
+        /// Where it lived.
+        namespace: Namespace,
+        /// Which.
+        workflow: WorkflowName,
+    },
+    /// A run that has ended is gone.
+    RunDeleted {
+        /// Which.
+        run: RunId,
+    },
+    /// A namespace that was empty is gone.
+    NamespaceDeleted {
+        /// Which.
+        namespace: Namespace,
+    },
     /// The beginning of the log is no longer kept: what was below may be gone.
     LogTrimmed {
         /// First offset that is kept.
@@ -183,6 +236,11 @@ impl Record {
             Self::DaemonStarted(_)
             | Self::NamespaceAdded { .. }
             | Self::WorkflowUploaded(_)
+            | Self::TriggerAdded(_)
+            | Self::TriggerChanged { .. }
+            | Self::WorkflowEnabled { .. }
+            | Self::WorkflowDeleted { .. }
+            | Self::NamespaceDeleted { .. }
             | Self::LogTrimmed { .. } => None,
             Self::EventEmitted(event) => event.execution,
             Self::RunStarted(started) => Some(started.run),
@@ -191,6 +249,8 @@ impl Record {
             | Self::ConditionAdvanced { run, .. }
             | Self::FilterFailed { run, .. }
             | Self::RuleFired { run, .. }
+            | Self::TicksMissed { run, .. }
+            | Self::RunDeleted { run }
             | Self::TaskRestartRequested { run, .. } => Some(*run),
             Self::TaskExecutionCreated { id, .. }
             | Self::TaskExecutionStopRequested { id, .. }
@@ -256,90 +316,6 @@ pub struct FileEntry {
     pub executable: bool,
 }
 
-/// What users and tasks emit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// Where it is seen.
-    pub namespace: Namespace,
-    /// What it is about.
-    pub key: EventKey,
-    /// What it says.
-    #[serde(default)]
-    pub value: JsonText,
-    /// Who says it; with `id` the identity of the event.
-    pub source: String,
-    /// Identity within its source.
-    pub id: String,
-    /// The run whose rules see it; none: all runs of the namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub execution: Option<RunId>,
-}
-
-/// What the fold looks at of an event.
-pub trait EventFacts {
-    /// Where it is seen.
-    fn namespace(&self) -> &str;
-    /// Who says it.
-    fn source(&self) -> &str;
-    /// Identity within its source.
-    fn id(&self) -> &str;
-}
-
-impl EventFacts for Event {
-    fn namespace(&self) -> &str {
-        self.namespace.as_str()
-    }
-
-    fn source(&self) -> &str {
-        &self.source
-    }
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-/// An event as replay reads it: borrowed from its payload, no more of it than the fold looks at.
-/// Names are not checked again: the log holds what was once accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct EventIdentity<'a> {
-    #[serde(borrow)]
-    namespace: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Cow<'a, str>,
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-}
-
-impl EventFacts for EventIdentity<'_> {
-    fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
-    fn source(&self) -> &str {
-        &self.source
-    }
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl<'a> LoggedRecord<EventIdentity<'a>> {
-    /// Reads a payload for replay, which takes a fraction of the time that the whole record takes.
-    ///
-    /// # Errors
-    /// What `serde_json` finds wrong.
-    pub fn for_replay(
-        offset: Offset,
-        time: Timestamp,
-        payload: &'a [u8],
-    ) -> Result<Self, serde_json::Error> {
-        let Payload { cause, record } = serde_json::from_slice(payload)?;
-        Ok(Self { offset, time, cause, record })
-    }
-}
-
 /// A run began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStarted {
@@ -357,112 +333,13 @@ pub struct RunStarted {
     /// Identity of the request, so that asking twice starts once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-}
-
-/// Why an execution is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// Somebody asked for it.
-    Asked,
-    /// A rule said so.
-    Rule,
-    /// It took longer than its timeout.
-    Timeout,
-    /// Its run is being stopped.
-    Run,
-    /// It is to start anew.
-    Restart,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The process returned this code.
-    Exited {
-        /// 0 is success.
-        code: i32,
-    },
-    /// A signal ended the process.
-    Signaled {
-        /// Its number.
-        signal: i32,
-    },
-    /// The process could not be started; nothing of the task ran.
-    SpawnFailed {
-        /// Why.
-        reason: String,
-    },
-    /// It is proven that nothing of the task ran; a new attempt costs nothing.
-    NeverStarted,
-    /// The host went down under it.
-    Interrupted,
-    /// Its supervisor vanished; what was left of it was killed; how far it came is not known.
-    Unknown {
-        /// What was found.
-        reason: String,
-    },
-}
-
-impl Outcome {
-    /// Whether the task did what it should.
-    #[must_use]
-    pub fn is_success(&self) -> bool {
-        matches!(self, Self::Exited { code: 0 })
-    }
-}
-
-/// What an attempt used, as the kernel counted it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Usage {
-    /// Largest resident memory, in bytes.
-    #[serde(default)]
-    pub rss_bytes_max: u64,
-    /// Processor time, user and system, in microseconds.
-    #[serde(default)]
-    pub cpu_us: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn replay_reads_of_an_event_what_the_whole_record_says(
-            source in any::<String>(),
-            id in any::<String>(),
-            value in any::<String>(),
-            run in proptest::option::of(any::<u64>()),
-            cause in proptest::option::of(any::<u64>()),
-        ) {
-            let event = Event {
-                namespace: Namespace::default_namespace(),
-                key: EventKey::new("k").unwrap(),
-                value: JsonText::from_value(&serde_json::json!({"source": value, "id": [value]})),
-                source,
-                id,
-                execution: run.map(RunId),
-            };
-            let cause = cause.map(Offset);
-            let record = Record::EventEmitted(event.clone());
-            let payload = serde_json::to_vec(&Payload { cause, record: &record }).unwrap();
-            let (offset, time) = (Offset(7), Timestamp(-1));
-            let read = LoggedRecord::for_replay(offset, time, &payload).unwrap();
-            prop_assert_eq!((read.offset, read.time, read.cause), (offset, time, cause));
-            let Record::EventEmitted(facts) = &read.record else { panic!("{read:?}") };
-            prop_assert_eq!(facts.namespace(), EventFacts::namespace(&event));
-            prop_assert_eq!((facts.source(), facts.id()), (&*event.source, &*event.id));
-            // What is cut off is refused by both.
-            for end in 0..payload.len() {
-                prop_assert!(
-                    LoggedRecord::for_replay(offset, time, &payload[..end]).is_err()
-                        && serde_json::from_slice::<Payload>(&payload[..end]).is_err()
-                );
-            }
-        }
-    }
+    /// The trigger that fired; none when somebody asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<TriggerId>,
+    /// Event offsets that fired it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Offset>,
+    /// The window that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
 }

@@ -1,0 +1,136 @@
+//! The fold of what happens to workflows as a whole: their triggers, and what is deleted.
+//!
+//! Must never decide, as all of the fold.
+
+use super::apply::{At, Fit};
+use super::deadline::due_at;
+use super::{Deadline, State, Trigger};
+use crate::record::{TriggerAdded, TriggerChange};
+use crate::{Namespace, RuleId, RunId, TriggerId, WorkflowName};
+
+impl State {
+    pub(super) fn fold_trigger_added(&mut self, added: &TriggerAdded, at: At) -> Fit {
+        let id = added.trigger;
+        self.last_trigger = self.last_trigger.max(id);
+        match self.triggers.insert(id, Trigger::new(added, at.offset)) {
+            None => {
+                self.look(id);
+                Ok(())
+            }
+            Some(_) => Err(format!("trigger {id} exists already")),
+        }
+    }
+
+    pub(super) fn fold_trigger(&mut self, id: TriggerId, change: &TriggerChange, at: At) -> Fit {
+        let trigger = self.triggers.get_mut(&id).ok_or_else(|| format!("no trigger {id}"))?;
+        match change {
+            TriggerChange::Advanced { node, state } => {
+                let condition = trigger.condition.nodes().nth(*node as usize);
+                let condition = condition.ok_or_else(|| format!("no node {node} in {id}"))?;
+                let old = trigger.nodes.insert(*node, state.clone());
+                let deadline = Deadline::Condition { rule: RuleId::Trigger(id), node: *node };
+                let due_before = old.and_then(|old| due_at(condition, &old));
+                let due = due_at(condition, state);
+                self.deadlines.clear(deadline.clone(), due_before);
+                if self.triggers.get(&id).is_some_and(|trigger| self.is_active(trigger)) {
+                    self.deadlines.set(deadline, due);
+                }
+            }
+            TriggerChange::FilterFailed { .. } | TriggerChange::TicksMissed { .. } => {}
+            TriggerChange::Fired { .. } => {
+                trigger.firings += 1;
+                trigger.fired_at = Some(at.time);
+            }
+            TriggerChange::Paused => {
+                trigger.paused = true;
+                self.look_away(id);
+            }
+            TriggerChange::Resumed => {
+                trigger.paused = false;
+                self.look(id);
+            }
+            TriggerChange::Deleted => {
+                self.look_away(id);
+                self.triggers.remove(&id);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn fold_enabled(
+        &mut self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+        enabled: bool,
+    ) -> Fit {
+        let space = self.namespaces.get_mut(namespace);
+        let space = space.ok_or_else(|| format!("no namespace {namespace}"))?;
+        if enabled {
+            space.disabled.remove(workflow);
+        } else {
+            space.disabled.insert(workflow.clone());
+        }
+        for id in self.triggers_of(namespace, workflow) {
+            if enabled {
+                self.look(id);
+            } else {
+                self.look_away(id);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn fold_workflow_deleted(
+        &mut self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+    ) -> Fit {
+        for id in self.triggers_of(namespace, workflow) {
+            self.look_away(id);
+            self.triggers.remove(&id);
+        }
+        let is_of = |run: &super::Run| run.namespace == *namespace && run.workflow == *workflow;
+        let runs: Vec<RunId> = self.runs.values().filter(|r| is_of(r)).map(|r| r.id).collect();
+        runs.into_iter().try_for_each(|run| self.fold_run_deleted(run))?;
+        self.snapshots.retain(|_, snapshot| {
+            snapshot.namespace != *namespace || snapshot.spec.name != *workflow
+        });
+        let space = self.namespaces.get_mut(namespace);
+        let space = space.ok_or_else(|| format!("no namespace {namespace}"))?;
+        space.disabled.remove(workflow);
+        space.workflows.remove(workflow);
+        Ok(())
+    }
+
+    pub(super) fn fold_run_deleted(&mut self, id: RunId) -> Fit {
+        let run = self.runs.remove(&id).ok_or_else(|| format!("no run {id}"))?;
+        if run.status.is_alive() {
+            return Err(format!("run {id} is alive"));
+        }
+        self.requests.retain(|_, run| *run != id);
+        Ok(())
+    }
+
+    /// Triggers of a workflow, in order.
+    #[must_use]
+    pub fn triggers_of(&self, namespace: &Namespace, workflow: &WorkflowName) -> Vec<TriggerId> {
+        let of_workflow =
+            |trigger: &&Trigger| trigger.namespace == *namespace && trigger.workflow == *workflow;
+        self.triggers.values().filter(of_workflow).map(|trigger| trigger.id).collect()
+    }
+
+    pub(super) fn look(&mut self, id: TriggerId) {
+        let Some(trigger) = self.triggers.get(&id) else { return };
+        if self.is_active(trigger) {
+            self.subscriptions.add_trigger(trigger);
+            self.deadlines.add_trigger(trigger);
+        }
+    }
+
+    fn look_away(&mut self, id: TriggerId) {
+        if let Some(trigger) = self.triggers.get(&id) {
+            self.subscriptions.remove_trigger(trigger);
+            self.deadlines.remove_trigger(trigger);
+        }
+    }
+}

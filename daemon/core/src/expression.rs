@@ -1,0 +1,336 @@
+//! Expressions over an event: filters, numbers and scripts, evaluated in a sandbox with bounds.
+//!
+//! The language is rhai. No time, no files; operations, depth and sizes are bounded, so that an
+//! evaluation ends soon and always gives the same. Must never be asked on replay.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aiflow_model::record::Event;
+use aiflow_model::{JsonText, Timestamp};
+use rhai::{AST, Dynamic, Scope};
+use serde_json::Value;
+
+/// Most operations of one evaluation.
+const OPERATIONS_MAX: u64 = 10_000;
+/// Deepest nesting of an expression.
+const EXPRESSION_DEPTH_MAX: usize = 32;
+/// Most characters, elements or entries of a value made by an expression.
+const SIZE_MAX: usize = 1 << 20;
+/// Most bytes that a script may keep, as JSON.
+const STATE_BYTES_MAX: usize = 1 << 16;
+/// What every expression sees.
+const NAMES: [&str; 4] = ["value", "key", "source", "time"];
+
+/// The sandbox and what was compiled in it, by its text.
+pub(crate) struct Expressions {
+    engine: rhai::Engine,
+    compiled: BTreeMap<(Kind, String), Result<AST, String>>,
+}
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// One expression: no statements, no loops.
+    Expression,
+    /// Statements, which may change `state`.
+    Script,
+}
+
+impl Default for Expressions {
+    fn default() -> Self {
+        Self { engine: sandbox(), compiled: BTreeMap::new() }
+    }
+}
+
+impl fmt::Debug for Expressions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expressions")
+            .field("compiled", &self.compiled.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Expressions {
+    /// Whether the filter is true of the event.
+    ///
+    /// # Errors
+    /// Why it could not be told: the expression failed or gave something other than true or false.
+    pub(crate) fn passes(
+        &mut self,
+        filter: &str,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<bool, String> {
+        let result = self.evaluate(Kind::Expression, filter, &mut scope_of(event, now))?;
+        result.as_bool().map_err(|kind| format!("`{filter}` gave a {kind}, not true or false"))
+    }
+
+    /// The number that the expression gives of the event.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn number(
+        &mut self,
+        expression: &str,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<f64, String> {
+        let result = self.evaluate(Kind::Expression, expression, &mut scope_of(event, now))?;
+        let number = match (result.as_int(), result.as_float()) {
+            // Whole numbers beyond 2^53 lose their last digits, as in JSON.
+            (Ok(whole), _) => Some(whole as f64),
+            (_, Ok(number)) => Some(number).filter(|number| number.is_finite()),
+            _ => None,
+        };
+        number.ok_or_else(|| format!("`{expression}` gave {result}, not a number"))
+    }
+
+    /// Runs a script with what it kept; gives whether to fire, and what it keeps now.
+    ///
+    /// # Errors
+    /// Why it failed; then it keeps what it had.
+    pub(crate) fn run(
+        &mut self,
+        script: &str,
+        state: &JsonText,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<(bool, JsonText), String> {
+        let mut scope = scope_of(event, now);
+        scope.push_dynamic("state", to_dynamic(state.to_value()));
+        let result = self.evaluate(Kind::Script, script, &mut scope)?;
+        let fires = result
+            .as_bool()
+            .map_err(|kind| format!("the script gave a {kind}, not true or false, at its end"))?;
+        let kept = scope.get_value::<Dynamic>("state").unwrap_or(Dynamic::UNIT);
+        let kept = to_json(&kept, 0).map_err(|what| format!("the script kept {what}"))?;
+        let kept = JsonText::from_value(&kept);
+        let bytes = kept.as_str().len();
+        if bytes > STATE_BYTES_MAX {
+            return Err(format!("the script kept {bytes} bytes, at most {STATE_BYTES_MAX}"));
+        }
+        Ok((fires, kept))
+    }
+
+    fn evaluate(
+        &mut self,
+        kind: Kind,
+        text: &str,
+        scope: &mut Scope<'_>,
+    ) -> Result<Dynamic, String> {
+        let compiled = match self.compiled.entry((kind, text.to_owned())) {
+            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::btree_map::Entry::Vacant(new) => {
+                new.insert(compile(&self.engine, kind, text).map_err(|error| error.message))
+            }
+        };
+        let ast = compiled.as_ref().map_err(|error| format!("it does not compile: {error}"))?;
+        let evaluated = self.engine.eval_ast_with_scope(scope, ast);
+        evaluated.map_err(|error| match kind {
+            Kind::Expression => format!("`{text}` failed: {error}"),
+            Kind::Script => format!("the script failed: {error}"),
+        })
+    }
+}
+
+fn scope_of(event: &Event, now: Timestamp) -> Scope<'static> {
+    let mut scope = Scope::new();
+    scope.push_constant_dynamic("value", to_dynamic(event.value.to_value()));
+    scope.push_constant("key", event.key.as_str().to_owned());
+    scope.push_constant("source", event.source.clone());
+    scope.push_constant("time", now.to_string());
+    scope
+}
+
+/// Text that cannot be compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExpressionError {
+    /// What is wrong with it.
+    pub(crate) message: String,
+}
+
+/// Checks that a text compiles and uses only the names that it will be given.
+pub(crate) fn check(kind: Kind, text: &str) -> Result<(), ExpressionError> {
+    compile(&sandbox(), kind, text).map(drop)
+}
+
+fn compile(engine: &rhai::Engine, kind: Kind, text: &str) -> Result<AST, ExpressionError> {
+    let mut scope = Scope::new();
+    for name in NAMES {
+        scope.push_constant_dynamic(name, Dynamic::UNIT);
+    }
+    let compiled = match kind {
+        Kind::Expression => engine.compile_expression_with_scope(&scope, text),
+        Kind::Script => {
+            scope.push_dynamic("state", Dynamic::UNIT);
+            engine.compile_with_scope(&scope, text)
+        }
+    };
+    compiled.map_err(|error| ExpressionError { message: error.to_string() })
+}
+
+fn sandbox() -> rhai::Engine {
+    let mut engine = rhai::Engine::new();
+    engine
+        .set_max_operations(OPERATIONS_MAX)
+        .set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX)
+        .set_max_string_size(SIZE_MAX)
+        .set_max_array_size(SIZE_MAX)
+        .set_max_map_size(SIZE_MAX)
+        .set_max_call_levels(8)
+        .set_strict_variables(true)
+        .set_fail_on_invalid_map_property(true)
+        // Constants must not be folded in: the scope at compile time holds only names.
+        .set_optimization_level(rhai::OptimizationLevel::None)
+        .on_print(|_| {})
+        .on_debug(|_, _, _| {})
+        .disable_symbol("eval");
+    engine
+}
+
+fn to_dynamic(value: Value) -> Dynamic {
+    match value {
+        Value::Null => Dynamic::UNIT,
+        Value::Bool(flag) => flag.into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => integer.into(),
+            None => number.as_f64().unwrap_or(f64::NAN).into(),
+        },
+        Value::String(text) => text.into(),
+        Value::Array(items) => items.into_iter().map(to_dynamic).collect::<Vec<_>>().into(),
+        Value::Object(entries) => entries
+            .into_iter()
+            .map(|(name, entry)| (name.into(), to_dynamic(entry)))
+            .collect::<rhai::Map>()
+            .into(),
+    }
+}
+
+/// What a script keeps, as JSON.
+///
+/// # Errors
+/// What cannot be kept.
+fn to_json(value: &Dynamic, depth: usize) -> Result<Value, String> {
+    if depth > EXPRESSION_DEPTH_MAX {
+        return Err(format!("something nested deeper than {EXPRESSION_DEPTH_MAX}"));
+    }
+    if value.is_unit() {
+        return Ok(Value::Null);
+    }
+    if let Ok(flag) = value.as_bool() {
+        return Ok(flag.into());
+    }
+    if let Ok(number) = value.as_int() {
+        return Ok(number.into());
+    }
+    if let Ok(number) = value.as_float() {
+        let number = serde_json::Number::from_f64(number);
+        return number.map(Value::Number).ok_or_else(|| "a number that is not finite".to_owned());
+    }
+    if value.is_string() || value.is_char() {
+        return Ok(value.to_string().into());
+    }
+    if let Ok(items) = value.as_array_ref() {
+        return items.iter().map(|item| to_json(item, depth + 1)).collect();
+    }
+    if let Ok(entries) = value.as_map_ref() {
+        let entries =
+            entries.iter().map(|(name, entry)| Ok((name.to_string(), to_json(entry, depth + 1)?)));
+        return entries.collect();
+    }
+    Err(format!("a {}", value.type_name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aiflow_model::{EventKey, Namespace};
+
+    fn event(value: &str) -> Event {
+        Event {
+            namespace: Namespace::default_namespace(),
+            key: EventKey::new("model.validated").unwrap(),
+            value: JsonText::parse(value).unwrap(),
+            source: "train".to_owned(),
+            id: "1".to_owned(),
+            execution: None,
+        }
+    }
+
+    fn passes(filter: &str, value: &str) -> Result<bool, String> {
+        Expressions::default().passes(filter, &event(value), Timestamp(0))
+    }
+
+    #[test]
+    fn numbers_are_whole_or_not_and_finite() {
+        let number = |text: &str, value: &str| {
+            Expressions::default().number(text, &event(value), Timestamp(0))
+        };
+        assert_eq!(number("value.rows * 2", r#"{"rows": 3}"#), Ok(6.0));
+        assert_eq!(number("value", "0.5"), Ok(0.5));
+        for (text, value) in [("value", r#""3""#), ("value.rows", "{}"), ("1.0 / value", "0.0")] {
+            assert!(number(text, value).is_err(), "{text} of {value}");
+        }
+    }
+
+    #[test]
+    fn a_script_keeps_its_state_or_says_why_it_failed() {
+        let mut expressions = Expressions::default();
+        let script = "if state == () { state = #{seen: []}; } \
+                      state.seen.push(value); state.seen.len() >= 2";
+        let mut run = |script: &str, state: &str, value: &str| {
+            let state = JsonText::parse(state).unwrap();
+            let ran = expressions.run(script, &state, &event(value), Timestamp(0));
+            ran.map(|(fires, state)| (fires, state.as_str().to_owned()))
+        };
+        assert_eq!(run(script, "null", "1.5"), Ok((false, r#"{"seen":[1.5]}"#.to_owned())));
+        assert_eq!(
+            run(script, r#"{"seen":[1]}"#, "null"),
+            Ok((true, r#"{"seen":[1,null]}"#.into()))
+        );
+        for failing in [
+            "loop {}",
+            "state = 1",
+            "state = || 1; true",
+            "throw 1",
+            "state = \"x\"; while state.len() < 100000 { state += state; } true",
+            "fn f(n) { f(n + 1) } f(1)",
+        ] {
+            assert!(run(failing, "null", "1").is_err(), "{failing}");
+        }
+    }
+
+    #[test]
+    fn filters_see_value_key_source_and_time() {
+        assert_eq!(passes("value.mae < 15.0", r#"{"mae": 11.8}"#), Ok(true));
+        assert_eq!(passes("value.mae < 15.0", r#"{"mae": 15}"#), Ok(false));
+        assert_eq!(
+            passes("value.a[1] == \"x\" && source == \"train\"", r#"{"a":[0,"x"]}"#),
+            Ok(true)
+        );
+        assert_eq!(passes("key.starts_with(\"model.\") && time != \"\"", "null"), Ok(true));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_an_error_with_its_reason() {
+        for (filter, value) in [
+            ("value.mae < 15.0", "{}"),
+            ("value.mae", r#"{"mae": 1}"#),
+            ("value.a.b.c == 1", r#"{"a": 1}"#),
+            ("1 / value == 1", "0"),
+        ] {
+            let reason = passes(filter, value).unwrap_err();
+            assert!(reason.contains(filter), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_is_unbounded_or_unknown_does_not_compile() {
+        let deep = format!("{}1{} == 1", "(".repeat(200), ")".repeat(200));
+        for filter in ["while true {}", "let x = 1; x == 1", "valeu == 1", "", "1 +", &deep] {
+            assert!(check(Kind::Expression, filter).is_err(), "{filter}");
+        }
+        assert!(check(Kind::Expression, "value.mae < 15.0").is_ok());
+    }
+}

@@ -1,0 +1,270 @@
+//! Triggers: each firing starts a run; what puts them on a workflow, and takes them away.
+//!
+//! Must never look at tasks: a trigger knows events and the wall.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aiflow_model::record::{TriggerAdded, TriggerChange, TriggerOrigin};
+use aiflow_model::spec::{Clock, Condition};
+use aiflow_model::state::{NodeState, RunStatus, Snapshot, Trigger};
+use aiflow_model::wire::AddTrigger;
+use aiflow_model::{
+    ErrorCode, JsonText, Namespace, Offset, Record, Rejection, RuleId, TriggerId, WorkflowName,
+};
+
+use crate::definition;
+use crate::input::Answer;
+use crate::run::RunStart;
+use crate::transaction::{Stimulus, Transaction};
+
+impl Transaction<'_> {
+    pub(crate) fn offer_to_trigger(&mut self, id: TriggerId, stimulus: &Stimulus) {
+        let Some(trigger) = self.state.triggers.get(&id) else { return };
+        if !self.state.is_active(trigger) {
+            return;
+        }
+        let condition = trigger.condition.clone();
+        let (namespace, workflow) = (trigger.namespace.clone(), trigger.workflow.clone());
+        for firing in self.offer(RuleId::Trigger(id), 0, &condition, stimulus) {
+            let (events, window) = (firing.events.clone(), firing.window);
+            let change = TriggerChange::Fired { firing };
+            let fired = Record::TriggerChanged { trigger: id, change };
+            let cause = self.record(stimulus.offset(), fired);
+            let current = self.state.current_snapshot(namespace.as_str(), workflow.as_str());
+            let Some(snapshot) = current.cloned() else { return };
+            let params = params_of(&snapshot, stimulus);
+            let (trigger, request) = (Some(id), None);
+            let start = RunStart { params, request, trigger, events, window, cause: Some(cause) };
+            self.begin_run(&snapshot, start);
+        }
+    }
+
+    /// Sets the clocks of a condition to what comes from now on.
+    pub(crate) fn arm(&mut self, at: RuleId, condition: &Condition, cause: Option<Offset>) {
+        for (node, condition) in (0..).zip(condition.nodes()) {
+            let state = match condition {
+                Condition::Every { period, clock: Clock::Wall, from, .. } => {
+                    let next = from.unwrap_or_else(|| self.now.floor_to(*period));
+                    NodeState::Clock { marks: Vec::new(), next: Some(next) }
+                }
+                Condition::Every { clock: Clock::Watermark(keys), from, .. } => {
+                    NodeState::Clock { marks: vec![None; keys.len()], next: *from }
+                }
+                Condition::Cron { expression, zone, .. } => {
+                    self.arm_cron(at, node, expression, zone, cause);
+                    continue;
+                }
+                Condition::Absent { span, .. } => {
+                    NodeState::Timer { due: Some(self.now.plus(*span)), gathered: None }
+                }
+                _ => continue,
+            };
+            self.advance(at, node, state, cause);
+        }
+    }
+
+    /// Puts on a workflow the triggers that its new definition has. One that the definition had
+    /// before, too, keeps what it knows.
+    pub(crate) fn replace_triggers(&mut self, snapshot: &Snapshot, cause: Offset) {
+        let mut wanted = snapshot.spec.triggers.clone();
+        for id in self.state.triggers_of(&snapshot.namespace, &snapshot.spec.name) {
+            let Some(trigger) = self.state.triggers.get(&id) else { continue };
+            if trigger.origin == TriggerOrigin::Request {
+                continue;
+            }
+            match wanted.iter().position(|condition| *condition == trigger.condition) {
+                Some(position) => drop(wanted.remove(position)),
+                None => self.change_trigger(id, TriggerChange::Deleted, Some(cause)),
+            }
+        }
+        for condition in wanted {
+            let (namespace, workflow) = (&snapshot.namespace, &snapshot.spec.name);
+            let origin = TriggerOrigin::Definition;
+            self.put_trigger(namespace, workflow, &condition, (origin, None));
+        }
+    }
+
+    fn put_trigger(
+        &mut self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+        condition: &Condition,
+        (origin, request): (TriggerOrigin, Option<String>),
+    ) -> TriggerId {
+        let trigger = self.state.next_trigger_id();
+        let added = TriggerAdded {
+            trigger,
+            namespace: namespace.clone(),
+            workflow: workflow.clone(),
+            condition: condition.clone(),
+            origin,
+            request,
+        };
+        let cause = self.record(None, Record::TriggerAdded(Box::new(added)));
+        self.arm(RuleId::Trigger(trigger), condition, Some(cause));
+        trigger
+    }
+
+    fn change_trigger(&mut self, trigger: TriggerId, change: TriggerChange, cause: Option<Offset>) {
+        self.record(cause, Record::TriggerChanged { trigger, change });
+    }
+
+    pub(crate) fn add_trigger(&mut self, add: AddTrigger) -> Result<Answer, Rejection> {
+        let AddTrigger { namespace, workflow, condition, request } = add;
+        self.find_workflow(&namespace, &workflow)?;
+        let condition = definition::read_trigger(&condition).map_err(|diagnostics| {
+            let message = format!("the trigger of workflow {workflow} is not understood");
+            let mut rejection = Rejection::new(ErrorCode::InvalidDefinition, message);
+            rejection.diagnostics = diagnostics;
+            rejection
+        })?;
+        let mut known = self.state.triggers.values();
+        if let Some(same) = known.find(|known| request.is_some() && known.request == request) {
+            return Ok(Answer::Trigger(same.id));
+        }
+        let origin = (TriggerOrigin::Request, request);
+        Ok(Answer::Trigger(self.put_trigger(&namespace, &workflow, &condition, origin)))
+    }
+
+    pub(crate) fn pause_trigger(&mut self, id: TriggerId) -> Result<Answer, Rejection> {
+        if !self.find_trigger(id)?.paused {
+            self.change_trigger(id, TriggerChange::Paused, None);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// What went by in the meantime is not caught up with: the clocks begin anew.
+    pub(crate) fn resume_trigger(&mut self, id: TriggerId) -> Result<Answer, Rejection> {
+        let trigger = self.find_trigger(id)?;
+        if trigger.paused {
+            let condition = trigger.condition.clone();
+            self.change_trigger(id, TriggerChange::Resumed, None);
+            self.rearm(id, &condition);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// As [`Self::arm`], for what the wall moves: watermarks are kept.
+    fn rearm(&mut self, id: TriggerId, condition: &Condition) {
+        let moved_by_wall = condition
+            .nodes()
+            .all(|node| !matches!(node, Condition::Every { clock: Clock::Watermark(_), .. }));
+        if moved_by_wall {
+            self.arm(RuleId::Trigger(id), condition, None);
+        }
+    }
+
+    pub(crate) fn delete_trigger(&mut self, id: TriggerId) -> Result<Answer, Rejection> {
+        let trigger = self.find_trigger(id)?;
+        if trigger.origin == TriggerOrigin::Definition {
+            let workflow = &trigger.workflow;
+            let message = format!("trigger {id} is part of the definition of workflow {workflow}");
+            return Err(Rejection::new(ErrorCode::InvalidParams, message).hint(format!(
+                "upload {workflow} without it, or: aiflow workflow-trigger pause {id}"
+            )));
+        }
+        self.change_trigger(id, TriggerChange::Deleted, None);
+        Ok(Answer::Done)
+    }
+
+    fn find_trigger(&self, id: TriggerId) -> Result<&Trigger, Rejection> {
+        self.state.triggers.get(&id).ok_or_else(|| {
+            Rejection::new(ErrorCode::UnknownTrigger, format!("there is no trigger {id}"))
+                .hint("aiflow workflow-trigger list; aiflow workflow-schedule list")
+        })
+    }
+
+    pub(crate) fn find_workflow(
+        &self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+    ) -> Result<Arc<Snapshot>, Rejection> {
+        self.check_namespace(namespace)?;
+        let current = self.state.current_snapshot(namespace.as_str(), workflow.as_str()).cloned();
+        current.ok_or_else(|| {
+            let message = format!("there is no workflow {workflow} in namespace {namespace}");
+            Rejection::new(ErrorCode::UnknownWorkflow, message)
+                .hint(format!("aiflow workflow list -n {namespace}"))
+        })
+    }
+
+    pub(crate) fn enable_workflow(
+        &mut self,
+        namespace: Namespace,
+        workflow: WorkflowName,
+        enabled: bool,
+    ) -> Result<Answer, Rejection> {
+        self.find_workflow(&namespace, &workflow)?;
+        let space = self.state.namespaces.get(&namespace);
+        let is_enabled = space.is_some_and(|space| !space.disabled.contains(&workflow));
+        if is_enabled == enabled {
+            return Ok(Answer::Done);
+        }
+        let triggers = self.state.triggers_of(&namespace, &workflow);
+        self.record(None, Record::WorkflowEnabled { namespace, workflow, enabled });
+        for id in triggers.into_iter().filter(|_| enabled) {
+            let trigger = self.state.triggers.get(&id).filter(|trigger| !trigger.paused);
+            if let Some(condition) = trigger.map(|trigger| trigger.condition.clone()) {
+                self.rearm(id, &condition);
+            }
+        }
+        Ok(Answer::Done)
+    }
+
+    pub(crate) fn delete_workflow(
+        &mut self,
+        namespace: Namespace,
+        workflow: WorkflowName,
+    ) -> Result<Answer, Rejection> {
+        self.find_workflow(&namespace, &workflow)?;
+        let alive = self.state.runs.values().find(|run| {
+            run.namespace == namespace && run.workflow == workflow && run.status.is_alive()
+        });
+        if let Some(run) = alive {
+            let message = format!("workflow {workflow} cannot be deleted: run {} is alive", run.id);
+            return Err(Rejection::new(ErrorCode::StillAlive, message)
+                .hint(format!("aiflow workflow-execution stop-all {workflow} -n {namespace}")));
+        }
+        self.record(None, Record::WorkflowDeleted { namespace, workflow });
+        Ok(Answer::Done)
+    }
+
+    pub(crate) fn delete_run(&mut self, id: aiflow_model::RunId) -> Result<Answer, Rejection> {
+        let run = self.find_run(id)?;
+        if matches!(run.status, RunStatus::Running | RunStatus::Stopping) {
+            let message = format!("run {id} cannot be deleted: it is {}", run.status);
+            return Err(Rejection::new(ErrorCode::StillAlive, message)
+                .hint(format!("aiflow workflow-execution stop {id}")));
+        }
+        self.record(None, Record::RunDeleted { run: id });
+        Ok(Answer::Done)
+    }
+
+    pub(crate) fn delete_namespace(&mut self, namespace: Namespace) -> Result<Answer, Rejection> {
+        self.check_namespace(&namespace)?;
+        if namespace == Namespace::default_namespace() {
+            let message = format!("namespace {namespace} is always there");
+            return Err(
+                Rejection::new(ErrorCode::InvalidParams, message).hint("aiflow namespace list")
+            );
+        }
+        let workflows = self.state.namespaces.get(&namespace).map(|space| &space.workflows);
+        if let Some((workflow, _)) = workflows.and_then(BTreeMap::first_key_value) {
+            let message =
+                format!("namespace {namespace} cannot be deleted: it holds workflow {workflow}");
+            return Err(Rejection::new(ErrorCode::StillAlive, message)
+                .hint(format!("aiflow workflow delete {workflow} -n {namespace}")));
+        }
+        self.record(None, Record::NamespaceDeleted { namespace });
+        Ok(Answer::Done)
+    }
+}
+
+/// The entries of the event's value that are parameters of the workflow.
+fn params_of(snapshot: &Snapshot, stimulus: &Stimulus) -> BTreeMap<String, JsonText> {
+    let Stimulus::Event { event, .. } = stimulus else { return BTreeMap::new() };
+    let entries: BTreeMap<String, JsonText> = event.value.to().unwrap_or_default();
+    let known = |(name, _): &(String, JsonText)| snapshot.spec.params.contains_key(name);
+    entries.into_iter().filter(known).collect()
+}

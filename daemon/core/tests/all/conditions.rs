@@ -1,0 +1,223 @@
+//! What each kind of condition does, told as scenarios of one task that starts on it.
+
+use aiflow_model::Record;
+
+use crate::support::Scenario;
+
+/// A run with a stream that keeps it alive, and a task that queues whenever the condition fires.
+fn on(condition: &str) -> Scenario {
+    let tasks = format!(
+        "keep: {{kind: stream, bash: x}}\na: {{bash: x, overlap: queue, start: {condition}}}"
+    );
+    let mut s = Scenario::new(&tasks);
+    s.run();
+    s.firings();
+    s
+}
+
+/// Emits events and gives how often the rule fired for each.
+fn after_each(s: &mut Scenario, events: &[(&str, &str)]) -> Vec<usize> {
+    let fired = events.iter().map(|(key, value)| {
+        s.emit(key, value);
+        s.firings()
+    });
+    fired.collect()
+}
+
+#[test]
+fn a_star_in_a_key_looks_at_many_keys() {
+    let mut s = on("{on: \"data.*.done\"}");
+    let events = [("data.eu.done", "1"), ("data.done", "1"), ("data.eu.us.done", "1")];
+    assert_eq!(after_each(&mut s, &events), [1, 0, 1]);
+    s = on("{any: [{on: \"data.*\"}, {on: data.eu}]}");
+    assert_eq!(
+        after_each(&mut s, &[("data.eu", "1"), ("data.us", "1")]),
+        [2, 1],
+        "each part is met"
+    );
+}
+
+#[test]
+fn a_sequence_wants_its_order() {
+    let mut s = on("{sequence: [{on: p}, {on: q}, {on: r}]}");
+    let events =
+        [("q", "1"), ("p", "1"), ("r", "1"), ("q", "1"), ("p", "1"), ("r", "1"), ("r", "1")];
+    assert_eq!(after_each(&mut s, &events), [0, 0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn one_event_is_one_step_of_a_sequence() {
+    let mut s = on("{sequence: [{on: p}, {on: p}]}");
+    assert_eq!(after_each(&mut s, &[("p", "1"); 5]), [0, 1, 0, 1, 0]);
+}
+
+#[test]
+fn a_sequence_within_a_time_begins_at_the_latest_first_step() {
+    let mut s = on("{sequence: [{on: p}, {on: q}], within: 10m}");
+    s.emit("p", "1");
+    s.pass("9m");
+    s.emit("p", "2");
+    s.pass("2m");
+    assert_eq!(after_each(&mut s, &[("q", "1"), ("q", "1")]), [1, 0]);
+    s.emit("p", "3");
+    s.pass("11m");
+    assert_eq!(after_each(&mut s, &[("q", "1")]), [0], "it is too late");
+}
+
+#[test]
+fn all_within_a_time_forgets_what_is_older() {
+    let mut s = on("{all: [{on: p}, {on: q}], within: 10m}");
+    s.emit("p", "1");
+    s.pass("11m");
+    s.emit("q", "1");
+    s.pass("5m");
+    assert_eq!(s.firings(), 0);
+    assert_eq!(after_each(&mut s, &[("p", "2")]), [1]);
+}
+
+#[test]
+fn a_count_within_a_time_slides() {
+    let mut s = on("{count: {of: {on: p}, n: 3}, within: 10m}");
+    for _ in 0..4 {
+        s.emit("p", "1");
+        s.pass("6m");
+    }
+    assert_eq!(s.firings(), 0, "never three in ten minutes");
+    assert_eq!(after_each(&mut s, &[("p", "1"); 2]), [0, 1]);
+}
+
+#[test]
+fn a_sum_starts_anew_or_carries_over() {
+    let sum =
+        |carry: &str| format!("{{sum: {{of: {{on: p}}, expr: value.n, reaches: 100{carry}}}}}");
+    let events =
+        [("p", r#"{"n": 70}"#), ("p", r#"{"n": 70.5}"#), ("p", r#"{"n": 60}"#), ("p", "1")];
+    let mut s = on(&sum(""));
+    assert_eq!(after_each(&mut s, &events), [0, 1, 0, 0]);
+    assert_eq!(s.count(|r| matches!(r, Record::FilterFailed { .. })), 1, "what has no n is told");
+    s = on(&sum(", carry: true"));
+    assert_eq!(after_each(&mut s, &events), [0, 1, 1, 0]);
+    assert_eq!(after_each(&mut s, &[("p", r#"{"n": 1000}"#)]), [10], "each hundred counts");
+}
+
+#[test]
+fn silence_fires_once_until_it_is_broken() {
+    let mut s = on("{absent: {of: {on: beat}, for: 10m}}");
+    s.pass("9m");
+    s.emit("beat", "1");
+    s.pass("9m");
+    assert_eq!(s.firings(), 0);
+    s.pass("1m");
+    assert_eq!(s.firings(), 1);
+    s.pass("60m");
+    assert_eq!(s.firings(), 0, "nothing more until it is heard of again");
+    s.emit("beat", "2");
+    s.pass("10m");
+    assert_eq!(s.firings(), 1);
+}
+
+#[test]
+fn an_event_that_comes_too_late_breaks_no_silence() {
+    let mut s = on("{absent: {of: {on: beat}, for: 10m}}");
+    // No tick in between: the daemon was busy, or down.
+    s.now = s.now.plus("11m".parse().unwrap());
+    assert_eq!(after_each(&mut s, &[("beat", "1")]), [1]);
+    s.pass("10m");
+    assert_eq!(s.firings(), 1);
+}
+
+#[test]
+fn debounce_fires_when_it_is_calm() {
+    let mut s = on("{debounce: {of: {on: p}, for: 10s}}");
+    for _ in 0..5 {
+        s.emit("p", "1");
+        s.pass("9s");
+    }
+    assert_eq!(s.firings(), 0);
+    s.pass("1s");
+    assert_eq!(s.firings(), 1);
+    let consumed = s.log.iter().rev().find_map(|logged| match &logged.record {
+        Record::RuleFired { firing, .. } => Some(firing.events.len()),
+        _ => None,
+    });
+    assert_eq!(consumed, Some(5));
+    s.pass("60s");
+    assert_eq!(s.firings(), 0);
+}
+
+#[test]
+fn throttle_fires_at_once_and_then_when_the_time_is_over() {
+    let mut s = on("{throttle: {of: {on: p}, per: 10s}}");
+    assert_eq!(after_each(&mut s, &[("p", "1"); 4]), [1, 0, 0, 0]);
+    s.pass("10s");
+    assert_eq!(s.firings(), 1, "what came in between is one firing");
+    s.pass("10s");
+    assert_eq!((s.firings(), s.engine.next_deadline()), (0, None), "and nothing is due");
+    assert_eq!(after_each(&mut s, &[("p", "1"); 2]), [1, 0]);
+}
+
+#[test]
+fn a_script_keeps_a_state_of_its_own() {
+    let script = "state = if state == () { value } else { state + value }; let full = state >= 10; if full { state = () } full";
+    let mut s = on(&format!("{{state: {{of: {{on: p}}, script: \"{script}\"}}}}"));
+    assert_eq!(after_each(&mut s, &[("p", "4"), ("p", "5"), ("p", "3"), ("p", "9")]), [0, 0, 1, 0]);
+    assert_eq!(after_each(&mut s, &[("p", "[]"), ("p", "1")]), [0, 1], "a failure keeps the state");
+    assert_eq!(s.count(|r| matches!(r, Record::FilterFailed { .. })), 1);
+}
+
+#[test]
+fn a_task_that_runs_meets_after_running() {
+    let mut s =
+        Scenario::new("a: {kind: stream, bash: x}\nb: {bash: x, start: {after: {a: running}}}");
+    s.run();
+    assert_eq!(s.effects(), ["launch 1.a.1.1"]);
+    s.give(aiflow_core::Input::AttemptStarted("1.a.1.1".parse().unwrap(), 7));
+    assert_eq!(s.effects(), ["launch 1.b.1.1"]);
+}
+
+#[test]
+fn a_calendar_ticks_once_each_time_whatever_restarts() {
+    let mut s = on("{cron: \"0 6 * * *\", tz: Europe/Berlin}");
+    s.pass("29h");
+    s.start_daemon("boot-2");
+    s.pass("1h");
+    assert_eq!(s.firings(), 2, "05:00 UTC on two days");
+    // A day and a half down: each is caught up with, in order.
+    s.pass("49h");
+    assert_eq!(s.firings(), 2);
+    let run = aiflow_model::RunId(1);
+    let windows = s.windows(run, "a");
+    assert_eq!(windows[..2], ["2025-12-31T05:00:00Z", "2026-01-01T05:00:00Z"]);
+    assert_eq!(windows.len(), 4);
+}
+
+#[test]
+fn what_was_missed_fires_by_the_policy() {
+    let missed = |s: &Scenario| s.count(|r| matches!(r, Record::TicksMissed { .. }));
+    for condition in ["{every: 1h, missed: M}", "{cron: \"0 * * * *\", missed: M}"] {
+        let fired = |policy: &str| {
+            let mut s = on(&condition.replace('M', policy));
+            s.pass("5h");
+            s.pass("30m");
+            (s.firings(), missed(&s))
+        };
+        assert_eq!(fired("all"), (5, 0), "{condition}");
+        assert_eq!(fired("latest"), (1, 1), "{condition}");
+        assert_eq!(fired("skip"), (1, 1), "{condition}: the last was on time");
+        let mut s = on(&condition.replace('M', "skip"));
+        s.pass("5h30m");
+        assert_eq!((s.firings(), missed(&s)), (0, 1), "{condition}: none was");
+    }
+}
+
+#[test]
+fn a_clock_that_goes_back_never_fires_twice() {
+    let mut s = on("{cron: \"*/10 * * * *\"}");
+    s.pass("10m");
+    assert_eq!(s.firings(), 1);
+    s.now = s.now.minus("1h".parse().unwrap());
+    s.pass("59m");
+    assert_eq!(s.firings(), 0);
+    s.pass("11m");
+    assert_eq!(s.firings(), 1);
+}
