@@ -20,7 +20,7 @@ mod pending;
 mod queries;
 mod readiness;
 mod recent;
-mod records;
+use aiflow_daemon::records;
 mod requests;
 mod retention;
 mod snapshots;

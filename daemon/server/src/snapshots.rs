@@ -155,5 +155,5 @@ fn make(storage: &DiskStorage, end: u64) -> anyhow::Result<usize> {
 /// Folds what follows `state` up to `end`.
 pub(crate) fn fold(storage: &DiskStorage, state: State, end: u64) -> anyhow::Result<Engine> {
     let mut reader = LogReader::new(storage.clone());
-    records::replay(&mut reader, state, end).map_err(|failure| anyhow::anyhow!(failure.message()))
+    Ok(records::replay(&mut reader, state, end)?)
 }

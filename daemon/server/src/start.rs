@@ -169,7 +169,10 @@ fn open_log(home: &Home, segment_bytes: u64) -> Result<Opened, Failure> {
         return Err(headless(home, recovered.first_offset));
     }
     let (snapshot, until) = (known.state.next_offset.0, recovered.next_offset);
-    let engine = records::replay(&mut LogReader::new(storage), known.state, until)?;
+    let engine =
+        records::replay(&mut LogReader::new(storage), known.state, until).map_err(|error| {
+            Failure::new(exit_code::LOG_REFUSED, error.to_string()).hint("aiflowd log verify")
+        })?;
     tracing::info!(snapshot, until, took = ?begin.elapsed(), "read the log");
     Ok(Opened { writer, recovered, engine, snapshot })
 }

@@ -68,6 +68,7 @@ fn nothing_but_tests_uses_tests() {
         "aiflow-bench",
         "aiflow-fuzz",
         "aiflow-power",
+        "aiflow-sim",
     ];
     for (room, used) in dependencies() {
         let of_tests = used.iter().any(|name| tests.contains(&name.as_str()));
