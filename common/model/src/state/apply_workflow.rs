@@ -4,7 +4,7 @@
 
 use super::apply::{At, Fit};
 use super::deadline::due_at;
-use super::{Deadline, State, Trigger};
+use super::{Deadline, Run, State, Trigger};
 use crate::record::{TriggerAdded, TriggerChange};
 use crate::{Namespace, RuleId, RunId, TriggerId, WorkflowName};
 
@@ -89,9 +89,12 @@ impl State {
             self.look_away(id);
             self.triggers.remove(&id);
         }
-        let is_of = |run: &super::Run| run.namespace == *namespace && run.workflow == *workflow;
-        let runs: Vec<RunId> = self.runs.values().filter(|r| is_of(r)).map(|r| r.id).collect();
-        runs.into_iter().try_for_each(|run| self.fold_run_deleted(run))?;
+        let is_of = |run: &Run| run.namespace == *namespace && run.workflow == *workflow;
+        if let Some(run) = self.runs.values().find(|run| is_of(run) && run.status.is_alive()) {
+            return Err(format!("run {} is alive", run.id));
+        }
+        self.runs.retain(|_, run| !is_of(run));
+        self.requests.retain(|_, run| self.runs.contains_key(run));
         self.snapshots.retain(|_, snapshot| {
             snapshot.namespace != *namespace || snapshot.spec.name != *workflow
         });

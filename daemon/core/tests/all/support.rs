@@ -106,11 +106,16 @@ impl Scenario {
         assert_eq!(stored, replayed, "a state that was stored differs");
     }
 
-    /// Starts a run.
+    /// Starts a run of the workflow `w`.
     pub(crate) fn run(&mut self) -> RunId {
+        self.run_of("w")
+    }
+
+    /// Starts a run.
+    pub(crate) fn run_of(&mut self, workflow: &str) -> RunId {
         let start = StartRun {
             namespace: Namespace::default_namespace(),
-            workflow: "w".parse().unwrap(),
+            workflow: workflow.parse().unwrap(),
             params: [].into(),
             request: None,
         };

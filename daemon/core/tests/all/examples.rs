@@ -1,0 +1,71 @@
+//! Every example of a condition does what its expectation says.
+//!
+//! A step is `emit KEY [JSON]`, `pass SPAN`, `begin TASK` (its process runs) or `end TASK CODE`,
+//! for all attempts of the task that are alive.
+
+use std::path::Path;
+
+use aiflow_core::Input;
+use aiflow_model::{AttemptId, Record};
+
+use crate::support::Scenario;
+
+fn alive(s: &Scenario, task: &str) -> Vec<AttemptId> {
+    let attempts = s.engine.state().alive_attempts();
+    attempts.map(|(id, _)| id).filter(|id| id.execution.task.as_str() == task).collect()
+}
+
+fn take(s: &mut Scenario, step: &str) {
+    let (verb, rest) = step.split_once(' ').unwrap();
+    match (verb, rest.split_once(' ')) {
+        ("emit", Some((key, value))) => drop(s.emit(key, value)),
+        ("emit", None) => drop(s.emit(rest, "null")),
+        ("pass", None) => s.pass(rest),
+        ("begin", None) => {
+            for id in alive(s, rest) {
+                s.give(Input::AttemptStarted(id, 7));
+            }
+        }
+        ("end", Some((task, code))) => {
+            for id in alive(s, task) {
+                s.exit(&id.to_string(), code.parse().unwrap());
+            }
+        }
+        _ => panic!("{step:?} is no step"),
+    }
+    while s.engine.next_deadline().is_some_and(|due| due <= s.now) {
+        s.give(Input::Tick);
+    }
+}
+
+fn check(definition: &str, expectation: &str, name: &str) {
+    let mut s = Scenario::of(definition);
+    let workflow = definition.lines().find_map(|line| line.strip_prefix("workflow: ")).unwrap();
+    if !definition.contains("\ntriggers:") {
+        s.run_of(workflow);
+    }
+    for line in expectation.lines().filter(|line| !line.starts_with('#')) {
+        let (step, expected) = line.split_once("->").unwrap();
+        let before = s.log.len();
+        take(&mut s, step.trim());
+        let new = s.log[before..].iter();
+        let created = new.filter(|r| matches!(r.record, Record::TaskExecutionCreated { .. }));
+        assert_eq!(created.count(), expected.trim().parse::<usize>().unwrap(), "{name}: {line}");
+    }
+}
+
+#[test]
+fn every_example_does_what_it_says() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/conditions");
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let definition = std::fs::read_to_string(&path).unwrap();
+            let expectation = std::fs::read_to_string(path.with_extension("expect")).unwrap();
+            check(&definition, &expectation, &path.display().to_string());
+            count += 1;
+        }
+    }
+    assert!(count > 25, "only {count} examples");
+}
