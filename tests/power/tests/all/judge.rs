@@ -52,6 +52,8 @@ pub(crate) struct Judge {
     kept_from: u64,
     opened: bool,
     cut_at: u64,
+    /// End of the latest acknowledgement that came after the cut.
+    late: u64,
     /// Whether blocks of a removed file are given away before the removal is durable.
     reuses: bool,
     /// Removed snapshots that came back and were damaged that way.
@@ -75,6 +77,7 @@ impl Judge {
             kept_from: 0,
             opened: false,
             cut_at: u64::MAX,
+            late: 0,
             reuses: false,
             came_back: BTreeSet::new(),
             base: 0,
@@ -86,7 +89,7 @@ impl Judge {
     pub(crate) fn begin(&mut self, options: &str) {
         (self.installing, self.opened, self.compressing) = (false, false, false);
         self.reuses = options.contains("data=writeback");
-        self.cut_at = u64::MAX;
+        (self.cut_at, self.late) = (u64::MAX, 0);
     }
 
     /// The power went at this time. Acknowledgements that came later do not count: where the power
@@ -109,6 +112,7 @@ impl Judge {
             }
             Message::Durable(end, time) if time >= self.cut_at => {
                 self.counts.late += u64::from(self.ends.contains(&end));
+                self.late = end;
             }
             Message::Durable(end, _) => {
                 assert!(end >= self.least && self.ends.contains(&end), "life {life}: {end}");
@@ -130,8 +134,13 @@ impl Judge {
                 self.counts.compressed += 1;
             }
             Message::Dropping(before) => {
-                assert!(before <= self.least, "life {life} drops before {before}");
-                self.kept_from = self.kept_from.max(before);
+                let known = self.least.max(self.late);
+                assert!(before <= known, "life {life} drops before {before}");
+                // What was decided on late acknowledgements came after the cut: nothing of it may
+                // be on the disk.
+                if before <= self.least {
+                    self.kept_from = self.kept_from.max(before);
+                }
             }
             Message::Dropped(first, _) => {
                 assert!(first <= self.kept_from, "life {life} dropped before {first}");
