@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use aiflow_model::record::{Event, MissedTicks, StopReason, TriggerChange};
-use aiflow_model::spec::{Action, Condition};
+use aiflow_model::spec::{Action, Clock, Condition};
 use aiflow_model::state::{ExecutionStatus, Firing, NodeState, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::{ExecutionId, JsonText, Offset, Record, RuleId, RuleIndex, RunId, TaskName};
@@ -22,6 +22,30 @@ impl Transaction<'_> {
                 RuleId::Task { run, rule } => self.offer_to_rule(run, rule, stimulus),
                 RuleId::Trigger(trigger) => self.offer_to_trigger(trigger, stimulus),
             }
+        }
+    }
+
+    /// Sets the clocks of a condition to what comes from now on.
+    pub(crate) fn arm(&mut self, at: RuleId, condition: &Condition, cause: Option<Offset>) {
+        for (node, condition) in (0..).zip(condition.nodes()) {
+            let state = match condition {
+                Condition::Every { period, clock: Clock::Wall, from, .. } => {
+                    let next = from.unwrap_or_else(|| self.now.floor_to(*period));
+                    NodeState::Clock { marks: Vec::new(), next: Some(next) }
+                }
+                Condition::Every { clock: Clock::Watermark(keys), from, .. } => {
+                    NodeState::Clock { marks: vec![None; keys.len()], next: *from }
+                }
+                Condition::Cron { expression, zone, .. } => {
+                    self.arm_cron(at, node, expression, zone, cause);
+                    continue;
+                }
+                Condition::Absent { span, .. } => {
+                    NodeState::Timer { due: Some(self.now.plus(*span)), gathered: None }
+                }
+                _ => continue,
+            };
+            self.advance(at, node, state, cause);
         }
     }
 

@@ -66,18 +66,9 @@ impl Transaction<'_> {
         match input {
             Input::StartDaemon(started) => {
                 self.record(None, Record::DaemonStarted(started));
-                let default = Namespace::default_namespace();
-                if !self.state.namespaces.contains_key(&default) {
-                    self.record(None, Record::NamespaceAdded { namespace: default });
-                }
-                Ok(Answer::Done)
+                Ok(self.add_namespace(Namespace::default_namespace()))
             }
-            Input::AddNamespace(namespace) => {
-                if !self.state.namespaces.contains_key(&namespace) {
-                    self.record(None, Record::NamespaceAdded { namespace });
-                }
-                Ok(Answer::Done)
-            }
+            Input::AddNamespace(namespace) => Ok(self.add_namespace(namespace)),
             Input::Upload { namespace, source, files } => self.upload(namespace, source, files),
             Input::Emit { namespace, key, value, source, id, execution } => {
                 let event =

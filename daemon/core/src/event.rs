@@ -66,19 +66,4 @@ impl Transaction<'_> {
         }
         Ok(())
     }
-
-    pub(crate) fn check_namespace(
-        &self,
-        namespace: &aiflow_model::Namespace,
-    ) -> Result<(), Rejection> {
-        if self.state.namespaces.contains_key(namespace) {
-            return Ok(());
-        }
-        let names: Vec<&str> =
-            self.state.namespaces.keys().map(aiflow_model::Namespace::as_str).take(20).collect();
-        let message =
-            format!("there is no namespace {namespace:?}; there are: {}", names.join(", "));
-        Err(Rejection::new(ErrorCode::UnknownNamespace, message)
-            .hint(format!("aiflow namespace add {namespace}")))
-    }
 }

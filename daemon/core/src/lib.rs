@@ -2,8 +2,8 @@
 //!
 //! Pure: no clock, no randomness, no files, sockets, processes or threads, no order that differs
 //! from run to run. Time and ids come in as arguments. [`Engine::decide`] is the way in; the parts
-//! are one file an entity: `event`, `run`, `task`, `attempt`, `trigger`; conditions begin in
-//! `condition`.
+//! are one file an entity: `event`, `namespace`, `workflow`, `run`, `task`, `attempt`, `trigger`;
+//! conditions begin in `condition`.
 
 mod attempt;
 mod clock;
@@ -16,13 +16,14 @@ mod expression;
 mod gather;
 mod input;
 mod launch;
+mod namespace;
 mod run;
 mod schedule;
 mod task;
 mod timer;
 mod transaction;
 mod trigger;
-mod upload;
+mod workflow;
 
 pub use effect::{Effect, effect_of, outstanding};
 pub use engine::Engine;

@@ -114,6 +114,17 @@ impl Transaction<'_> {
         Ok(Answer::Stopping(stopping))
     }
 
+    pub(crate) fn delete_run(&mut self, id: RunId) -> Result<Answer, Rejection> {
+        let run = self.find_run(id)?;
+        if run.status.is_alive() {
+            let message = format!("run {id} cannot be deleted: it is {}", run.status);
+            return Err(Rejection::new(ErrorCode::StillAlive, message)
+                .hint(format!("aiflow workflow-execution stop {id}")));
+        }
+        self.record(None, Record::RunDeleted { run: id });
+        Ok(Answer::Done)
+    }
+
     /// Ends the run if it is over.
     pub(crate) fn settle_run(&mut self, id: RunId) {
         let Some(run) = self.state.run(id) else { return };

@@ -3,11 +3,10 @@
 //! Must never look at tasks: a trigger knows events and the wall.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aiflow_model::record::{TriggerAdded, TriggerChange, TriggerOrigin};
 use aiflow_model::spec::{Clock, Condition};
-use aiflow_model::state::{NodeState, RunStatus, Snapshot, Trigger};
+use aiflow_model::state::{Snapshot, Trigger};
 use aiflow_model::wire::AddTrigger;
 use aiflow_model::{
     ErrorCode, JsonText, Namespace, Offset, Record, Rejection, RuleId, TriggerId, WorkflowName,
@@ -37,30 +36,6 @@ impl Transaction<'_> {
             let (trigger, request) = (Some(id), None);
             let start = RunStart { params, request, trigger, events, window, cause: Some(cause) };
             self.begin_run(&snapshot, start);
-        }
-    }
-
-    /// Sets the clocks of a condition to what comes from now on.
-    pub(crate) fn arm(&mut self, at: RuleId, condition: &Condition, cause: Option<Offset>) {
-        for (node, condition) in (0..).zip(condition.nodes()) {
-            let state = match condition {
-                Condition::Every { period, clock: Clock::Wall, from, .. } => {
-                    let next = from.unwrap_or_else(|| self.now.floor_to(*period));
-                    NodeState::Clock { marks: Vec::new(), next: Some(next) }
-                }
-                Condition::Every { clock: Clock::Watermark(keys), from, .. } => {
-                    NodeState::Clock { marks: vec![None; keys.len()], next: *from }
-                }
-                Condition::Cron { expression, zone, .. } => {
-                    self.arm_cron(at, node, expression, zone, cause);
-                    continue;
-                }
-                Condition::Absent { span, .. } => {
-                    NodeState::Timer { due: Some(self.now.plus(*span)), gathered: None }
-                }
-                _ => continue,
-            };
-            self.advance(at, node, state, cause);
         }
     }
 
@@ -146,7 +121,7 @@ impl Transaction<'_> {
     }
 
     /// As [`Self::arm`], for what the wall moves: watermarks are kept.
-    fn rearm(&mut self, id: TriggerId, condition: &Condition) {
+    pub(crate) fn rearm(&mut self, id: TriggerId, condition: &Condition) {
         let moved_by_wall = condition
             .nodes()
             .all(|node| !matches!(node, Condition::Every { clock: Clock::Watermark(_), .. }));
@@ -173,91 +148,6 @@ impl Transaction<'_> {
             Rejection::new(ErrorCode::UnknownTrigger, format!("there is no trigger {id}"))
                 .hint("aiflow workflow-trigger list; aiflow workflow-schedule list")
         })
-    }
-
-    pub(crate) fn find_workflow(
-        &self,
-        namespace: &Namespace,
-        workflow: &WorkflowName,
-    ) -> Result<Arc<Snapshot>, Rejection> {
-        self.check_namespace(namespace)?;
-        let current = self.state.current_snapshot(namespace.as_str(), workflow.as_str()).cloned();
-        current.ok_or_else(|| {
-            let message = format!("there is no workflow {workflow} in namespace {namespace}");
-            Rejection::new(ErrorCode::UnknownWorkflow, message)
-                .hint(format!("aiflow workflow list -n {namespace}"))
-        })
-    }
-
-    pub(crate) fn enable_workflow(
-        &mut self,
-        namespace: Namespace,
-        workflow: WorkflowName,
-        enabled: bool,
-    ) -> Result<Answer, Rejection> {
-        self.find_workflow(&namespace, &workflow)?;
-        let space = self.state.namespaces.get(&namespace);
-        let is_enabled = space.is_some_and(|space| !space.disabled.contains(&workflow));
-        if is_enabled == enabled {
-            return Ok(Answer::Done);
-        }
-        let triggers = self.state.triggers_of(&namespace, &workflow);
-        self.record(None, Record::WorkflowEnabled { namespace, workflow, enabled });
-        for id in triggers.into_iter().filter(|_| enabled) {
-            let trigger = self.state.triggers.get(&id).filter(|trigger| !trigger.paused);
-            if let Some(condition) = trigger.map(|trigger| trigger.condition.clone()) {
-                self.rearm(id, &condition);
-            }
-        }
-        Ok(Answer::Done)
-    }
-
-    pub(crate) fn delete_workflow(
-        &mut self,
-        namespace: Namespace,
-        workflow: WorkflowName,
-    ) -> Result<Answer, Rejection> {
-        self.find_workflow(&namespace, &workflow)?;
-        let alive = self.state.runs.values().find(|run| {
-            run.namespace == namespace && run.workflow == workflow && run.status.is_alive()
-        });
-        if let Some(run) = alive {
-            let message = format!("workflow {workflow} cannot be deleted: run {} is alive", run.id);
-            return Err(Rejection::new(ErrorCode::StillAlive, message)
-                .hint(format!("aiflow workflow-execution stop-all {workflow} -n {namespace}")));
-        }
-        self.record(None, Record::WorkflowDeleted { namespace, workflow });
-        Ok(Answer::Done)
-    }
-
-    pub(crate) fn delete_run(&mut self, id: aiflow_model::RunId) -> Result<Answer, Rejection> {
-        let run = self.find_run(id)?;
-        if matches!(run.status, RunStatus::Running | RunStatus::Stopping) {
-            let message = format!("run {id} cannot be deleted: it is {}", run.status);
-            return Err(Rejection::new(ErrorCode::StillAlive, message)
-                .hint(format!("aiflow workflow-execution stop {id}")));
-        }
-        self.record(None, Record::RunDeleted { run: id });
-        Ok(Answer::Done)
-    }
-
-    pub(crate) fn delete_namespace(&mut self, namespace: Namespace) -> Result<Answer, Rejection> {
-        self.check_namespace(&namespace)?;
-        if namespace == Namespace::default_namespace() {
-            let message = format!("namespace {namespace} is always there");
-            return Err(
-                Rejection::new(ErrorCode::InvalidParams, message).hint("aiflow namespace list")
-            );
-        }
-        let workflows = self.state.namespaces.get(&namespace).map(|space| &space.workflows);
-        if let Some((workflow, _)) = workflows.and_then(BTreeMap::first_key_value) {
-            let message =
-                format!("namespace {namespace} cannot be deleted: it holds workflow {workflow}");
-            return Err(Rejection::new(ErrorCode::StillAlive, message)
-                .hint(format!("aiflow workflow delete {workflow} -n {namespace}")));
-        }
-        self.record(None, Record::NamespaceDeleted { namespace });
-        Ok(Answer::Done)
     }
 }
 

@@ -202,13 +202,11 @@ impl Oracle {
 
     /// Each rule fired as often as its events say, in their order.
     pub(crate) fn check_rules(&self, log: &[LoggedRecord], state: &State) -> Result<(), String> {
-        let begun = events(log).filter(|(_, event)| event.key.as_str() == "begin").count();
-        let uploaded = log.iter().any(|l| matches!(l.record, Record::TriggerAdded(_)));
-        let first = log.iter().position(|l| matches!(l.record, Record::TriggerAdded(_)));
-        let early = events(log).filter(|(offset, event)| {
-            event.key.as_str() == "begin" && first.is_none_or(|first| offset.0 < first as u64)
+        let added = log.iter().find(|logged| matches!(logged.record, Record::TriggerAdded(_)));
+        let begins = events(log).filter(|(offset, event)| {
+            event.key.as_str() == "begin" && added.is_some_and(|added| added.offset < *offset)
         });
-        let expected = if uploaded { begun - early.count() } else { 0 };
+        let expected = begins.count();
         let started = state.runs.values().filter(|run| run.trigger.is_some()).count();
         if started != expected {
             return Err(format!("P2: {expected} events start runs, {started} were started"));

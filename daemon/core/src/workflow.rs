@@ -1,0 +1,101 @@
+//! Workflows as a whole: stored as snapshots, whole or not at all; enabled, disabled, deleted.
+//!
+//! Must never look at a run's tasks.
+
+use std::sync::Arc;
+
+use aiflow_model::record::{FileEntry, WorkflowUploaded};
+use aiflow_model::state::Snapshot;
+use aiflow_model::{ErrorCode, Namespace, Record, Rejection, WorkflowName};
+
+use crate::definition;
+use crate::input::Answer;
+use crate::transaction::Transaction;
+
+impl Transaction<'_> {
+    pub(crate) fn upload(
+        &mut self,
+        namespace: Namespace,
+        source: String,
+        files: Vec<FileEntry>,
+    ) -> Result<Answer, Rejection> {
+        self.check_namespace(&namespace)?;
+        let spec = definition::read(&source).map_err(|diagnostics| {
+            let count = diagnostics.len();
+            let noun = if count == 1 { "fault" } else { "faults" };
+            let message = format!("the definition has {count} {noun}; nothing was stored");
+            let mut rejection = Rejection::new(ErrorCode::InvalidDefinition, message);
+            rejection.diagnostics = diagnostics;
+            rejection
+        })?;
+        let workflow = spec.name.clone();
+        if let Some(current) = self.state.current_snapshot(namespace.as_str(), workflow.as_str())
+            && current.source == source
+            && current.files == files
+        {
+            return Ok(Answer::Uploaded { workflow, snapshot: current.number, unchanged: true });
+        }
+        let snapshot = self.state.next_snapshot_number();
+        let uploaded = WorkflowUploaded { namespace, snapshot, spec, source, files };
+        let cause = self.record(None, Record::WorkflowUploaded(Box::new(uploaded)));
+        if let Some(stored) = self.state.snapshots.get(&snapshot).cloned() {
+            self.replace_triggers(&stored, cause);
+        }
+        Ok(Answer::Uploaded { workflow, snapshot, unchanged: false })
+    }
+
+    pub(crate) fn find_workflow(
+        &self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+    ) -> Result<Arc<Snapshot>, Rejection> {
+        self.check_namespace(namespace)?;
+        let current = self.state.current_snapshot(namespace.as_str(), workflow.as_str()).cloned();
+        current.ok_or_else(|| {
+            let message = format!("there is no workflow {workflow} in namespace {namespace}");
+            Rejection::new(ErrorCode::UnknownWorkflow, message)
+                .hint(format!("aiflow workflow list -n {namespace}"))
+        })
+    }
+
+    pub(crate) fn enable_workflow(
+        &mut self,
+        namespace: Namespace,
+        workflow: WorkflowName,
+        enabled: bool,
+    ) -> Result<Answer, Rejection> {
+        self.find_workflow(&namespace, &workflow)?;
+        let space = self.state.namespaces.get(&namespace);
+        let is_enabled = space.is_some_and(|space| !space.disabled.contains(&workflow));
+        if is_enabled == enabled {
+            return Ok(Answer::Done);
+        }
+        let triggers = self.state.triggers_of(&namespace, &workflow);
+        self.record(None, Record::WorkflowEnabled { namespace, workflow, enabled });
+        for id in triggers.into_iter().filter(|_| enabled) {
+            let trigger = self.state.triggers.get(&id).filter(|trigger| !trigger.paused);
+            if let Some(condition) = trigger.map(|trigger| trigger.condition.clone()) {
+                self.rearm(id, &condition);
+            }
+        }
+        Ok(Answer::Done)
+    }
+
+    pub(crate) fn delete_workflow(
+        &mut self,
+        namespace: Namespace,
+        workflow: WorkflowName,
+    ) -> Result<Answer, Rejection> {
+        self.find_workflow(&namespace, &workflow)?;
+        let alive = self.state.runs.values().find(|run| {
+            run.namespace == namespace && run.workflow == workflow && run.status.is_alive()
+        });
+        if let Some(run) = alive {
+            let message = format!("workflow {workflow} cannot be deleted: run {} is alive", run.id);
+            return Err(Rejection::new(ErrorCode::StillAlive, message)
+                .hint(format!("aiflow workflow-execution stop-all {workflow} -n {namespace}")));
+        }
+        self.record(None, Record::WorkflowDeleted { namespace, workflow });
+        Ok(Answer::Done)
+    }
+}
