@@ -11,7 +11,7 @@ use aiflow_log::{DiskStorage, LogReader};
 use aiflow_model::record::Record;
 use aiflow_model::wire::EventView;
 use aiflow_model::{AttemptId, Offset};
-use aiflow_supervise::{Launch, LaunchError, Launched, launch};
+use aiflow_supervise::{Confinement, Launch, LaunchError, Launched, launch};
 
 use crate::environment;
 use crate::failure::chain;
@@ -80,6 +80,7 @@ impl Order {
             grace: self.plan.grace.to_std(),
             log_bytes_max: LOG_BYTES_MAX,
             log_files_max: LOG_FILES_MAX,
+            confinement: Confinement::default(),
         };
         launch(&order).map_err(|error| match error {
             LaunchError::AlreadyClaimed { .. } | LaunchError::Handle { .. } => NotLaunched::Before,

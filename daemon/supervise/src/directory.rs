@@ -97,6 +97,13 @@ impl AttemptDirectory {
         }
     }
 
+    /// Whether this directory still lies where it was opened, and has not been put away.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        let (here, there) = (fstat(&self.fd), rustix::fs::lstat(path));
+        matches!((here, there), (Ok(here), Ok(there))
+            if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino))
+    }
+
     /// Whether a name is there, whatever it is.
     pub(crate) fn contains(&self, name: &str) -> io::Result<bool> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {

@@ -15,6 +15,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{PidfdFlags, pidfd_open};
 
+use crate::confinement::Confinement;
 use crate::directory::{AttemptDirectory, DirectoryError};
 use crate::handle::ShimHandle;
 use crate::process::to_pid;
@@ -53,6 +54,8 @@ pub struct Launch {
     pub log_bytes_max: u64,
     /// Number of files of the output log, 1..=1000; the oldest is dropped for a new one.
     pub log_files_max: u32,
+    /// What the task may use and who it is.
+    pub confinement: Confinement,
 }
 
 /// A shim that was spawned.
@@ -170,7 +173,8 @@ fn check(launch: &Launch) -> Result<(), LaunchError> {
         return invalid("grace", "it must be at most 49 days");
     }
     let bad_name = |name: &OsStr| name.is_empty() || name.as_bytes().contains(&b'=');
-    if launch.environment.iter().any(|(name, _)| bad_name(name)) {
+    let secrets = launch.confinement.secrets.iter().map(|(name, _)| OsStr::new(name));
+    if launch.environment.iter().map(|(name, _)| name.as_os_str()).chain(secrets).any(bad_name) {
         return invalid("environment", "a name must not be empty or hold `=`");
     }
     Ok(())
@@ -196,6 +200,7 @@ fn command(launch: &Launch, directory: &Path, report: OwnedFd) -> Command {
             command.env(name, value);
         }
     }
+    command.args(launch.confinement.arguments());
     command.env(ATTEMPT_ID_VARIABLE, &launch.attempt);
     command.env(ATTEMPT_DIRECTORY_VARIABLE, directory);
     command.arg("--").arg(&launch.program).args(&launch.arguments);

@@ -18,7 +18,9 @@
 //!    [`Evidence::Ended`] in the ordinary case and the truth in every other.
 //! 4. After a restart: [`inspect`] for each attempt that has no terminal record.
 
+mod confinement;
 mod directory;
+mod discard;
 mod handle;
 mod inspect;
 mod launch;
@@ -29,8 +31,11 @@ mod report;
 pub mod shim;
 mod survivors;
 mod system;
+mod user;
 
+pub use confinement::{Confinement, Limit};
 pub use directory::DirectoryError;
+pub use discard::{DISCARDED_PREFIX, discard};
 pub use handle::ShimHandle;
 pub use inspect::{Evidence, InspectError, ReadError, inspect, read_outcome};
 pub use launch::{LOG_BYTES_MIN, LOG_FILES_MAX, Launch, LaunchError, Launched, launch};
@@ -38,6 +43,7 @@ pub use output::{Piece, Stream, output_file_name, parse_piece};
 pub use process::{BootId, BootIdError, ProcessIdentity, boot_id};
 pub use records::{Exit, FormatError, Outcome, Released};
 pub use report::{Report, ReportError, parse_report};
+pub use user::{User, UserError};
 
 /// Version of the protocol between daemon and shim: arguments, report line and files.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -1,8 +1,8 @@
 //! The few system calls that neither std nor rustix offers safely, each behind a safe function.
 //!
 //! Only the shim uses them, which has one thread from its first to its last instruction; that is
-//! what makes forking and changing the environment sound. The one for the daemon too, which gives
-//! memory back, is sound among threads. Besides the entry point of the binary no other file may use
+//! what makes forking and changing the environment sound. Two are for the daemon and sound among
+//! threads: one gives memory back, one looks users up. Besides the entry point of the binary no other file may use
 //! `unsafe`.
 
 use std::ffi::{CStr, OsStr, c_int};
@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::process::to_pid;
+use crate::user::User;
 
 /// A child that has ended and still stands in the process table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,4 +257,78 @@ pub(crate) fn return_free_memory() {
     unsafe {
         libc::malloc_trim(0)
     };
+}
+
+/// Most groups of a user that are taken over.
+const GROUPS_MAX: c_int = 65_536;
+
+/// Looks a user up in the host's database; `None` when there is none of that name.
+#[expect(unsafe_code, reason = "the host's user database is offered by libc only")]
+pub(crate) fn find_user(name: &str) -> io::Result<Option<User>> {
+    let name = std::ffi::CString::new(name)?;
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        // SAFETY: passwd is plain data that the call fills with pointers into the buffer, which
+        // lives as long; they are read only when the call says that it found the user.
+        let found = unsafe {
+            let mut entry: libc::passwd = std::mem::zeroed();
+            let mut result = std::ptr::null_mut();
+            let length = buffer.len();
+            let errno = libc::getpwnam_r(
+                name.as_ptr(),
+                &raw mut entry,
+                buffer.as_mut_ptr(),
+                length,
+                &raw mut result,
+            );
+            if errno == libc::ERANGE && length < 1 << 20 {
+                buffer.resize(length * 4, 0);
+                continue;
+            }
+            // What a database says of a name that it does not have differs.
+            if matches!(errno, libc::ENOENT | libc::ESRCH) || (errno == 0 && result.is_null()) {
+                return Ok(None);
+            }
+            if errno != 0 {
+                return Err(io::Error::from_raw_os_error(errno));
+            }
+            let text = |pointer| CStr::from_ptr(pointer).to_string_lossy().into_owned();
+            (entry.pw_uid, entry.pw_gid, text(entry.pw_name), text(entry.pw_dir))
+        };
+        let (uid, gid, login, home) = found;
+        return Ok(Some(User { uid, gid, groups: groups_of(&name, gid)?, name: login, home }));
+    }
+}
+
+#[expect(unsafe_code, reason = "the host's user database is offered by libc only")]
+fn groups_of(name: &CStr, gid: u32) -> io::Result<Vec<u32>> {
+    let mut count: c_int = 64;
+    loop {
+        let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
+        // SAFETY: the list has room for `count` groups, which is what the call is told.
+        let result =
+            unsafe { libc::getgrouplist(name.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) };
+        if result >= 0 {
+            groups.truncate(usize::try_from(count).unwrap_or(0));
+            return Ok(groups);
+        }
+        if count > GROUPS_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        count = count.max(i32::try_from(groups.len()).unwrap_or(GROUPS_MAX).saturating_mul(2));
+    }
+}
+
+/// Becomes another user for good. The groups first: afterwards it may not any more.
+#[expect(unsafe_code, reason = "std's and rustix's calls change one thread or are not on")]
+pub(crate) fn become_user(user: &User) -> rustix::io::Result<()> {
+    let (uid, gid) = (user.uid, user.gid);
+    // SAFETY: the list of groups is read as long as it is. The raw calls, since this process has
+    // one thread and the C library's would signal others.
+    let failed = unsafe {
+        libc::setgroups(user.groups.len(), user.groups.as_ptr()) == -1
+            || libc::syscall(libc::SYS_setresgid, gid, gid, gid) == -1
+            || libc::syscall(libc::SYS_setresuid, uid, uid, uid) == -1
+    };
+    if failed { Err(last_errno()) } else { Ok(()) }
 }

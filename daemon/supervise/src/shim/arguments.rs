@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::PROTOCOL_VERSION;
+use crate::confinement::{Confinement, parse_limit};
+use crate::user::User;
 
 /// What the daemon asks of the shim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,7 @@ pub(crate) struct Arguments {
     pub(crate) log_files_max: u32,
     /// Variables that must reach the task but not the shim's own loader.
     pub(crate) settings: Vec<(OsString, OsString)>,
+    pub(crate) confinement: Confinement,
     /// The program's name and arguments; at least one.
     pub(crate) command: Vec<CString>,
 }
@@ -29,6 +32,7 @@ impl Arguments {
         let (mut protocol, mut directory, mut attempt) = (None, None, None);
         let (mut grace, mut log_bytes_max, mut log_files_max) = (None, None, None);
         let mut settings = Vec::new();
+        let mut confinement = Confinement::default();
         loop {
             let option = words.next()?;
             if option == "--" {
@@ -43,6 +47,12 @@ impl Arguments {
                 "--log-bytes" => log_bytes_max = Some(number(&value)?),
                 "--log-files" => log_files_max = Some(number(&value)?),
                 "--set" => settings.push(setting(&value)?),
+                "--limit" => confinement.limits.push(parse_limit(value.to_str()?)?),
+                "--user" => confinement.user = Some(User::parse(value.to_str()?)?),
+                "--secret" => {
+                    let (variable, file) = setting(&value)?;
+                    confinement.secrets.push((variable.into_string().ok()?, file.into()));
+                }
                 _ => return None,
             }
         }
@@ -59,6 +69,7 @@ impl Arguments {
             log_bytes_max: log_bytes_max?,
             log_files_max: log_files_max?,
             settings,
+            confinement,
             command,
         })
     }
@@ -78,13 +89,15 @@ fn setting(value: &OsStr) -> Option<(OsString, OsString)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::confinement::Limit;
 
     fn parse(line: &str) -> Option<Arguments> {
         Arguments::parse(line.split(' ').map(OsString::from))
     }
 
     const GOOD: &str = "--protocol 1 --dir /d --attempt a --grace-ms 5 --log-bytes 9 \
-                        --log-files 2 --set LD_X=a=b -- sh -c --";
+                        --log-files 2 --set LD_X=a=b --limit open_files=7 --user 1:2:2,3 \
+                        --secret KEY_FILE=/k=1 -- sh -c --";
 
     #[test]
     fn a_whole_command_line_is_read() {
@@ -93,6 +106,10 @@ mod tests {
         assert_eq!(arguments.grace, Duration::from_millis(5));
         assert_eq!(arguments.settings, [(OsString::from("LD_X"), OsString::from("a=b"))]);
         assert_eq!(arguments.command, [c"sh".to_owned(), c"-c".to_owned(), c"--".to_owned()]);
+        let Confinement { limits, user, secrets } = arguments.confinement;
+        assert_eq!(limits, [(Limit::OpenFiles, 7)]);
+        assert_eq!(user.map(|user| (user.uid, user.gid, user.groups)), Some((1, 2, vec![2, 3])));
+        assert_eq!(secrets, [("KEY_FILE".to_owned(), PathBuf::from("/k=1"))]);
     }
 
     #[test]
@@ -102,6 +119,11 @@ mod tests {
             ("--attempt a ", ""),
             ("--grace-ms 5", "--grace-ms x"),
             ("--set LD_X=a=b", "--set =b"),
+            ("open_files=7", "open_fools=7"),
+            ("open_files=7", "open_files=many"),
+            ("--user 1:2:2,3", "--user root"),
+            ("--user 1:2:2,3", "--user 1:2:"),
+            ("--secret KEY_FILE=/k=1", "--secret KEY_FILE"),
             ("--log-files", "--log-fools"),
             (" -- sh -c --", " --"),
             (" -- sh -c --", ""),

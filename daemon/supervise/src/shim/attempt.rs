@@ -13,6 +13,8 @@ use rustix::process::{WaitOptions, waitpid};
 use super::Failure;
 use super::arguments::Arguments;
 use super::child::{Held, TaskOutput, fork_held};
+use super::redact::Redactor;
+use super::secrets::Secrets;
 use crate::directory::{AttemptDirectory, DirectoryError, Taken, write_all};
 use crate::process::{BootId, ProcessIdentity, boot_id, from_pid};
 use crate::records::{Claim, Exit, Outcome, Released};
@@ -42,6 +44,7 @@ pub(crate) struct Task {
     pub(crate) process: ProcessIdentity,
     pub(crate) held: Held,
     pub(crate) output: TaskOutput,
+    pub(crate) redactor: Redactor,
 }
 
 impl Attempt {
@@ -56,6 +59,8 @@ impl Attempt {
         let attempt = arguments.attempt.clone();
         let content = Claim::Shim { attempt, process: me, boot_id: boot_id.clone() }.to_text();
         match directory.take_claim(&content, true).map_err(Failure::at_io("take the claim"))? {
+            // Its end was recorded long ago, and with its directory goes the tombstone.
+            Taken::Won(_) if !directory.is_at(&arguments.directory) => Ok(Claimed::Lost),
             Taken::Won(claim) => Ok(Claimed::Won(Self { directory, signals, claim, boot_id })),
             Taken::Lost => Ok(Claimed::Lost),
         }
@@ -68,11 +73,13 @@ impl Attempt {
             let (name, value): (&OsStr, &OsStr) = (name, value);
             system::set_variable(name, value);
         }
-        let (held, output) = fork_held(&arguments.command, &self.claim)?;
+        let confinement = &arguments.confinement;
+        let secrets = Secrets::read(&confinement.secrets, confinement.user.as_ref())?;
+        let (held, output) = fork_held(arguments, &secrets, &self.claim)?;
         match self.write_released(&held) {
             Ok(process) => {
                 held.let_go();
-                Ok(Task { process, held, output })
+                Ok(Task { process, held, output, redactor: secrets.redactor })
             }
             Err(failure) => {
                 let pid = held.pid;
@@ -196,6 +203,7 @@ mod tests {
             log_bytes_max: 1 << 20,
             log_files_max: 1,
             settings: Vec::new(),
+            confinement: crate::Confinement::default(),
             command: command.to_vec(),
         };
         let Ok(Claimed::Won(attempt)) = crate::shim::claim(&arguments) else { panic!() };
@@ -209,7 +217,8 @@ mod tests {
         if point == "claimed" {
             halt(0);
         }
-        let (held, _output) = fork_held(&arguments.command, &attempt.claim).unwrap();
+        let (held, _output) =
+            fork_held(&arguments, &Secrets::read(&[], None).unwrap(), &attempt.claim).unwrap();
         if point == "held" {
             halt(from_pid(held.pid));
         }
@@ -286,6 +295,7 @@ mod tests {
             log_bytes_max: 0,
             log_files_max: 0,
             settings: Vec::new(),
+            confinement: crate::Confinement::default(),
             command: Vec::new(),
         };
         let me = ProcessIdentity::of(std::process::id()).unwrap().unwrap();

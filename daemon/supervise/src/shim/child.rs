@@ -12,11 +12,23 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal, setsid};
 
 use super::Failure;
+use super::arguments::Arguments;
+use super::secrets::Secrets;
+use crate::confinement::Confinement;
 use crate::system::{self, NullEnded};
 
 /// The names of the child's steps; their index travels through the failure pipe.
-const STEPS: [&str; 7] =
-    ["setsid", "prctl", "dup2", "close_range", "wait for release", "unblock signals", "exec"];
+const STEPS: [&str; 9] = [
+    "setsid",
+    "prctl",
+    "dup2",
+    "close_range",
+    "wait for release",
+    "unblock signals",
+    "exec",
+    "set a limit",
+    "become the user",
+];
 const SETSID: u8 = 0;
 const PRCTL: u8 = 1;
 const DUP2: u8 = 2;
@@ -24,6 +36,8 @@ const CLOSE_RANGE: u8 = 3;
 const WAIT: u8 = 4;
 const UNBLOCK: u8 = 5;
 const EXEC: u8 = 6;
+const LIMIT: u8 = 7;
+const USER: u8 = 8;
 
 /// Exit code of a child that did not become the program; the failure pipe says why.
 const NOT_EXECUTED: i32 = 127;
@@ -59,11 +73,13 @@ impl Held {
     }
 }
 
-/// Forks a child that will execute the command, given as the program's name and arguments.
+/// Forks a child that will execute the command of the arguments, with the secrets at hand.
 pub(crate) fn fork_held(
-    command: &[CString],
+    arguments: &Arguments,
+    secrets: &Secrets,
     claim: &OwnedFd,
 ) -> Result<(Held, TaskOutput), Failure> {
+    let Arguments { command, confinement, .. } = arguments;
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(Failure::at("pipe"));
     let (output, output_end) = pipe()?;
     let (error, error_end) = pipe()?;
@@ -80,7 +96,7 @@ pub(crate) fn fork_held(
         system::close_in_child(claim.as_fd());
         system::close_in_child(go.as_fd());
         let ends = Ends { output: output_end.as_fd(), error: error_end.as_fd() };
-        let failed = prepare(shim, &ends)
+        let failed = prepare(shim, &ends, confinement, secrets)
             .and_then(|()| wait_for_release(go_end.as_fd()))
             .and_then(|()| system::unblock_signals().map_err(at(UNBLOCK)));
         let (step, errno) = match (failed, command.first()) {
@@ -106,9 +122,16 @@ fn at(step: u8) -> impl Fn(Errno) -> (u8, Errno) {
     move |errno| (step, errno)
 }
 
-fn prepare(shim: Pid, ends: &Ends<'_>) -> Step {
+fn prepare(shim: Pid, ends: &Ends<'_>, confinement: &Confinement, secrets: &Secrets) -> Step {
     // A session, and so a process group, of its own; without a terminal.
     setsid().map_err(at(SETSID))?;
+    for (limit, most) in &confinement.limits {
+        limit.set(*most).map_err(at(LIMIT))?;
+    }
+    // Before the signal at the death of the parent, which a change of user would clear.
+    if let Some(user) = &confinement.user {
+        system::become_user(user).map_err(at(USER))?;
+    }
     // A second line only: what makes "at most once" true is the pipe, and what ends the rest of
     // the task is the shim or recovery.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(PRCTL))?;
@@ -119,7 +142,8 @@ fn prepare(shim: Pid, ends: &Ends<'_>) -> Step {
     system::forbid_new_privileges().map_err(at(PRCTL))?;
     system::duplicate_onto(ends.output, 1).map_err(at(DUP2))?;
     system::duplicate_onto(ends.error, 2).map_err(at(DUP2))?;
-    system::close_others_on_exec().map_err(at(CLOSE_RANGE))
+    system::close_others_on_exec().map_err(at(CLOSE_RANGE))?;
+    secrets.keep_on_exec().map_err(at(CLOSE_RANGE))
 }
 
 fn wait_for_release(go: BorrowedFd<'_>) -> Step {

@@ -10,6 +10,8 @@ mod child;
 mod lines;
 mod log;
 mod reap;
+mod redact;
+mod secrets;
 mod supervise;
 
 use std::ffi::OsString;

@@ -17,6 +17,7 @@ use super::child::TaskOutput;
 use super::lines::Lines;
 use super::log::Log;
 use super::reap;
+use super::redact::Redactor;
 use crate::output::Stream;
 use crate::records::{Exit, Outcome};
 use crate::system::{self, End};
@@ -39,6 +40,7 @@ struct Supervision<'a> {
     signals: &'a OwnedFd,
     log: Log<'a>,
     pumps: [Pump; 2],
+    redactor: Redactor,
     buffer: Vec<u8>,
     stop: Stop,
     stop_requested: bool,
@@ -50,17 +52,20 @@ struct Pump {
     fd: Option<OwnedFd>,
     stream: Stream,
     lines: Lines,
+    /// What may be the beginning of a secret.
+    held: Vec<u8>,
 }
 
 /// Supervises the task until it and all its descendants have ended and their output is written.
 pub(crate) fn until_the_end(attempt: &Attempt, task: Task, arguments: &Arguments) -> Exit {
-    let Task { held, output: TaskOutput { output, error }, .. } = task;
+    let Task { held, output: TaskOutput { output, error }, redactor, .. } = task;
     let mut supervision = Supervision {
         task: held.pid,
         grace: arguments.grace,
         signals: &attempt.signals,
         log: Log::new(&attempt.directory, arguments.log_bytes_max, arguments.log_files_max),
         pumps: [Pump::new(output, Stream::Output), Pump::new(error, Stream::Error)],
+        redactor,
         buffer: vec![0; READ_BYTES_MAX],
         stop: Stop::NotAsked,
         stop_requested: false,
@@ -101,7 +106,7 @@ impl Supervision<'_> {
             self.go_on_stopping(signals);
             for (pump, readable) in self.pumps.iter_mut().zip(readable) {
                 if readable {
-                    pump.read(&mut self.buffer, &mut self.log);
+                    pump.read(&mut self.buffer, &self.redactor, &mut self.log);
                 }
             }
             self.log.flush();
@@ -166,9 +171,9 @@ impl Supervision<'_> {
         for pump in &mut self.pumps {
             let capacity = pump.fd.as_ref().map_or(0, |fd| fcntl_getpipe_size(fd).unwrap_or(0));
             for _ in 0..=capacity.div_ceil(READ_BYTES_MAX) {
-                pump.read(&mut self.buffer, &mut self.log);
+                pump.read(&mut self.buffer, &self.redactor, &mut self.log);
             }
-            pump.finish(&mut self.log);
+            pump.finish(&self.redactor, &mut self.log);
         }
         self.log.flush();
     }
@@ -176,26 +181,35 @@ impl Supervision<'_> {
 
 impl Pump {
     fn new(fd: OwnedFd, stream: Stream) -> Self {
-        Self { fd: Some(fd), stream, lines: Lines::default() }
+        Self { fd: Some(fd), stream, lines: Lines::default(), held: Vec::new() }
     }
 
     /// Takes one read's worth from the pipe.
-    fn read(&mut self, buffer: &mut [u8], log: &mut Log<'_>) {
+    fn read(&mut self, buffer: &mut [u8], redactor: &Redactor, log: &mut Log<'_>) {
         let Some(fd) = &self.fd else { return };
         match rustix::io::read(fd.as_fd(), &mut *buffer) {
             Ok(0) => self.fd = None,
+            Ok(count) if redactor.is_empty() => self.feed(&buffer[..count], log),
             Ok(count) => {
-                let (now, stream) = (unix_micros(), self.stream);
-                self.lines.feed(&buffer[..count], &mut |text, continues| {
-                    log.add(now, stream.tag(continues), text, !continues);
-                });
+                self.held.extend_from_slice(&buffer[..count]);
+                let shown = redactor.mask(&mut self.held, false);
+                self.feed(&shown, log);
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => self.fd = None,
         }
     }
 
-    fn finish(&mut self, log: &mut Log<'_>) {
+    fn feed(&mut self, bytes: &[u8], log: &mut Log<'_>) {
+        let (now, stream) = (unix_micros(), self.stream);
+        self.lines.feed(bytes, &mut |text, continues| {
+            log.add(now, stream.tag(continues), text, !continues);
+        });
+    }
+
+    fn finish(&mut self, redactor: &Redactor, log: &mut Log<'_>) {
+        let shown = redactor.mask(&mut self.held, true);
+        self.feed(&shown, log);
         let (now, stream) = (unix_micros(), self.stream);
         self.lines.finish(&mut |text, continues| {
             log.add(now, stream.tag(continues), text, !continues);

@@ -1,6 +1,8 @@
 //! The crate against real processes: nothing is mocked, and nothing waits by sleeping.
 
 #[cfg(test)]
+mod confinement;
+#[cfg(test)]
 mod footprint;
 #[cfg(test)]
 mod outcome;

@@ -60,6 +60,7 @@ impl Place {
             grace: Duration::from_secs(30),
             log_bytes_max: 1 << 20,
             log_files_max: 3,
+            confinement: aiflow_supervise::Confinement::default(),
         }
     }
 
