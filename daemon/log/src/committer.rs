@@ -1,5 +1,7 @@
 //! Group commit: a thread that owns the writer. While one commit syncs, submitted frames gather;
-//! then all of them are one write and one sync.
+//! then all of them are one write and one sync. Whoever was just told of a commit mostly submits
+//! again at once, so the next commit waits a moment for them: else half of the submitters would
+//! wait for the sync of the other half, in turn.
 //!
 //! Never: report a frame as durable before its sync, or go on after a failure. The queue is not
 //! bounded here: the caller watches [`Committer::queued_bytes`] and stops taking work.
@@ -15,7 +17,7 @@ use crate::error::CommitError;
 use crate::frame::Frame;
 use crate::storage::Storage;
 use crate::sync::thread::{Builder, JoinHandle};
-use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, wait_at_most};
 use crate::writer::{LogWriter, Space};
 
 /// Name of the thread.
@@ -24,6 +26,13 @@ const THREAD_NAME: &str = "aiflow-log";
 const COMMIT_BYTES_MAX: u64 = 8 << 20;
 /// How often space is asked for again while there is too little and nothing is submitted.
 const SPACE_RETRY: Duration = Duration::from_secs(1);
+
+/// The most that a commit waits for those who were told of the last one, as a part of what that
+/// took: waiting longer than half of a sync could not pay.
+const GATHER_PART: u32 = 2;
+const GATHER_MAX: Duration = Duration::from_millis(1);
+/// After a wait in vain so many commits do not wait; twice as many after the next, up to the most.
+const GATHER_PAUSE_MAX: u32 = 256;
 
 /// What became of submitted frames.
 #[derive(Debug)]
@@ -69,8 +78,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     frames: Vec<Frame>,
-    /// Whether the thread waits: waking it costs a system call, which a busy one does not need.
-    waiting: bool,
+    /// The thread waits for so many frames; waking it costs a system call, which a busy one does
+    /// not need.
+    wanted: Option<usize>,
     closing: bool,
     stopped: bool,
 }
@@ -97,7 +107,8 @@ impl Committer {
     {
         let shared = Arc::new(Shared::default());
         let frame_limit = writer.frame_limit();
-        let work = Worker { writer, on_commit, stop: StopOnDrop(Arc::clone(&shared)) };
+        let stop = StopOnDrop(Arc::clone(&shared));
+        let work = Worker { writer, on_commit, stop, gathering: Gathering::default() };
         let builder = Builder::new().name(THREAD_NAME.to_owned());
         let thread = Some(builder.spawn(move || work.run())?);
         Ok(Self { shared, thread, frame_limit })
@@ -114,7 +125,10 @@ impl Committer {
         }
         self.shared.bytes.fetch_add(frame.size(), Ordering::Relaxed);
         queue.frames.push(frame);
-        let wake = std::mem::take(&mut queue.waiting);
+        let wake = queue.wanted.is_some_and(|wanted| queue.frames.len() >= wanted);
+        if wake {
+            queue.wanted = None;
+        }
         drop(queue);
         if wake {
             self.shared.wake.notify_one();
@@ -173,6 +187,37 @@ struct Worker<S: Storage, C> {
     writer: LogWriter<S>,
     on_commit: C,
     stop: StopOnDrop,
+    gathering: Gathering,
+}
+
+/// Whether the next commit waits for those who were told of the last one.
+#[derive(Debug, Default)]
+struct Gathering {
+    /// Frames of the last commit, and what it took.
+    told: usize,
+    took: Duration,
+    /// Commits that do not wait, as the last wait was in vain, and how many they were then.
+    pause: u32,
+    pause_last: u32,
+}
+
+impl Gathering {
+    fn after_commit(&mut self, told: usize, took: Duration) {
+        (self.told, self.took) = (told, took);
+        self.pause = self.pause.saturating_sub(1);
+    }
+
+    /// How long to wait for those who were told; none: not at all.
+    fn limit(&self) -> Option<Duration> {
+        let limit = (self.took / GATHER_PART).min(GATHER_MAX);
+        (self.told > 0 && self.pause == 0).then_some(limit)
+    }
+
+    fn after_wait(&mut self, all_came: bool) {
+        self.pause_last =
+            if all_came { 0 } else { (self.pause_last * 2).clamp(1, GATHER_PAUSE_MAX) };
+        self.pause = self.pause_last;
+    }
 }
 
 /// What the thread does next.
@@ -205,17 +250,19 @@ impl<S: Storage, C: FnMut(CommitOutcome)> Worker<S, C> {
     }
 
     /// Waits for work. Without a time limit unless space is low, so that an idle log never wakes.
-    fn next(&self) -> Next {
-        let shared = &self.stop.0;
+    fn next(&mut self) -> Next {
+        let shared = Arc::clone(&self.stop.0);
         let mut queue = shared.queue();
+        let early = queue.frames.len();
         loop {
             if !queue.frames.is_empty() {
+                queue = self.gather(&shared, queue, early);
                 return Next::Commit(take(&mut queue.frames));
             }
             if queue.closing {
                 return Next::Close;
             }
-            queue.waiting = true;
+            queue.wanted = Some(1);
             if self.writer.space() == Space::Enough {
                 queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -229,6 +276,26 @@ impl<S: Storage, C: FnMut(CommitOutcome)> Worker<S, C> {
         }
     }
 
+    /// Waits a moment for those who were told of the last commit, beside the `early` who had
+    /// submitted before it ended.
+    fn gather<'a>(
+        &mut self,
+        shared: &'a Shared,
+        mut queue: MutexGuard<'a, Queue>,
+        early: usize,
+    ) -> MutexGuard<'a, Queue> {
+        let Some(limit) = self.gathering.limit() else { return queue };
+        let wanted = early + self.gathering.told;
+        if queue.frames.len() >= wanted || queue.closing {
+            return queue;
+        }
+        queue.wanted = Some(wanted);
+        queue = wait_at_most(&shared.wake, (&shared.queue, queue), limit);
+        queue.wanted = None;
+        self.gathering.after_wait(queue.frames.len() >= wanted);
+        queue
+    }
+
     fn commit(&mut self, mut frames: Vec<Frame>) -> Option<CommitOutcome> {
         let started = Instant::now();
         let bytes = frames.iter().map(Frame::size).sum();
@@ -236,6 +303,7 @@ impl<S: Storage, C: FnMut(CommitOutcome)> Worker<S, C> {
             Ok(end) => {
                 self.stop.0.bytes.fetch_sub(bytes, Ordering::Relaxed);
                 let (space, took) = (self.writer.space(), started.elapsed());
+                self.gathering.after_commit(frames.len(), took);
                 Some(CommitOutcome::Durable { end, frames, space, took })
             }
             Err(error) => Some(CommitOutcome::Failed(error)),
