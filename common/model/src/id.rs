@@ -131,6 +131,10 @@ name_type!(
     TaskName, "task", "", WORD_RULE
 );
 name_type!(
+    /// Slots that tasks of a namespace share.
+    PoolName, "pool", "", WORD_RULE
+);
+name_type!(
     /// What an event is about, such as `flights.watermark`.
     EventKey, "event key", ".:/", KEY_RULE
 );

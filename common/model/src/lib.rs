@@ -8,6 +8,7 @@ pub mod error;
 pub mod exit_code;
 pub mod firing;
 pub mod id;
+pub mod jitter;
 pub mod json;
 pub mod record;
 pub mod spec;
@@ -19,7 +20,8 @@ pub mod wire;
 pub use error::{ErrorCode, Rejection};
 pub use id::{
     AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
-    RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId, WorkflowName,
+    PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
+    WorkflowName,
 };
 pub use json::JsonText;
 pub use record::{LoggedRecord, Record};

@@ -61,6 +61,8 @@ impl fmt::Display for ExecutionStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
+    /// It waits for its turn: as many runs of the workflow are active as may be.
+    Waiting,
     /// It lives: something runs, or waits for events.
     Running,
     /// It is being stopped.
@@ -77,13 +79,14 @@ impl RunStatus {
     /// Whether it has not ended.
     #[must_use]
     pub const fn is_alive(self) -> bool {
-        matches!(self, Self::Running | Self::Stopping)
+        matches!(self, Self::Waiting | Self::Running | Self::Stopping)
     }
 
     /// The word for it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Running => "running",
             Self::Stopping => "stopping",
             Self::Success => "success",

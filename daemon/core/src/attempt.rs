@@ -1,5 +1,6 @@
 //! Attempts: how they begin, how they end, and whether another one follows.
 
+use aiflow_model::jitter::jitter;
 use aiflow_model::record::{Outcome, StopReason, Usage};
 use aiflow_model::spec::{RetryOn, RetryPolicy, TaskSpec};
 use aiflow_model::state::{Attempt, Execution, ExecutionStatus};
@@ -63,11 +64,15 @@ impl Transaction<'_> {
     }
 
     fn schedule_retry(&mut self, id: &ExecutionId, task: &TaskSpec, cause: Offset) {
-        let (Some(policy), Some(execution)) = (task.retry, self.state.execution(id)) else {
+        let (Some(policy), Some(execution)) = (&task.retry, self.state.execution(id)) else {
             return;
         };
-        let failures = failures_in_a_row(&execution.attempts, &policy);
-        let due = self.now.plus(policy.backoff.after(failures));
+        let failures = failures_in_a_row(&execution.attempts, policy);
+        let mut due = self.now.plus(policy.backoff.after(failures));
+        if let Some(longest) = policy.jitter {
+            let next = id.attempt(execution.next_attempt());
+            due = due.plus(jitter(&next.to_string(), longest));
+        }
         self.record(Some(cause), Record::RetryScheduled { id: id.clone(), due });
     }
 
@@ -93,8 +98,10 @@ fn next_step(task: &TaskSpec, execution: &Execution, outcome: &Outcome) -> Next 
         return Next::Again;
     }
     let succeeded = outcome.is_success() && !timed_out;
-    let retries = task.retry.is_some_and(|policy| {
-        let wanted = !succeeded || policy.on == RetryOn::Always;
+    let retries = task.retry.as_ref().is_some_and(|policy| {
+        let has_code = matches!(outcome, Outcome::Exited { code } if policy.codes.contains(code));
+        let failed = !succeeded && (policy.codes.is_empty() || has_code);
+        let wanted = failed || policy.on == RetryOn::Always;
         wanted && policy.attempts_max.is_none_or(|max| execution.spent_attempts() < max)
     });
     match (retries, succeeded) {

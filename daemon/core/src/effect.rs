@@ -31,6 +31,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::WorkflowUploaded(_)
         | Record::EventEmitted(_)
         | Record::RunStarted(_)
+        | Record::RunBegan { .. }
         | Record::RunStopRequested { .. }
         | Record::RunFinished { .. }
         | Record::ConditionAdvanced { .. }

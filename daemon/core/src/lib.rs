@@ -17,6 +17,7 @@ mod gather;
 mod input;
 mod launch;
 mod namespace;
+mod pool;
 mod run;
 mod schedule;
 mod task;

@@ -62,19 +62,37 @@ impl Transaction<'_> {
             params,
             request: start.request,
             trigger: start.trigger,
-            events: start.events.clone(),
+            events: start.events,
             window: start.window,
+            waiting: self.is_full(snapshot),
         };
+        let waiting = started.waiting;
         let cause = self.record(start.cause, Record::RunStarted(Box::new(started)));
+        if !waiting {
+            self.set_off(run, snapshot, cause);
+        }
+        run
+    }
+
+    /// Whether a new run of a snapshot waits for its turn.
+    fn is_full(&self, snapshot: &Snapshot) -> bool {
+        let (namespace, workflow) = (&snapshot.namespace, &snapshot.spec.name);
+        let active = self.state.pools.active_runs(namespace, workflow);
+        snapshot.spec.max_active_runs.is_some_and(|max| active >= max as usize)
+    }
+
+    /// Lets a run begin: its rules look from now on, and what starts with it starts.
+    pub(crate) fn set_off(&mut self, run: RunId, snapshot: &Snapshot, cause: Offset) {
+        let Some(known) = self.state.run(run) else { return };
+        let (events, window) = (known.events.clone(), known.window);
         for (rule, _, definition) in snapshot.spec.rules() {
             self.arm(RuleId::Task { run, rule }, &definition.condition, Some(cause));
         }
         for task in snapshot.spec.tasks.iter().filter(|task| task.starts_with_run()) {
-            let (events, window) = (start.events.clone(), start.window);
+            let events = events.clone();
             self.start_task(run, task, Start { cause: Some(cause), events, window });
         }
         self.unsettle(run);
-        run
     }
 
     fn answer_of_earlier_request(&self, start: &StartRun) -> Result<Option<Answer>, Rejection> {
@@ -95,7 +113,7 @@ impl Transaction<'_> {
     pub(crate) fn stop_run(&mut self, id: RunId) -> Result<Answer, Rejection> {
         let run = self.find_run(id)?;
         match run.status {
-            RunStatus::Running => {}
+            RunStatus::Waiting | RunStatus::Running => {}
             RunStatus::Stopping => return Ok(Answer::Stopping(0)),
             ended @ (RunStatus::Success | RunStatus::Failed | RunStatus::Stopped) => {
                 let message = format!("run {id} has ended already: {ended}");
@@ -128,14 +146,16 @@ impl Transaction<'_> {
     /// Ends the run if it is over.
     pub(crate) fn settle_run(&mut self, id: RunId) {
         let Some(run) = self.state.run(id) else { return };
-        if !run.status.is_alive() || !run.is_idle() {
+        if !run.status.is_alive() || run.status == RunStatus::Waiting || !run.is_idle() {
             return;
         }
         let has_clock = self.state.snapshot_of(id).is_some_and(|s| s.spec.has_clock());
         if let Some(status) = final_status(run, has_clock) {
             let ends = run.tasks.iter().filter_map(|task| task.latest()).map(|e| e.offset);
             let cause = ends.max();
-            self.record(cause, Record::RunFinished { run: id, status });
+            let (namespace, workflow) = (run.namespace.clone(), run.workflow.clone());
+            let finished = self.record(cause, Record::RunFinished { run: id, status });
+            self.begin_waiting_runs(&namespace, &workflow, Some(finished));
         }
     }
 
@@ -150,6 +170,11 @@ impl Transaction<'_> {
         let run = self.find_run(id)?;
         if run.status == RunStatus::Running {
             return Ok(run);
+        }
+        if run.status == RunStatus::Waiting {
+            let message = format!("run {id} waits for its turn; nothing starts in it yet");
+            return Err(Rejection::new(ErrorCode::RunEnded, message)
+                .hint(format!("aiflow workflow-execution list {}", run.workflow)));
         }
         let message = format!("run {id} is {}; nothing starts in it any more", run.status);
         Err(Rejection::new(ErrorCode::RunEnded, message)

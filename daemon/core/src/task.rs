@@ -2,7 +2,7 @@
 
 use aiflow_model::record::StopReason;
 use aiflow_model::spec::{Overlap, TaskSpec};
-use aiflow_model::state::{ExecutionStatus, RunStatus, TaskState};
+use aiflow_model::state::{Execution, ExecutionStatus, RunStatus, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::{ErrorCode, ExecutionId, Offset, Record, Rejection, RunId, Sequence, TaskName};
 
@@ -30,11 +30,15 @@ impl Transaction<'_> {
             return false;
         };
         let is_full = state.alive.len() >= task.parallel as usize || state.restart.is_some();
-        let queues = start.window.is_some() || task.overlap == Overlap::Queue;
+        let queues = start.window.is_some() || task.overlap != Overlap::Ignore;
         if is_full && !queues {
             return false;
         }
+        let replaces = start.window.is_none() && task.overlap == Overlap::Latest;
         self.create_execution(run, &task.name, start);
+        if replaces {
+            self.replace_waiting(run, &task.name);
+        }
         self.advance_queue(run, task);
         true
     }
@@ -46,8 +50,30 @@ impl Transaction<'_> {
         self.record(cause, Record::TaskExecutionCreated { id, events, window });
     }
 
+    /// Takes back what waits without a window, but for the newest: it never began, so that nothing
+    /// reacts to its end.
+    fn replace_waiting(&mut self, run: RunId, task: &TaskName) {
+        let Some(state) = self.task_state(run, task) else { return };
+        let newest = state.latest().map(|e| (e.sequence, e.offset));
+        let waits = |e: &&Execution| e.status == ExecutionStatus::Waiting && e.window.is_none();
+        let waiting: Vec<Sequence> =
+            state.alive_executions().filter(waits).map(|e| e.sequence).collect();
+        for sequence in waiting {
+            let Some((_, by)) = newest.filter(|(newest, _)| *newest != sequence) else { continue };
+            let id = ExecutionId { run, task: task.clone(), sequence };
+            let reason = StopReason::Replaced;
+            let asked = Record::TaskExecutionStopRequested { id: id.clone(), reason };
+            let cause = Some(self.record(Some(by), asked));
+            let status = ExecutionStatus::Stopped;
+            self.record(cause, Record::TaskExecutionFinished { id, status });
+        }
+    }
+
     /// Queues attempts for waiting executions while there is room.
     pub(crate) fn advance_queue(&mut self, run: RunId, task: &TaskSpec) {
+        if self.free_pools(run, task) {
+            return;
+        }
         loop {
             let Some(state) = self.task_state(run, &task.name) else { return };
             if state.busy_count() >= task.parallel as usize {
@@ -130,6 +156,9 @@ impl Transaction<'_> {
         let offset = self.record(cause, finished);
         let (run, task, sequence) = (id.run, id.task.clone(), id.sequence);
         self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+        if let Some(task) = self.state.task_spec(run, &id.task).cloned() {
+            self.free_pools(run, &task);
+        }
         self.unsettle(run);
     }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use aiflow_model::record::Event;
+use aiflow_model::spec::PoolId;
 use aiflow_model::state::Snapshot;
 use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName, Timestamp};
 
@@ -55,6 +56,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) now: Timestamp,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
+    /// Pools in which somebody may now find room.
+    pub(crate) freed: BTreeSet<PoolId>,
     unsettled: BTreeSet<RunId>,
 }
 
@@ -64,8 +67,15 @@ impl<'a> Transaction<'a> {
         expressions: &'a mut Expressions,
         now: Timestamp,
     ) -> Self {
-        let agenda = VecDeque::new();
-        Self { state, expressions, now, batch: Vec::new(), agenda, unsettled: BTreeSet::new() }
+        Self {
+            state,
+            expressions,
+            now,
+            batch: Vec::new(),
+            agenda: VecDeque::new(),
+            freed: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
+        }
     }
 
     /// Decides a record: it becomes part of the batch and of the state.
@@ -94,6 +104,11 @@ impl<'a> Transaction<'a> {
         loop {
             while let Some(stimulus) = self.agenda.pop_front() {
                 self.offer_to_rules(&stimulus);
+            }
+            // Only when all that wants a place stands in line.
+            if let Some(pool) = self.freed.pop_first() {
+                self.fill_pool(&pool);
+                continue;
             }
             match self.unsettled.pop_first() {
                 Some(run) => self.settle_run(run),

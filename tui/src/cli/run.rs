@@ -49,7 +49,9 @@ impl Arguments {
 
 fn exit_code_of(status: RunStatus) -> u8 {
     match status {
-        RunStatus::Success | RunStatus::Running | RunStatus::Stopping => exit_code::SUCCESS,
+        RunStatus::Success | RunStatus::Waiting | RunStatus::Running | RunStatus::Stopping => {
+            exit_code::SUCCESS
+        }
         RunStatus::Failed => exit_code::RUN_FAILED,
         RunStatus::Stopped => exit_code::RUN_STOPPED,
     }

@@ -115,7 +115,8 @@ impl Verb {
                 let (namespace, workflow) = (Some(within.namespace), Some(workflow));
                 let runs = client.list_runs(OptionalWorkflow { namespace, workflow }).await?;
                 let mut stopping = 0;
-                for run in runs.iter().filter(|run| run.status == RunStatus::Running) {
+                let lives = |status| matches!(status, RunStatus::Waiting | RunStatus::Running);
+                for run in runs.iter().filter(|run| lives(run.status)) {
                     match client.stop_run(RunRef { run: run.id }).await {
                         Ok(_) => stopping += 1,
                         // It ended in the meantime.

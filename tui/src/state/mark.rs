@@ -41,6 +41,7 @@ impl Mark {
     /// Of a run.
     pub(crate) const fn of_run(status: RunStatus) -> Self {
         match status {
+            RunStatus::Waiting => Self::new("○", status.word(), Tone::Wait),
             RunStatus::Running => Self::new("●", status.word(), Tone::Busy),
             RunStatus::Stopping => Self::new("◼", status.word(), Tone::Wait),
             RunStatus::Success => Self::new("✓", status.word(), Tone::Good),

@@ -18,6 +18,8 @@ pub enum StopReason {
     Run,
     /// It is to start anew.
     Restart,
+    /// A later firing took its place while it waited.
+    Replaced,
 }
 
 /// How an attempt ended.

@@ -64,6 +64,11 @@ pub enum Record<E = Event> {
     EventEmitted(E),
     /// A run began.
     RunStarted(Box<RunStarted>),
+    /// A run that waited for its turn begins.
+    RunBegan {
+        /// The run.
+        run: RunId,
+    },
     /// Somebody asked that a run end.
     RunStopRequested {
         /// The run.
@@ -244,7 +249,8 @@ impl Record {
             | Self::LogTrimmed { .. } => None,
             Self::EventEmitted(event) => event.execution,
             Self::RunStarted(started) => Some(started.run),
-            Self::RunStopRequested { run }
+            Self::RunBegan { run }
+            | Self::RunStopRequested { run }
             | Self::RunFinished { run, .. }
             | Self::ConditionAdvanced { run, .. }
             | Self::FilterFailed { run, .. }
@@ -342,4 +348,7 @@ pub struct RunStarted {
     /// The window that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+    /// Whether it first waits for its turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
 }

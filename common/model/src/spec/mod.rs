@@ -4,16 +4,18 @@
 //! must never hold a reference to a task that does not exist: the reader refuses it.
 
 mod condition;
+mod pool;
 mod task;
 
 pub use condition::{Clock, Condition, Missed};
+pub use pool::{Demand, PoolId};
 pub use task::{Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec};
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{JsonText, RuleIndex, TaskName, WorkflowName};
+use crate::{JsonText, PoolName, RuleIndex, TaskName, WorkflowName};
 
 /// Most tasks in one workflow.
 pub const TASKS_MAX: usize = 10_000;
@@ -40,6 +42,15 @@ pub struct WorkflowSpec {
     /// What starts runs of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Condition>,
+    /// Slots of the pools that its tasks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<PoolName, u32>,
+    /// Most runs that are active at once; later ones wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_runs: Option<u32>,
+    /// Most task executions that are active at once, over all of its runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_active_tasks: Option<u32>,
 }
 
 impl WorkflowSpec {

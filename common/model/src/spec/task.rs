@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
-use crate::TaskName;
 use crate::time::Span;
+use crate::{PoolName, TaskName};
 
 /// One task of a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,17 @@ pub struct TaskSpec {
     pub timeout: Option<Span>,
     /// Time between the request to end and the kill.
     pub grace: Span,
+    /// Of several executions that wait for a pool, those of the highest priority go first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i32,
+    /// How many slots of which pools an execution takes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<PoolName, u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_zero(priority: &i32) -> bool {
+    *priority == 0
 }
 
 impl TaskSpec {
@@ -108,10 +119,12 @@ pub enum Overlap {
     Ignore,
     /// An execution that waits its turn.
     Queue,
+    /// An execution that waits its turn, in place of those that wait already.
+    Latest,
 }
 
 /// What happens when an attempt ends without success.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// Which ends are followed by a new attempt.
     pub on: RetryOn,
@@ -120,6 +133,12 @@ pub struct RetryPolicy {
     pub attempts_max: Option<u32>,
     /// How long to wait before the next.
     pub backoff: Backoff,
+    /// Of failures only those with one of these exit codes; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<i32>,
+    /// Longest time that is added to each wait, drawn from the attempt's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<Span>,
 }
 
 /// Which ends of an attempt are followed by a new one.

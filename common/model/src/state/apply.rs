@@ -69,10 +69,8 @@ impl State {
             Record::WorkflowUploaded(uploaded) => self.fold_upload(uploaded, at),
             Record::EventEmitted(event) => self.fold_event(event, at),
             Record::RunStarted(started) => self.fold_run_started(started, at),
-            Record::RunStopRequested { run } => {
-                self.run_mut(*run)?.status = RunStatus::Stopping;
-                Ok(())
-            }
+            Record::RunBegan { run } => self.fold_run_began(*run),
+            Record::RunStopRequested { run } => self.fold_run_stop(*run),
             Record::RunFinished { run, status } => self.fold_run_finished(*run, *status, at),
             Record::ConditionAdvanced { run, rule, node, state } => {
                 self.fold_condition(*run, *rule, *node, state)
@@ -169,7 +167,10 @@ impl State {
         let snapshot =
             self.snapshots.get(&number).ok_or_else(|| format!("no snapshot {number}"))?;
         let run = Run::new(started, &snapshot.spec, at.offset, at.time);
-        self.subscriptions.add_run(&run, &snapshot.spec);
+        if !started.waiting {
+            self.subscriptions.add_run(&run, &snapshot.spec);
+        }
+        self.pools.place_run(&run);
         if let Some(request) = &started.request {
             self.requests.insert(request.clone(), started.run);
         }
@@ -180,10 +181,28 @@ impl State {
         }
     }
 
+    fn fold_run_began(&mut self, id: RunId) -> Fit {
+        let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
+        run.status = RunStatus::Running;
+        self.pools.place_run(run);
+        if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
+            self.subscriptions.add_run(run, &snapshot.spec);
+        }
+        Ok(())
+    }
+
+    fn fold_run_stop(&mut self, id: RunId) -> Fit {
+        let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
+        run.status = RunStatus::Stopping;
+        self.pools.place_run(run);
+        Ok(())
+    }
+
     fn fold_run_finished(&mut self, id: RunId, status: RunStatus, at: At) -> Fit {
         let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
         run.status = status;
         run.ended_at = Some(at.time);
+        self.pools.place_run(run);
         // Nothing is added any more, and ended runs stay for long.
         run.tasks.iter_mut().for_each(|task| task.executions.shrink_to_fit());
         if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
@@ -235,6 +254,7 @@ impl State {
             stop: None,
             offset: at.offset,
         });
+        self.place(id);
         Ok(())
     }
 
@@ -311,6 +331,7 @@ impl State {
         execution.offset = at.offset;
         deadlines.set_execution(id.clone(), execution);
         self.deadlines = deadlines;
+        self.place(id);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod apply_workflow;
 mod deadline;
 mod event_ids;
 mod execution;
+mod pool;
 mod run;
 mod stored;
 mod subscription;
@@ -17,6 +18,7 @@ pub use apply::ApplyError;
 pub use deadline::{Deadline, Deadlines};
 pub use event_ids::{EVENT_IDS_MAX, EventIds};
 pub use execution::{Attempt, Execution, PendingRestart, TaskState};
+pub use pool::{Pools, Waiter};
 pub use run::Run;
 pub use stored::{STATE_VERSION, StoredStateError};
 pub use subscription::Subscriptions;
@@ -75,6 +77,9 @@ pub struct State {
     /// What falls due when. Derived.
     #[serde(skip)]
     pub deadlines: Deadlines,
+    /// Who is active and who waits. Derived.
+    #[serde(skip)]
+    pub pools: Pools,
 }
 
 /// One namespace.
@@ -122,13 +127,15 @@ impl State {
         self.subscriptions = Subscriptions::default();
         self.deadlines = Deadlines::default();
         let runs = std::mem::take(&mut self.runs);
-        for run in runs.values().filter(|run| run.status.is_alive()) {
+        let looking = |run: &&Run| run.status.is_alive() && run.status != RunStatus::Waiting;
+        for run in runs.values().filter(looking) {
             if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
                 self.subscriptions.add_run(run, &snapshot.spec);
                 self.deadlines.add_run(run, &snapshot.spec);
             }
         }
         self.runs = runs;
+        self.place_all();
         let triggers: Vec<TriggerId> = self.triggers.keys().copied().collect();
         triggers.into_iter().for_each(|id| self.look(id));
         self

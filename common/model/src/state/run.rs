@@ -65,7 +65,7 @@ impl Run {
             namespace: started.namespace.clone(),
             workflow: started.workflow.clone(),
             snapshot: started.snapshot,
-            status: RunStatus::Running,
+            status: if started.waiting { RunStatus::Waiting } else { RunStatus::Running },
             params: started.params.clone(),
             started_at: time,
             ended_at: None,

@@ -6,6 +6,7 @@
 mod check;
 mod condition;
 mod node;
+mod pool;
 mod reader;
 mod task;
 mod workflow;

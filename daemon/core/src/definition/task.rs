@@ -12,11 +12,12 @@ use aiflow_model::time::Span;
 
 use super::condition;
 use super::node::{Node, Value};
+use super::pool;
 use super::reader::{Map, Reader, Reference};
 
 const KEYS: &[&str] = &[
     "kind", "bash", "exec", "env", "start", "stop", "restart", "overlap", "parallel", "retry",
-    "timeout", "grace",
+    "timeout", "grace", "priority", "pools",
 ];
 const GRACE_DEFAULT: Span = Span::from_seconds(10);
 const BACKOFF_DEFAULT: Backoff =
@@ -35,7 +36,8 @@ pub(crate) fn read(
         Some(node) => reader.word(node, "kind", &kinds)?,
         None => TaskKind::Batch,
     };
-    let overlaps = [("ignore", Overlap::Ignore), ("queue", Overlap::Queue)];
+    let overlaps =
+        [("ignore", Overlap::Ignore), ("queue", Overlap::Queue), ("latest", Overlap::Latest)];
     let overlap = match map.get("overlap") {
         Some(node) => reader.word(node, "overlap", &overlaps)?,
         None => Overlap::Ignore,
@@ -77,6 +79,8 @@ pub(crate) fn read(
             .get("grace")
             .and_then(|node| reader.parse(node, "grace"))
             .unwrap_or(GRACE_DEFAULT),
+        priority: pool::read_priority(reader, map).unwrap_or(0),
+        pools: pool::read_uses(reader, map).unwrap_or_default(),
     })
 }
 
@@ -136,7 +140,7 @@ fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {
 }
 
 fn read_retry(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
-    let map = reader.map(node, "retry", &["attempts", "backoff"])?;
+    let map = reader.map(node, "retry", &["attempts", "backoff", "on", "jitter"])?;
     let attempts = match map.get("attempts") {
         Some(node) => reader.number(node, "attempts", 1, 1_000_000)?,
         None => {
@@ -146,7 +150,32 @@ fn read_retry(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
         }
     };
     let attempts_max = u32::try_from(attempts).ok();
-    Some(RetryPolicy { on: RetryOn::Failure, attempts_max, backoff: read_backoff(reader, map)? })
+    let codes = match map.get("on") {
+        Some(node) => read_codes(reader, node)?,
+        None => Vec::new(),
+    };
+    let (on, backoff) = (RetryOn::Failure, read_backoff(reader, map)?);
+    Some(RetryPolicy { on, attempts_max, backoff, codes, jitter: read_jitter(reader, map) })
+}
+
+/// Exit codes that are worth another attempt: `75` or `[75, 111]`.
+fn read_codes(reader: &mut Reader, node: &Node) -> Option<Vec<i32>> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        Value::Scalar { .. } | Value::Map(_) => std::slice::from_ref(node),
+    };
+    if items.is_empty() {
+        let hint = Some("leave `on` out to retry after every failure".to_owned());
+        reader.fault_with_hint(node.place, "on names no exit code", hint);
+        return None;
+    }
+    let codes = items.iter().map(|item| reader.number(item, "an exit code", 1, 255));
+    let codes: Vec<Option<u64>> = codes.collect();
+    codes.into_iter().map(|code| code.and_then(|code| i32::try_from(code).ok())).collect()
+}
+
+fn read_jitter(reader: &mut Reader, map: Map<'_>) -> Option<Span> {
+    map.get("jitter").and_then(|node| read_span(reader, node, "jitter"))
 }
 
 /// `restart` stands for a policy when it says on which ends; else it is a condition.
@@ -160,7 +189,7 @@ fn is_restart_policy(node: &Node) -> bool {
 }
 
 fn read_restart(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
-    let map = reader.map(node, "a restart policy", &["on", "attempts", "backoff"])?;
+    let map = reader.map(node, "a restart policy", &["on", "attempts", "backoff", "jitter"])?;
     let ends = [("failure", RetryOn::Failure), ("always", RetryOn::Always)];
     let on = match map.get("on") {
         Some(node) => reader.word(node, "on", &ends)?,
@@ -171,7 +200,8 @@ fn read_restart(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
         None => None,
     };
     let attempts_max = attempts.and_then(|number| u32::try_from(number).ok());
-    Some(RetryPolicy { on, attempts_max, backoff: read_backoff(reader, map)? })
+    let (backoff, codes) = (read_backoff(reader, map)?, Vec::new());
+    Some(RetryPolicy { on, attempts_max, backoff, codes, jitter: read_jitter(reader, map) })
 }
 
 /// `5s`, or `1s..1m`: the first wait and the longest.

@@ -14,9 +14,12 @@ fn the_founding_example_is_read() {
         panic!("train does not tick on a watermark: {:?}", train.rules);
     };
     assert_eq!(keys.len(), 2);
-    assert_eq!(train.retry.unwrap().attempts_max, Some(3));
+    assert_eq!(train.retry.as_ref().unwrap().attempts_max, Some(3));
     let ingest = spec.task("ingest").unwrap();
-    assert_eq!((ingest.kind, ingest.retry.unwrap().on), (TaskKind::Stream, RetryOn::Failure));
+    assert_eq!(
+        (ingest.kind, ingest.retry.as_ref().unwrap().on),
+        (TaskKind::Stream, RetryOn::Failure)
+    );
     assert!(ingest.starts_with_run() && !train.starts_with_run());
 }
 
@@ -134,6 +137,36 @@ fn faults_of_conditions_name_their_place() {
 }
 
 #[test]
+fn faults_of_pools_and_retries_name_their_place() {
+    let with = |task: &str| {
+        format!("workflow: w\npools: {{gpu: 2}}\ntasks:\n  a:\n    bash: x\n    {task}\n")
+    };
+    assert!(read(&with("pools: {gpu: 2}")).is_ok() && read(&with("priority: -3")).is_ok());
+    refused(&with("pools: gpi"), "6:12 the workflow has no pool `gpi` | did you mean `gpu`?");
+    refused(
+        &with("pools: [disk]"),
+        "no pool `disk` | say how many slots it has, at the top: pools: {disk: 1}",
+    );
+    refused(&with("pools: {gpu: 3}"), "6:12 3 slots of `gpu` are never free: the pool has 2");
+    refused(&with("pools: {gpu: 0}"), "6:18 gpu has to be a whole number from 1");
+    refused(&with("pools: [gpu, gpu]"), "6:18 `gpu` stands twice | pools: {gpu: 2}");
+    refused(&with("priority: 1001"), "6:15 priority has to lie between -1000 and 1000");
+    refused(&with("priority: high"), "6:15 priority: ");
+    refused(&with("overlap: lates"), "6:14 overlap cannot be `lates` | did you mean `latest`?");
+    refused(&with("retry: {attempts: 2, on: []}"), "6:30 on names no exit code");
+    refused(
+        &with("retry: {attempts: 2, on: [0]}"),
+        "6:31 an exit code has to be a whole number from 1",
+    );
+    refused(&with("retry: {attempts: 2, jitter: 0s}"), "6:34 jitter has to be longer than nothing");
+    let top = |line: &str| format!("workflow: w\n{line}\ntasks: {{a: {{bash: x}}}}\n");
+    refused(&top("max_active_runs: 0"), "2:18 max_active_runs has to be a whole number from 1");
+    refused(&top("max_active_tasks: many"), "2:19 max_active_tasks has to be a whole number");
+    refused(&top("pools: {a.b: 1}"), "2:9 pool \"a.b\" is not a valid name");
+    refused(&top("max_active_run: 1"), "2:1 a workflow has no key `max_active_run` | did you mean");
+}
+
+#[test]
 fn triggers_know_no_tasks() {
     let with = |trigger: &str| {
         format!("workflow: w\ntriggers:\n  - {trigger}\ntasks:\n  a: {{bash: x}}\n")
@@ -148,9 +181,11 @@ fn triggers_know_no_tasks() {
 
 #[test]
 fn what_the_guide_shows_is_read() {
-    let guide = include_str!("../../../../docs/guide/conditions.md");
-    let blocks: Vec<&str> = guide.split("```yaml\n").skip(1).collect();
-    assert!(blocks.len() > 7);
+    let conditions = include_str!("../../../../docs/guide/conditions.md");
+    let tasks = include_str!("../../../../docs/guide/tasks.md");
+    let guides = [conditions, tasks].into_iter();
+    let blocks: Vec<&str> = guides.flat_map(|guide| guide.split("```yaml\n").skip(1)).collect();
+    assert!(blocks.len() > 10);
     for block in blocks {
         let block = block.split("```").next().unwrap();
         if block.starts_with("workflow:") {

@@ -9,6 +9,7 @@ use aiflow_model::{JsonText, TaskName};
 
 use super::condition;
 use super::node::{Node, Place};
+use super::pool;
 use super::reader::{Reader, Reference};
 use super::task;
 
@@ -22,7 +23,16 @@ pub(crate) struct Draft {
     pub(crate) references: Vec<Reference>,
 }
 
-const KEYS: &[&str] = &["workflow", "params", "files", "triggers", "tasks"];
+const KEYS: &[&str] = &[
+    "workflow",
+    "params",
+    "files",
+    "triggers",
+    "pools",
+    "max_active_runs",
+    "max_active_tasks",
+    "tasks",
+];
 /// Most triggers of one definition.
 const TRIGGERS_MAX: usize = 1_000;
 
@@ -38,6 +48,7 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
     };
     let params = map.get("params").and_then(|n| read_params(reader, n)).unwrap_or_default();
     let files = map.get("files").and_then(|node| read_files(reader, node)).unwrap_or_default();
+    let pools = pool::read_pools(reader, map).unwrap_or_default();
     let mut draft_tasks = Vec::new();
     let mut places = Vec::new();
     let mut references = Vec::new();
@@ -51,6 +62,9 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
                 match entry.key.parse::<TaskName>() {
                     Ok(name) => {
                         let spec = task::read(reader, name, &entry.node, &mut references);
+                        if let Some(spec) = &spec {
+                            pool::check_uses(reader, &entry.node, &spec.pools, &pools);
+                        }
                         draft_tasks.extend(spec);
                         places.push(entry.place);
                     }
@@ -69,7 +83,16 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
     let triggers = map.get("triggers").and_then(|n| read_triggers(reader, n)).unwrap_or_default();
     let tasks: Vec<TaskSpec> = draft_tasks;
     let complete = places.len() == tasks.len();
-    let spec = WorkflowSpec { name: name?, params, files, tasks, triggers };
+    let spec = WorkflowSpec {
+        name: name?,
+        params,
+        files,
+        tasks,
+        triggers,
+        pools,
+        max_active_runs: pool::read_max(reader, map, "max_active_runs"),
+        max_active_tasks: pool::read_max(reader, map, "max_active_tasks"),
+    };
     complete.then_some(Draft { spec, places, references })
 }
 

@@ -1,7 +1,7 @@
-//! Every example of a condition does what its expectation says.
+//! Every example of a condition, and of what a task says of itself, does what its expectation says.
 //!
-//! A step is `emit KEY [JSON]`, `pass SPAN`, `begin TASK` (its process runs) or `end TASK CODE`,
-//! for all attempts of the task that are alive.
+//! A step is `emit KEY [JSON]`, `pass SPAN`, `begin TASK` (its process runs), `end TASK CODE`, for
+//! all attempts of the task that are alive, or `active TASK N`: so many of its attempts are alive.
 
 use std::path::Path;
 
@@ -31,6 +31,9 @@ fn take(s: &mut Scenario, step: &str) {
                 s.exit(&id.to_string(), code.parse().unwrap());
             }
         }
+        ("active", Some((task, count))) => {
+            assert_eq!(alive(s, task).len(), count.parse::<usize>().unwrap(), "{step}");
+        }
         _ => panic!("{step:?} is no step"),
     }
     while s.engine.next_deadline().is_some_and(|due| due <= s.now) {
@@ -56,9 +59,10 @@ fn check(definition: &str, expectation: &str, name: &str) {
 
 #[test]
 fn every_example_does_what_it_says() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/conditions");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let mut count = 0;
-    for entry in std::fs::read_dir(directory).unwrap() {
+    let folders = ["conditions", "tasks"].map(|folder| std::fs::read_dir(examples.join(folder)));
+    for entry in folders.into_iter().flat_map(Result::unwrap) {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
             let definition = std::fs::read_to_string(&path).unwrap();

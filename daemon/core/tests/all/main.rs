@@ -5,6 +5,8 @@ mod conditions;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod pools;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod reference;

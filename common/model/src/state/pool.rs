@@ -1,0 +1,172 @@
+//! Who is active and who waits: slots of pools, and runs of workflows.
+//!
+//! Derived from the statuses of runs and executions; must never be stored, and never be a count
+//! that could differ from them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use super::{Run, State};
+use crate::spec::{Demand, PoolId};
+use crate::status::{ExecutionStatus, RunStatus};
+use crate::{ExecutionId, Namespace, Offset, RunId, TaskName, WorkflowName};
+
+/// Slots of pools and places of runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pools {
+    pools: BTreeMap<PoolId, Pool>,
+    /// Who stands in line for a task of a run: only its next execution.
+    heads: BTreeMap<(RunId, TaskName), Waiter>,
+    workflows: BTreeMap<(Namespace, WorkflowName), Runs>,
+}
+
+/// One pool.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Pool {
+    /// Slots by who took them.
+    taken: BTreeMap<ExecutionId, u32>,
+    /// Who waits, first in line first.
+    line: BTreeSet<Waiter>,
+}
+
+/// An execution that waits for slots: by priority, then by age.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiter {
+    priority: Reverse<i32>,
+    since: Offset,
+    /// Which.
+    pub id: ExecutionId,
+}
+
+/// The runs of a workflow that have not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Runs {
+    active: BTreeSet<RunId>,
+    waiting: BTreeSet<RunId>,
+}
+
+impl Pools {
+    /// How many slots of a pool are taken.
+    #[must_use]
+    pub fn taken(&self, pool: &PoolId) -> u64 {
+        let taken = self.pools.get(pool).map(|pool| pool.taken.values());
+        taken.into_iter().flatten().map(|slots| u64::from(*slots)).sum()
+    }
+
+    /// Whether there is room in a pool for what is asked.
+    #[must_use]
+    pub fn has_room(&self, demand: &Demand) -> bool {
+        self.taken(&demand.pool) + u64::from(demand.slots) <= u64::from(demand.size)
+    }
+
+    /// Who stands in line behind `after`; first of all with none.
+    #[must_use]
+    pub fn next_in_line(&self, pool: &PoolId, after: Option<&Waiter>) -> Option<&Waiter> {
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.pools.get(pool)?.line.range::<Waiter, _>((behind, Bound::Unbounded)).next()
+    }
+
+    /// How many runs of a workflow are active.
+    #[must_use]
+    pub fn active_runs(&self, namespace: &Namespace, workflow: &WorkflowName) -> usize {
+        let runs = self.workflows.get(&(namespace.clone(), workflow.clone()));
+        runs.map_or(0, |runs| runs.active.len())
+    }
+
+    /// The run of a workflow that has waited longest.
+    #[must_use]
+    pub fn first_waiting_run(
+        &self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+    ) -> Option<RunId> {
+        let runs = self.workflows.get(&(namespace.clone(), workflow.clone()))?;
+        runs.waiting.first().copied()
+    }
+
+    /// Takes in where a run stands.
+    pub(super) fn place_run(&mut self, run: &Run) {
+        let key = (run.namespace.clone(), run.workflow.clone());
+        let runs = self.workflows.entry(key.clone()).or_default();
+        runs.active.remove(&run.id);
+        runs.waiting.remove(&run.id);
+        match run.status {
+            RunStatus::Waiting => drop(runs.waiting.insert(run.id)),
+            RunStatus::Running | RunStatus::Stopping => drop(runs.active.insert(run.id)),
+            RunStatus::Success | RunStatus::Failed | RunStatus::Stopped => {}
+        }
+        if runs.active.is_empty() && runs.waiting.is_empty() {
+            self.workflows.remove(&key);
+        }
+    }
+
+    fn place_execution(&mut self, id: &ExecutionId, is_active: bool, demands: &[Demand]) {
+        for demand in demands {
+            let pool = self.pools.entry(demand.pool.clone()).or_default();
+            if is_active {
+                pool.taken.insert(id.clone(), demand.slots);
+            } else {
+                pool.taken.remove(id);
+            }
+        }
+    }
+
+    fn place_head(&mut self, task: (RunId, TaskName), head: Option<&Waiter>, demands: &[Demand]) {
+        let before = match head {
+            Some(head) => self.heads.insert(task, head.clone()),
+            None => self.heads.remove(&task),
+        };
+        for demand in demands {
+            let pool = self.pools.entry(demand.pool.clone()).or_default();
+            if let Some(before) = &before {
+                pool.line.remove(before);
+            }
+            pool.line.extend(head.cloned());
+            if pool.line.is_empty() && pool.taken.is_empty() {
+                self.pools.remove(&demand.pool);
+            }
+        }
+    }
+}
+
+impl State {
+    /// Takes in where an execution stands.
+    pub(super) fn place(&mut self, id: &ExecutionId) {
+        let Some(snapshot) = self.snapshot_of(id.run).filter(|s| s.spec.has_pools()) else {
+            return;
+        };
+        let Some(spec) = snapshot.spec.task(id.task.as_str()) else { return };
+        let demands = snapshot.spec.demands(&snapshot.namespace, spec);
+        let priority = Reverse(spec.priority);
+        if demands.is_empty() {
+            return;
+        }
+        let Some(task) = self.task(id.run, &id.task) else { return };
+        let Some(execution) = task.execution(id.sequence) else { return };
+        let is_active = execution.status.is_alive() && execution.status != ExecutionStatus::Waiting;
+        let head = task.first_waiting().map(|execution| {
+            let id = ExecutionId { sequence: execution.sequence, ..id.clone() };
+            Waiter { priority, since: execution.offset, id }
+        });
+        self.pools.place_execution(id, is_active, &demands);
+        self.pools.place_head((id.run, id.task.clone()), head.as_ref(), &demands);
+    }
+
+    /// Takes in where each run that has not ended and each of its executions stand.
+    pub(super) fn place_all(&mut self) {
+        self.pools = Pools::default();
+        let mut alive = Vec::new();
+        for run in self.runs.values().filter(|run| run.status.is_alive()) {
+            self.pools.place_run(run);
+            let snapshot = self.snapshots.get(&run.snapshot).filter(|s| s.spec.has_pools());
+            for (spec, task) in snapshot.iter().flat_map(|s| s.spec.tasks.iter().zip(&run.tasks)) {
+                alive.extend(task.alive_executions().map(|execution| {
+                    let sequence = execution.sequence;
+                    ExecutionId { run: run.id, task: spec.name.clone(), sequence }
+                }));
+            }
+        }
+        alive.iter().for_each(|id| self.place(id));
+    }
+}
