@@ -4,9 +4,9 @@
 
 use aiflow_model::wire::{
     AddTrigger, Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionView,
-    FilePiece, LogPiece, LogRead, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
-    OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskRef, TriggerRef,
-    TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    FilePiece, Heartbeat, LogPiece, LogRead, NamedWorkflow, NamespaceFilter, NamespaceName,
+    NamespaceView, OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status, StopReply,
+    TaskRef, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -86,6 +86,8 @@ macro_rules! acknowledged {
 }
 
 acknowledged! {
+    /// Says that a task lives.
+    heartbeat(Heartbeat) = Call::Heartbeat;
     /// Adds a namespace.
     add_namespace(NamespaceName) = Call::NamespaceAdd;
     /// Deletes a namespace without workflows.

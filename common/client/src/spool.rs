@@ -97,6 +97,7 @@ mod tests {
             source: Some("test".to_owned()),
             id: Some(number.to_string()),
             execution: None,
+            token: None,
         }
     }
 

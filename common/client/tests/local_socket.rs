@@ -28,6 +28,7 @@ fn event(id: &str) -> Emit {
         source: Some("test".to_owned()),
         id: Some(id.to_owned()),
         execution: None,
+        token: None,
     }
 }
 

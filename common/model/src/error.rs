@@ -89,6 +89,12 @@ codes! {
     ShuttingDown = "E0402", -32402;
     /// The offset is not in the log.
     OffsetOutOfRange = "E0403", -32403;
+    /// The output of an attempt is no longer kept.
+    OutputRemoved = "E0404", -32404;
+    /// A task spoke for a run that is not its own.
+    NotItsRun = "E0501", -32501;
+    /// The token is not one that this daemon gave.
+    InvalidToken = "E0502", -32502;
 }
 
 impl fmt::Display for ErrorCode {

@@ -55,7 +55,7 @@ impl Transaction<'_> {
                 let (namespace, key) = (event.namespace.as_str(), event.key.as_str());
                 self.state.subscriptions.matching(namespace, key, event.execution)
             }
-            Stimulus::TaskChanged { run, task, .. } => {
+            Stimulus::TaskChanged { run, task, .. } | Stimulus::ContactLost { run, task, .. } => {
                 let Some(snapshot) = self.state.snapshot_of(*run) else { return Vec::new() };
                 let rules = snapshot.spec.rules();
                 let looking =
@@ -109,6 +109,14 @@ impl Transaction<'_> {
                 _ => Vec::new(),
             },
             Condition::After { tasks } => self.offer_after(tasks, stimulus),
+            Condition::Silent { task: wanted } => match stimulus {
+                Stimulus::ContactLost { offset, run, task, sequence } if task == wanted => {
+                    let id = ExecutionId { run: *run, task: task.clone(), sequence: *sequence };
+                    let window = self.state.execution(&id).and_then(|execution| execution.window);
+                    vec![Firing { ends: vec![*offset], window, ..self.firing_of_now() }]
+                }
+                _ => Vec::new(),
+            },
             Condition::Any(_) => self.offer_below(at, node, condition, stimulus),
             Condition::All(_) => self.offer_all(at, node, condition, None, stimulus),
             Condition::Sequence(_) => self.offer_sequence(at, node, condition, None, stimulus),

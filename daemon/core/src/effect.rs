@@ -14,6 +14,8 @@ pub enum Effect {
     Stop(AttemptId),
     /// Drop what the log holds before this offset.
     DropLog(Offset),
+    /// Clear away what deleted runs have left outside the log.
+    ClearAway,
 }
 
 /// What a record asks for; `state` is at or after the record.
@@ -26,6 +28,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
             Some(Effect::Stop(id.attempt(attempt.number)))
         }
         Record::LogTrimmed { before, .. } => Some(Effect::DropLog(*before)),
+        Record::WorkflowDeleted { .. } | Record::RunDeleted { .. } => Some(Effect::ClearAway),
         Record::DaemonStarted(_)
         | Record::NamespaceAdded { .. }
         | Record::WorkflowUploaded(_)
@@ -41,12 +44,12 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::TriggerAdded(_)
         | Record::TriggerChanged { .. }
         | Record::WorkflowEnabled { .. }
-        | Record::WorkflowDeleted { .. }
-        | Record::RunDeleted { .. }
         | Record::NamespaceDeleted { .. }
         | Record::TaskExecutionCreated { .. }
         | Record::TaskRestartRequested { .. }
         | Record::AttemptStarted { .. }
+        | Record::HeartbeatReceived { .. }
+        | Record::ContactLost { .. }
         | Record::AttemptEnded { .. }
         | Record::RetryScheduled { .. }
         | Record::TaskExecutionFinished { .. } => None,

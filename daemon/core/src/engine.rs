@@ -70,11 +70,12 @@ impl Transaction<'_> {
             }
             Input::AddNamespace(namespace) => Ok(self.add_namespace(namespace)),
             Input::Upload { namespace, source, files } => self.upload(namespace, source, files),
-            Input::Emit { namespace, key, value, source, id, execution } => {
+            Input::Emit { namespace, key, value, source, id, execution, speaker } => {
                 let event =
                     aiflow_model::record::Event { namespace, key, value, source, id, execution };
-                self.emit(event)
+                self.emit(event, speaker)
             }
+            Input::Heartbeat(id) => self.heartbeat(&id),
             Input::StartRun(start) => self.start_run(start),
             Input::StopRun(run) => self.stop_run(run),
             Input::StartTask(run, task) => self.start_task_on_request(run, &task),
@@ -112,6 +113,7 @@ impl Transaction<'_> {
             let Some(deadline) = self.state.deadlines.first_due(self.now).cloned() else { break };
             match deadline {
                 aiflow_model::state::Deadline::Execution(id) => self.execution_due(&id),
+                aiflow_model::state::Deadline::Contact(id) => self.contact_due(&id),
                 aiflow_model::state::Deadline::Condition { rule, .. } => {
                     self.stimulate(Stimulus::Due(rule));
                     // One condition a batch: its windows may be many.

@@ -5,19 +5,30 @@ use std::sync::Arc;
 
 use aiflow_model::record::Event;
 use aiflow_model::wire::{EVENT_ID_BYTES_MAX, EVENT_VALUE_BYTES_MAX, EVENT_VALUE_DEPTH_MAX};
-use aiflow_model::{ErrorCode, Record, Rejection};
+use aiflow_model::{AttemptId, ErrorCode, Record, Rejection};
 
 use crate::input::Answer;
 use crate::transaction::{Stimulus, Transaction};
 
 impl Transaction<'_> {
-    pub(crate) fn emit(&mut self, event: Event) -> Result<Answer, Rejection> {
+    /// `speaker`: the attempt that says it, when that is proven.
+    pub(crate) fn emit(
+        &mut self,
+        event: Event,
+        speaker: Option<AttemptId>,
+    ) -> Result<Answer, Rejection> {
         self.check_event(&event)?;
         let ids = &self.state.event_ids;
         if let Some(offset) = ids.find(event.namespace.as_str(), &event.source, &event.id) {
             return Ok(Answer::Emitted { offset, duplicate: true });
         }
+        if let (Some(id), Some(run)) = (&speaker, event.execution) {
+            self.check_speaks(id, run)?;
+        }
         let offset = self.record(None, Record::EventEmitted(event.clone()));
+        if let Some(id) = &speaker {
+            self.hear_of(id);
+        }
         self.stimulate(Stimulus::Event { offset, event: Arc::new(event) });
         Ok(Answer::Emitted { offset, duplicate: false })
     }

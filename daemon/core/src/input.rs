@@ -39,7 +39,11 @@ pub enum Input {
         id: String,
         /// Only for this run.
         execution: Option<RunId>,
+        /// The attempt that says it, when that is proven.
+        speaker: Option<AttemptId>,
     },
+    /// A task says that it lives.
+    Heartbeat(AttemptId),
     /// Start a run.
     StartRun(StartRun),
     /// Stop a run.
@@ -96,6 +100,7 @@ impl Input {
             | Self::DeleteWorkflow(..)
             | Self::DeleteRun(_)
             | Self::DeleteNamespace(_)
+            | Self::Heartbeat(_)
             | Self::AttemptStarted(..)
             | Self::AttemptEnded(..)
             | Self::TrimLog(..)

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aiflow_model::spec::Command;
+use aiflow_model::spec::{Command, Confinement};
 use aiflow_model::state::Snapshot;
 use aiflow_model::time::Span;
 use aiflow_model::{AttemptId, Offset, State};
@@ -23,6 +23,8 @@ pub struct LaunchPlan {
     pub snapshot: Arc<Snapshot>,
     /// Time between the request to end and the kill.
     pub grace: Span,
+    /// What it may use and who it is.
+    pub confinement: Confinement,
 }
 
 /// The plan for an attempt; none when there is no such attempt.
@@ -55,7 +57,8 @@ pub fn launch_plan(state: &State, id: &AttemptId) -> Option<LaunchPlan> {
         Command::Exec(words) => words.clone(),
     };
     let (events, grace) = (execution.events.clone(), task.grace);
-    Some(LaunchPlan { command, environment, events, snapshot: Arc::clone(snapshot), grace })
+    let (snapshot, confinement) = (Arc::clone(snapshot), task.confinement.clone());
+    Some(LaunchPlan { command, environment, events, snapshot, grace, confinement })
 }
 
 /// The variable that carries a parameter.

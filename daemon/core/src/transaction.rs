@@ -35,6 +35,17 @@ pub(crate) enum Stimulus {
         /// Which execution.
         sequence: aiflow_model::Sequence,
     },
+    /// An execution that runs was not heard of for as long as may be.
+    ContactLost {
+        /// The record that says so.
+        offset: Offset,
+        /// In this run.
+        run: RunId,
+        /// Of this task.
+        task: TaskName,
+        /// Which execution.
+        sequence: aiflow_model::Sequence,
+    },
     /// A node of this rule's condition has come to its time.
     Due(RuleId),
 }
@@ -43,7 +54,9 @@ impl Stimulus {
     /// The record behind it; none for time itself.
     pub(crate) fn offset(&self) -> Option<Offset> {
         match self {
-            Self::Event { offset, .. } | Self::TaskChanged { offset, .. } => Some(*offset),
+            Self::Event { offset, .. }
+            | Self::TaskChanged { offset, .. }
+            | Self::ContactLost { offset, .. } => Some(*offset),
             Self::Due(_) => None,
         }
     }

@@ -25,6 +25,7 @@ use crate::files::FileStore;
 use crate::home::Home;
 use crate::order::{Events, NotLaunched, Order};
 use crate::readiness;
+use crate::token::TokenKey;
 
 /// Most launches at once: more would only wait for processors.
 const LAUNCHES_MAX: usize = 4;
@@ -48,6 +49,7 @@ pub(crate) struct Attempts {
     files: FileStore,
     boot_id: BootId,
     shim: PathBuf,
+    tokens: TokenKey,
     news: mpsc::UnboundedSender<News>,
     events: Arc<Mutex<LogReader<DiskStorage>>>,
     launches: Semaphore,
@@ -60,13 +62,14 @@ impl Attempts {
         home: Home,
         files: FileStore,
         boot_id: BootId,
-        shim: PathBuf,
+        (shim, tokens): (PathBuf, TokenKey),
         storage: DiskStorage,
         news: mpsc::UnboundedSender<News>,
     ) -> Self {
         let events = Arc::new(Mutex::new(LogReader::new(storage)));
         let launches = Semaphore::new(LAUNCHES_MAX);
-        Self { home, files, boot_id, shim, news, events, launches, stops: RefCell::default() }
+        let stops = RefCell::default();
+        Self { home, files, boot_id, shim, tokens, news, events, launches, stops }
     }
 
     /// Launches a queued attempt and looks after it. `known`: the events that fired it, when they
@@ -150,7 +153,9 @@ impl Attempts {
     /// events that are no longer at hand. The spawn itself takes less than handing it to another
     /// thread.
     async fn carry_out(&self, order: Order) -> Result<Result<Launched, NotLaunched>, String> {
-        if order.events.is_at_hand() && self.files.has_placed(order.id.execution.run) {
+        let is_own = order.plan.confinement.run_as.is_none();
+        let has_placed = is_own && self.files.has_placed(order.id.execution.run);
+        if order.events.is_at_hand() && has_placed {
             return Ok(order.carry_out());
         }
         let Ok(_permit) = self.launches.acquire().await else {
@@ -171,6 +176,7 @@ impl Attempts {
             home: self.home.clone(),
             files: self.files.clone(),
             shim: self.shim.clone(),
+            tokens: self.tokens.clone(),
             events,
         }
     }

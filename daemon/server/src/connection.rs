@@ -64,6 +64,11 @@ impl Reply {
         (Self::Inside(sender), receiver)
     }
 
+    /// Whether the daemon itself asked.
+    pub(crate) fn is_inside(&self) -> bool {
+        matches!(self, Self::Inside(_))
+    }
+
     /// Answers with a result, given as JSON text.
     pub(crate) fn result(self, result: &str) {
         self.send(Ok(()), |id| {

@@ -12,6 +12,7 @@ use aiflow_core::{Answer, Decision, Effect, Engine, Input, effect_of, launch_pla
 use aiflow_log::{CommitOutcome, Committer, DiskStorage, LogWriter, Space};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::TrimReason;
+use aiflow_model::time::Span;
 use aiflow_model::wire::Call;
 use aiflow_model::{Timestamp, exit_code};
 use aiflow_supervise::BootId;
@@ -30,7 +31,9 @@ use crate::pending::{Departure, Pending};
 use crate::recent::RecentEvents;
 use crate::retention::Trim;
 use crate::snapshots::Snapshots;
-use crate::{follow, records, retention, socket, spool};
+use crate::sweep::{Leftover, Sweeper};
+use crate::token::TokenKey;
+use crate::{follow, records, retention, socket, spool, sweep};
 
 /// Requests that wait for the loop.
 const REQUESTS_MAX: usize = 1024;
@@ -59,6 +62,7 @@ pub(crate) struct Daemon {
     /// End of what the index was last told to take in.
     index_asked: u64,
     snapshots: Snapshots,
+    sweeper: Sweeper,
     pub(crate) durable: watch::Sender<u64>,
     pub(crate) subscriptions: u64,
     pub(crate) stopping: bool,
@@ -66,9 +70,17 @@ pub(crate) struct Daemon {
     pending: Pending,
     recent: RecentEvents,
     attempts: Rc<Attempts>,
+    pub(crate) tokens: TokenKey,
     gate: Option<Rc<Gate>>,
     unwritten: Arc<Semaphore>,
     inputs: Inputs,
+}
+
+/// What looks after what is kept on the disk.
+pub(crate) struct Upkeep {
+    pub(crate) snapshots: Snapshots,
+    pub(crate) trims: mpsc::UnboundedReceiver<Trim>,
+    pub(crate) keep_output: Span,
 }
 
 /// Where inputs come from.
@@ -76,6 +88,7 @@ struct Inputs {
     requests: mpsc::Receiver<(Call, Reply)>,
     news: mpsc::UnboundedReceiver<News>,
     trims: mpsc::UnboundedReceiver<Trim>,
+    leftovers: mpsc::Receiver<Vec<Leftover>>,
     outcomes: mpsc::UnboundedReceiver<CommitOutcome>,
 }
 
@@ -85,6 +98,7 @@ enum Turn {
     News(News),
     Outcome(CommitOutcome),
     Trim(Trim),
+    Leftovers(Vec<Leftover>),
     Deadline,
     Signal,
 }
@@ -97,7 +111,7 @@ impl Daemon {
         clock: Clock,
         epoch: u64,
         boot_id: BootId,
-        (snapshots, trims): (Snapshots, mpsc::UnboundedReceiver<Trim>),
+        Upkeep { snapshots, trims, keep_output }: Upkeep,
     ) -> Result<Self, Failure> {
         let (durable, _) = watch::channel(writer.next_offset());
         let space = writer.space();
@@ -122,8 +136,13 @@ impl Daemon {
             files: files.clone(),
             unwritten: Arc::clone(&unwritten),
         };
+        let tokens = TokenKey::open(&home.token_key())?;
+        let launching = (shim()?, tokens.clone());
         let attempts =
-            Attempts::new(home.clone(), files, boot_id, shim()?, storage.clone(), news_sender);
+            Attempts::new(home.clone(), files, boot_id, launching, storage.clone(), news_sender);
+        // One batch at a time: who looks the disk through waits for the loop.
+        let (leftover_sender, leftovers) = mpsc::channel(1);
+        let sweeper = Sweeper::new(home.clone(), keep_output, leftover_sender);
         let started_at = clock.now();
         Ok(Self {
             home,
@@ -137,6 +156,7 @@ impl Daemon {
             index,
             index_asked: 0,
             snapshots,
+            sweeper,
             durable,
             subscriptions: 0,
             stopping: false,
@@ -144,9 +164,10 @@ impl Daemon {
             pending: Pending::default(),
             recent: RecentEvents::default(),
             attempts: Rc::new(attempts),
+            tokens,
             gate: Some(Rc::new(gate)),
             unwritten,
-            inputs: Inputs { requests, news, trims, outcomes },
+            inputs: Inputs { requests, news, trims, leftovers, outcomes },
         })
     }
 
@@ -175,6 +196,7 @@ impl Daemon {
         self.snapshots.advance(*self.durable.borrow(), now);
         // What was decided and not done when the last daemon ended.
         retention::drop_log(self.storage.clone(), self.engine.state().first_offset.0);
+        self.sweeper.start();
         while !self.stopping {
             let turn = tokio::select! {
                 turn = self.next_turn() => turn,
@@ -219,6 +241,7 @@ impl Daemon {
             Some(outcome) = inputs.outcomes.recv() => Turn::Outcome(outcome),
             Some(news) = inputs.news.recv() => Turn::News(news),
             Some(trim) = inputs.trims.recv() => Turn::Trim(trim),
+            Some(found) = inputs.leftovers.recv() => Turn::Leftovers(found),
             Some((call, reply)) = inputs.requests.recv(), if !is_congested => {
                 Turn::Request(call, reply)
             }
@@ -241,10 +264,20 @@ impl Daemon {
             Turn::Request(call, reply) => self.request(call, reply),
             Turn::News(News::Started(id, pid)) => self.note(Input::AttemptStarted(id, pid)),
             Turn::News(News::Ended(id, outcome, usage)) => {
+                self.sweeper.attempt_ended();
                 self.note(Input::AttemptEnded(id, outcome, usage))
             }
             Turn::Outcome(outcome) => self.committed(outcome),
             Turn::Trim(trim) => self.trim(trim),
+            Turn::Leftovers(found) => {
+                // Judged before it is held: a later state may tell of ends that are not durable.
+                let now = self.clock.now();
+                let directories = self.sweeper.judge(self.engine.state(), now, &found);
+                if !directories.is_empty() {
+                    self.hold(Departure::ClearAway(directories));
+                }
+                Ok(())
+            }
             Turn::Deadline => self.note(Input::Tick),
             Turn::Signal => {
                 self.stopping = true;
@@ -394,6 +427,8 @@ impl Daemon {
                     }
                 }
                 Departure::Effect(Effect::Stop(id)) => self.attempts.stop(&id),
+                Departure::ClearAway(directories) => sweep::clear_away(directories),
+                Departure::Effect(Effect::ClearAway) => self.sweeper.start(),
                 Departure::Effect(Effect::DropLog(before)) => {
                     retention::drop_log(self.storage.clone(), before.0);
                 }

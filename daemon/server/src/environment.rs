@@ -5,18 +5,29 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use aiflow_supervise::User;
+
 use crate::home::Home;
 
 /// Variables of the daemon that tasks get too.
 const ALLOWED: &[&str] =
     &["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM"];
 
+/// Those of them that are the daemon's own, and mean nothing to another user.
+const OF_USER: &[&str] = &["HOME", "USER", "LOGNAME", "SHELL", "TMPDIR"];
+
 /// The part of a task's environment that comes from the host and the home.
-pub(crate) fn of_host(home: &Home) -> Vec<(OsString, OsString)> {
+pub(crate) fn of_host(home: &Home, user: Option<&User>) -> Vec<(OsString, OsString)> {
     let mut variables: Vec<(OsString, OsString)> = ALLOWED
         .iter()
         .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
         .collect();
+    if let Some(user) = user {
+        variables.retain(|(name, _)| !OF_USER.iter().any(|of_user| name == of_user));
+        for (name, value) in [("HOME", &user.home), ("USER", &user.name), ("LOGNAME", &user.name)] {
+            variables.push((name.into(), value.into()));
+        }
+    }
     variables.push(("PATH".into(), path()));
     variables.push(("AIFLOW_HOME".into(), home.root().into()));
     variables.push(("AIFLOW_SOCKET".into(), home.socket().into()));

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,11 @@ use aiflow_model::RunId;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::FileEntry;
 use aiflow_model::wire::{FILE_BYTES_MAX, FILE_PIECE_BYTES_MAX, FilePiece, Upload};
+use aiflow_supervise::User;
 use base64::Engine as _;
+use rustix::fs::{Mode, OFlags, ResolveFlags, fchown, mkdirat, openat2};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
 use sha2::{Digest, Sha256};
 
 use crate::home::Home;
@@ -26,8 +31,9 @@ const FILES_MAX: usize = 10_000;
 #[derive(Debug, Clone)]
 pub(crate) struct FileStore {
     directory: PathBuf,
-    /// Runs whose files are in place; the lock also lets one thread place them at a time.
-    placed: Arc<Mutex<BTreeSet<RunId>>>,
+    /// Runs whose files are in place, by the user when it is not the daemon's; the lock also lets one
+    /// thread place them at a time.
+    placed: Arc<Mutex<BTreeSet<(RunId, Option<u32>)>>>,
 }
 
 fn invalid(message: String) -> Rejection {
@@ -122,41 +128,87 @@ impl FileStore {
 
     /// Whether the files of a run are in place already; when another run is being placed, no.
     pub(crate) fn has_placed(&self, run: RunId) -> bool {
-        self.placed.try_lock().is_ok_and(|placed| placed.contains(&run))
+        self.placed.try_lock().is_ok_and(|placed| placed.contains(&(run, None)))
     }
 
-    /// Copies a run's files into its working directory, once. Blocking.
-    pub(crate) fn place(&self, home: &Home, run: RunId, files: &[FileEntry]) -> io::Result<()> {
+    /// Copies a run's files into its working directory, once; into one of its own for another user.
+    /// Blocking.
+    pub(crate) fn place(
+        &self,
+        home: &Home,
+        run: RunId,
+        user: Option<&User>,
+        files: &[FileEntry],
+    ) -> io::Result<()> {
         let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
-        if placed.contains(&run) {
+        let uid = user.map(|user| user.uid);
+        if placed.contains(&(run, uid)) {
             return Ok(());
         }
-        let work = home.work(run);
+        let work = home.work(run, uid);
         make_directory(&work)?;
         make_directory(&home.attempts(run))?;
         // The mark outlives the daemon: tasks may have changed their files since.
-        let mark = home.runs().join(run.to_string()).join("files-placed");
+        let name =
+            uid.map_or_else(|| "files-placed".to_owned(), |uid| format!("files-placed-{uid}"));
+        let mark = home.run(run).join(name);
         if !mark.exists() {
+            let place = Place { work: File::open(&work)?.into(), user };
+            place.give(&place.work)?;
             for entry in files {
-                self.place_one(&work, entry)?;
+                self.place_one(&place, entry)?;
             }
             File::create(&mark)?;
         }
-        placed.insert(run);
+        placed.insert((run, uid));
         Ok(())
     }
 
-    fn place_one(&self, work: &Path, entry: &FileEntry) -> io::Result<()> {
-        let target = work.join(&entry.path);
-        if let Some(parent) = target.parent() {
-            make_directory(parent)?;
-        }
-        let mode = if entry.executable { 0o700 } else { 0o600 };
+    fn place_one(&self, place: &Place<'_>, entry: &FileEntry) -> io::Result<()> {
+        let mode = if entry.executable { Mode::RWXU } else { Mode::RUSR | Mode::WUSR };
         let mut source = File::open(self.directory.join(&entry.sha256))?;
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&target)?;
+        let mut file = File::from(place.create(Path::new(&entry.path), mode)?);
         io::copy(&mut source, &mut file)?;
         file.flush()
+    }
+}
+
+/// A working directory that files are placed in, and who owns them.
+struct Place<'a> {
+    work: OwnedFd,
+    user: Option<&'a User>,
+}
+
+impl Place<'_> {
+    /// Creates a file below, and the directories that lead to it. Links are not followed: in a
+    /// directory whose mark a power cut took, tasks may have run.
+    fn create(&self, path: &Path, mode: Mode) -> io::Result<OwnedFd> {
+        let mut parents: Vec<&Path> = path.ancestors().skip(1).collect();
+        parents.retain(|parent| !parent.as_os_str().is_empty());
+        for parent in parents.into_iter().rev() {
+            let (above, name) = (parent.parent().unwrap_or(Path::new("")), parent.file_name());
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+            let above = self.open(above, flags, Mode::empty())?;
+            match mkdirat(&above, name.unwrap_or_default(), Mode::RWXU) {
+                Ok(()) => self.give(&self.open(parent, flags, Mode::empty())?)?,
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        let file = self.open(path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC, mode)?;
+        self.give(&file)?;
+        Ok(file)
+    }
+
+    fn open(&self, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        Ok(openat2(&self.work, path, flags | OFlags::CLOEXEC, mode, resolve)?)
+    }
+
+    fn give(&self, file: &OwnedFd) -> io::Result<()> {
+        let Some(user) = self.user else { return Ok(()) };
+        Ok(fchown(file, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?)
     }
 }
 
@@ -195,6 +247,26 @@ fn hash_of(file: &File) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_placed_below_and_links_are_not_followed() {
+        let parent = tempfile::tempdir().unwrap();
+        let (work, outside) = (parent.path().join("work"), parent.path().join("outside"));
+        std::fs::create_dir(&work).unwrap();
+        std::fs::create_dir(&outside).unwrap();
+        let place = Place { work: File::open(&work).unwrap().into(), user: None };
+        let mode = Mode::RUSR | Mode::WUSR;
+        for path in ["a", "data/x/y.csv", "data/x/z.csv", "data/x/y.csv"] {
+            place.create(Path::new(path), mode).unwrap();
+            assert!(work.join(path).exists());
+        }
+        std::os::unix::fs::symlink(&outside, work.join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.join("new"), work.join("file")).unwrap();
+        for path in ["link/x", "link/deep/x", "file"] {
+            assert!(place.create(Path::new(path), mode).is_err(), "{path}");
+        }
+        assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+    }
 
     #[test]
     fn only_places_within_the_run_are_taken() {

@@ -96,6 +96,10 @@ impl Home {
         self.root.join("aiflow.sock")
     }
 
+    pub(crate) fn token_key(&self) -> PathBuf {
+        self.root.join("token.key")
+    }
+
     pub(crate) fn files(&self) -> PathBuf {
         self.root.join("files")
     }
@@ -108,14 +112,22 @@ impl Home {
         self.root.join("runs")
     }
 
-    /// Where the tasks of a run run.
-    pub(crate) fn work(&self, run: RunId) -> PathBuf {
-        self.runs().join(run.to_string()).join("work")
+    /// The directory of a run.
+    pub(crate) fn run(&self, run: RunId) -> PathBuf {
+        self.runs().join(run.to_string())
+    }
+
+    /// Where the tasks of a run run: those that run as another user apart from all others.
+    pub(crate) fn work(&self, run: RunId, user: Option<u32>) -> PathBuf {
+        match user {
+            None => self.run(run).join("work"),
+            Some(uid) => self.run(run).join(format!("work-{uid}")),
+        }
     }
 
     /// Where the attempts of a run have their directories.
     pub(crate) fn attempts(&self, run: RunId) -> PathBuf {
-        self.runs().join(run.to_string()).join("attempts")
+        self.run(run).join("attempts")
     }
 
     /// The directory of an attempt.

@@ -28,6 +28,8 @@ mod socket;
 mod spool;
 mod start;
 mod subject;
+mod sweep;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

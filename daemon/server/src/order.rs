@@ -9,15 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aiflow_core::LaunchPlan;
 use aiflow_log::{DiskStorage, LogReader};
 use aiflow_model::record::Record;
+use aiflow_model::spec;
 use aiflow_model::wire::EventView;
 use aiflow_model::{AttemptId, Offset};
-use aiflow_supervise::{Confinement, Launch, LaunchError, Launched, launch};
+use aiflow_supervise::{Confinement, Launch, LaunchError, Launched, Limit, User, launch};
 
 use crate::environment;
 use crate::failure::chain;
 use crate::files::FileStore;
 use crate::home::Home;
 use crate::records;
+use crate::token::TokenKey;
 
 /// Output kept of an attempt: so many files of so many bytes.
 const LOG_BYTES_MAX: u64 = 16 << 20;
@@ -40,6 +42,7 @@ pub(crate) struct Order {
     pub(crate) home: Home,
     pub(crate) files: FileStore,
     pub(crate) shim: PathBuf,
+    pub(crate) tokens: TokenKey,
     pub(crate) events: Events,
 }
 
@@ -61,10 +64,19 @@ impl Order {
     /// Carries it out; may block.
     pub(crate) fn carry_out(mut self) -> Result<Launched, NotLaunched> {
         let run = self.id.execution.run;
-        self.files.place(&self.home, run, &self.plan.snapshot.files).map_err(|error| {
+        let confinement = confine(&self.plan.confinement).map_err(NotLaunched::Failed)?;
+        let user = confinement.user.as_ref();
+        let placed = self.files.place(&self.home, run, user, &self.plan.snapshot.files);
+        placed.map_err(|error| {
             NotLaunched::Failed(format!("the files of run {run} cannot be placed: {error}"))
         })?;
-        let mut environment = environment::of_host(&self.home);
+        let unenforced = confinement.unenforced();
+        if !unenforced.is_empty() {
+            let names: Vec<&str> = unenforced.into_iter().map(Limit::name).collect();
+            tracing::warn!(id = %self.id, limits = names.join(", "), "limits are not enforced on root");
+        }
+        let mut environment = environment::of_host(&self.home, user);
+        environment.push(("AIFLOW_TOKEN".into(), self.tokens.token(&self.id).into()));
         environment.extend(self.event_variable()?);
         let own = std::mem::take(&mut self.plan.environment).into_iter();
         environment.extend(own.map(|(name, value)| (name.into(), value.into())));
@@ -76,11 +88,11 @@ impl Order {
             program: words.next().unwrap_or_default(),
             arguments: words.collect(),
             environment,
-            working_directory: self.home.work(run),
+            working_directory: self.home.work(run, user.map(|user| user.uid)),
             grace: self.plan.grace.to_std(),
             log_bytes_max: LOG_BYTES_MAX,
             log_files_max: LOG_FILES_MAX,
-            confinement: Confinement::default(),
+            confinement,
         };
         launch(&order).map_err(|error| match error {
             LaunchError::AlreadyClaimed { .. } | LaunchError::Handle { .. } => NotLaunched::Before,
@@ -116,6 +128,25 @@ impl Order {
         std::fs::write(&path, text).map_err(|error| failed(error.to_string()))?;
         Ok(vec![("AIFLOW_EVENT_FILE".into(), path)])
     }
+}
+
+/// What the definition says, in terms of this host.
+fn confine(wanted: &spec::Confinement) -> Result<Confinement, String> {
+    let spec::Limits { memory, open_files, processes, file_size, cpu_time } = wanted.limits;
+    let limits = [
+        (Limit::Memory, memory),
+        (Limit::OpenFiles, open_files),
+        (Limit::Processes, processes),
+        (Limit::FileSize, file_size),
+        (Limit::CpuTime, cpu_time.map(|span| span.to_std().as_secs())),
+    ];
+    let user = wanted.run_as.as_deref().map(User::find).transpose();
+    let secrets = wanted.secrets.iter();
+    Ok(Confinement {
+        limits: limits.into_iter().filter_map(|(limit, most)| Some((limit, most?))).collect(),
+        user: user.map_err(|error| format!("run_as: {}", chain(&error)))?,
+        secrets: secrets.map(|(name, file)| (format!("{name}_FILE"), file.into())).collect(),
+    })
 }
 
 fn read_events(

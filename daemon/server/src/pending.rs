@@ -3,6 +3,7 @@
 //! Must never let anything go before its record is durable.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use aiflow_core::Effect;
 
@@ -16,8 +17,10 @@ pub(crate) enum Departure {
     Reply(Reply, String),
     /// A reply that opens a subscription.
     Follow(Reply, Subscription),
-    /// Work on a process.
+    /// Work outside.
     Effect(Effect),
+    /// Directories to take away.
+    ClearAway(Vec<PathBuf>),
 }
 
 /// Departures by the offset that has to be durable.

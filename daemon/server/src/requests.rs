@@ -5,8 +5,8 @@
 use aiflow_core::{Answer, Input};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello,
-    HelloRequest, LogRead, NamedWorkflow, PROTOCOL_VERSION, RunReply, Status, StopReply,
+    Call, Emit, EmitReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Heartbeat,
+    Hello, HelloRequest, LogRead, NamedWorkflow, PROTOCOL_VERSION, RunReply, Status, StopReply,
     TriggerRef, TriggerReply, UploadReply,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
@@ -34,6 +34,7 @@ impl Daemon {
         let state = self.engine.state();
         let looked = match call {
             Call::Emit(emit) => return self.emit(emit, reply),
+            Call::Heartbeat(heartbeat) => return self.heartbeat(&heartbeat, reply),
             Call::NamespaceAdd(add) => {
                 return self.decide_done(Input::AddNamespace(add.namespace), reply);
             }
@@ -112,18 +113,39 @@ impl Daemon {
     }
 
     fn emit(&mut self, emit: Emit, reply: Reply) -> Result<(), Failure> {
+        let speaker = emit.token.as_deref().map(|token| self.tokens.check(token)).transpose();
+        let speaker = match speaker {
+            Ok(speaker) => speaker,
+            Err(rejection) => {
+                reply.refuse(rejection);
+                return Ok(());
+            }
+        };
+        let own_run = speaker.as_ref().map(|id| id.execution.run);
         let input = Input::Emit {
             namespace: emit.namespace,
             key: emit.key,
             value: emit.value,
             source: emit.source.unwrap_or_else(|| "unnamed".to_owned()),
             id: emit.id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
-            execution: emit.execution,
+            execution: emit.execution.or(own_run),
+            // What was kept in the spool may come when the task is long over, and is no sign of life.
+            speaker: speaker.filter(|_| !reply.is_inside()),
         };
         self.decide(input, reply, |answer| match answer {
             Answer::Emitted { offset, duplicate } => to_json(&EmitReply { offset, duplicate }),
             other => unexpected(&other),
         })
+    }
+
+    fn heartbeat(&mut self, heartbeat: &Heartbeat, reply: Reply) -> Result<(), Failure> {
+        match self.tokens.check(&heartbeat.token) {
+            Ok(id) => self.decide_done(Input::Heartbeat(id), reply),
+            Err(rejection) => {
+                reply.refuse(rejection);
+                Ok(())
+            }
+        }
     }
 
     fn follow(&mut self, follow: Follow, reply: Reply) -> Result<(), Failure> {
@@ -234,6 +256,15 @@ impl Daemon {
             }
         };
         let directory = self.home.attempt(&id);
+        let is_removed = ended && !directory.exists();
+        if is_removed {
+            let message = format!("the output of {id} is no longer kept");
+            reply.refuse(
+                Rejection::new(ErrorCode::OutputRemoved, message)
+                    .hint("aiflowd --keep-output 90d keeps it longer from now on"),
+            );
+            return Ok(());
+        }
         let (position, bytes_max) = (read.position, read.bytes_max);
         tokio::task::spawn_local(async move {
             let piece = tokio::task::spawn_blocking(move || {

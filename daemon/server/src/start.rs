@@ -17,7 +17,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Upkeep};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::records;
@@ -43,6 +43,9 @@ pub(crate) struct Settings {
     /// Drop the log's oldest segments once all in them is older, e.g. 90d, likewise
     #[arg(long, value_name = "TIME")]
     keep_for: Option<Span>,
+    /// Remove the output of an attempt so long after its end
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    keep_output: Span,
     /// Leave old segments as they are; else those that two snapshots cover are compressed
     #[arg(long)]
     no_compress: bool,
@@ -71,9 +74,13 @@ pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Fail
     })?;
     let Opened { writer, recovered, mut engine, snapshot } =
         open_log(&home, settings.segment_bytes.0)?;
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("running as root: so do all tasks but those with `run_as`");
+    }
     let (trim_sender, trims) = mpsc::unbounded_channel();
     let storage = home.open_log()?;
     let (every, retention) = (settings.snapshot_every, settings.retention());
+    let keep_output = settings.keep_output;
     let snapshots = Snapshots::new(storage, every, snapshot, retention, trim_sender.clone());
     let clock = Clock::new(Timestamp(recovered.last_time_us));
     let started = DaemonStarted {
@@ -101,7 +108,8 @@ pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Fail
         })?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id, (snapshots, trims))?;
+        let upkeep = Upkeep { snapshots, trims, keep_output };
+        let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id, upkeep)?;
         daemon.serve(decision).await
     })
 }

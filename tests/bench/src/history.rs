@@ -126,6 +126,7 @@ impl Past {
             source: format!("airport-{}", number % 8),
             id: format!("2013-01-01/{number}"),
             execution: None,
+            speaker: None,
         };
         self.take(emit).map(drop)
     }

@@ -252,6 +252,7 @@ impl World {
             source: "client".to_owned(),
             id: format!("event-{number}"),
             execution: None,
+            speaker: None,
         });
     }
 
@@ -304,7 +305,7 @@ impl World {
                     }
                 }
                 Departure::Effect(Effect::Stop(id)) => self.host.stop(&id),
-                Departure::Effect(Effect::DropLog(_)) => {}
+                Departure::Effect(Effect::DropLog(_) | Effect::ClearAway) => {}
             }
         }
         Ok(())

@@ -80,7 +80,11 @@ impl Arguments {
         };
         let source = self.source.unwrap_or_else(|| own_source(&variable));
         let id = self.id.unwrap_or_else(new_id);
-        Ok(Emit { namespace, key: self.key, value, source: Some(source), id: Some(id), execution })
+        // Proves who speaks, where that is allowed: to the own run.
+        let is_own = execution.is_some() && execution == own_run(&variable)?;
+        let token = variable("AIFLOW_TOKEN").filter(|_| is_own);
+        let (source, id) = (Some(source), Some(id));
+        Ok(Emit { namespace, key: self.key, value, source, id, execution, token })
     }
 }
 
@@ -131,6 +135,7 @@ mod tests {
             "AIFLOW_WORKFLOW" => "flights",
             "AIFLOW_TASK" => "ingest",
             "AIFLOW_EXECUTION_ID" => "7",
+            "AIFLOW_TOKEN" => "7.ingest.1.1:proof",
             _ => return None,
         };
         Some(value.to_owned())
@@ -153,10 +158,13 @@ mod tests {
         let emit = arguments(Some("1")).event(no_stdin, inside_a_task).unwrap();
         assert_eq!(emit.execution, Some(RunId(7)));
         assert_eq!(emit.source.as_deref(), Some("flights/ingest"));
+        assert_eq!(emit.token.as_deref(), Some("7.ingest.1.1:proof"));
         let global = Arguments { global: true, ..arguments(None) };
-        assert_eq!(global.event(no_stdin, inside_a_task).unwrap().execution, None);
+        let emit = global.event(no_stdin, inside_a_task).unwrap();
+        assert_eq!((emit.execution, emit.token), (None, None));
         let other = Arguments { execution: Some(RunId(8)), ..arguments(None) };
-        assert_eq!(other.event(no_stdin, inside_a_task).unwrap().execution, Some(RunId(8)));
+        let emit = other.event(no_stdin, inside_a_task).unwrap();
+        assert_eq!((emit.execution, emit.token), (Some(RunId(8)), None));
         let within = InNamespace { namespace: Namespace::default_namespace() };
         let elsewhere = Arguments { within, ..arguments(None) };
         assert_eq!(elsewhere.event(no_stdin, inside_a_task).unwrap().execution, None);

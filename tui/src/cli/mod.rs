@@ -9,6 +9,7 @@ mod emit;
 mod event;
 mod failure;
 mod files;
+mod heartbeat;
 mod listen;
 pub(crate) mod log_lines;
 mod logs;
@@ -84,6 +85,8 @@ enum Verb {
     Logs(logs::Arguments),
     /// Emit an event; prints its offset.
     Emit(emit::Arguments),
+    /// Inside a task: say that it lives, for its `heartbeat:`.
+    Heartbeat,
     /// Events: list, count, listen.
     #[command(subcommand)]
     Event(event::Verb),
@@ -145,6 +148,7 @@ impl Verb {
             Self::Ps => ps::perform(session).await,
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
+            Self::Heartbeat => heartbeat::perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
             Self::Tui => tui::perform(session).await,
             Self::Version => version::perform(session),
@@ -189,7 +193,7 @@ mod tests {
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
             run w --param a=1 --wait|ps|logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
-            emit k v --wait 1m|event list|event list k --limit 5 --from 7|event count k|\
+            emit k v --wait 1m|heartbeat|event list|event list k --limit 5 --from 7|event count k|\
             event listen k --from 0 -n x|tui|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());

@@ -99,10 +99,10 @@ fn of_execution(run: &RunView, execution: ExecutionView) -> Process {
     let started = attempt.and_then(|attempt| attempt.started_at.clone());
     Process {
         pid: attempt.and_then(|attempt| attempt.pid),
+        status: execution.status_words(),
         since: started.unwrap_or(execution.created_at),
         task: Some(execution.task),
         sequence: Some(execution.sequence),
-        status: execution.status.to_string(),
         window_start: execution.window_start,
         window_end: execution.window_end,
         ..of_run(run)

@@ -129,7 +129,7 @@ impl Row for ExecutionView {
             self.run.to_string(),
             self.task.to_string(),
             self.sequence.to_string(),
-            self.status.to_string(),
+            self.status_words(),
             or_none(self.window_start.as_ref()),
             or_none(attempt.map(|attempt| attempt.attempt).as_ref()),
             or_none(pid.as_ref()),

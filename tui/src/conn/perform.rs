@@ -27,7 +27,7 @@ async fn ask(client: &Client, request: Request) -> Result<String, CallError> {
         Request::Emit { namespace, key, value, run } => {
             let (source, id) = (Some("tui".to_owned()), Some(new_id()));
             let name = key.clone();
-            let emit = Emit { namespace, key, value, source, id, execution: run };
+            let emit = Emit { namespace, key, value, source, id, execution: run, token: None };
             let reply = client.emit(emit).await?;
             Ok(format!("emitted {name} @{}", reply.offset))
         }

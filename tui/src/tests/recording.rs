@@ -161,6 +161,7 @@ impl Recording {
             source: source.to_owned(),
             id: format!("event-{}", self.events),
             execution: run,
+            speaker: None,
         });
     }
 

@@ -165,6 +165,16 @@ pub enum Record<E = Event> {
         /// Process id.
         pid: u32,
     },
+    /// The attempt was heard of. Not recorded each time: often enough to know that it was in time.
+    HeartbeatReceived {
+        /// Which.
+        id: AttemptId,
+    },
+    /// The attempt has not been heard of for as long as its task says. It may well live.
+    ContactLost {
+        /// Which.
+        id: AttemptId,
+    },
     /// The attempt is over.
     AttemptEnded {
         /// Which.
@@ -264,6 +274,8 @@ impl Record {
             | Self::TaskExecutionFinished { id, .. } => Some(id.run),
             Self::AttemptQueued { id }
             | Self::AttemptStarted { id, .. }
+            | Self::HeartbeatReceived { id }
+            | Self::ContactLost { id }
             | Self::AttemptEnded { id, .. } => Some(id.execution.run),
         }
     }

@@ -29,6 +29,12 @@ pub enum Condition {
         /// Task and the status that is wanted of it.
         tasks: BTreeMap<TaskName, ExecutionStatus>,
     },
+    /// The latest execution of the task runs and has not been heard of for as long as its `heartbeat`
+    /// says.
+    Silent {
+        /// Which task.
+        task: TaskName,
+    },
     /// Each child has been met since the last time all were.
     All(Vec<Self>),
     /// Some child is met.
@@ -163,7 +169,11 @@ impl Condition {
     #[must_use]
     pub fn children(&self) -> &[Self] {
         match self {
-            Self::On { .. } | Self::After { .. } | Self::Every { .. } | Self::Cron { .. } => &[],
+            Self::On { .. }
+            | Self::After { .. }
+            | Self::Silent { .. }
+            | Self::Every { .. }
+            | Self::Cron { .. } => &[],
             Self::All(children) | Self::Any(children) | Self::Sequence(children) => children,
             Self::Within { of, .. }
             | Self::Count { of, .. }
@@ -206,13 +216,13 @@ impl Condition {
         })
     }
 
-    /// The tasks whose ends can change this node or one below it.
+    /// The tasks that can change this node or one below it.
     pub fn upstream_tasks(&self) -> impl Iterator<Item = &TaskName> {
         self.nodes().flat_map(|node| -> Box<dyn Iterator<Item = &TaskName>> {
-            if let Self::After { tasks } = node {
-                Box::new(tasks.keys())
-            } else {
-                Box::new(std::iter::empty())
+            match node {
+                Self::After { tasks } => Box::new(tasks.keys()),
+                Self::Silent { task } => Box::new(std::iter::once(task)),
+                _ => Box::new(std::iter::empty()),
             }
         })
     }
@@ -264,6 +274,7 @@ impl fmt::Display for Condition {
                 }
                 Ok(())
             }
+            Self::Silent { task } => write!(f, "nothing is heard of {task}"),
             Self::All(children) => join(f, children, " and "),
             Self::Any(children) => join(f, children, " or "),
             Self::Sequence(children) => join(f, children, ", then "),

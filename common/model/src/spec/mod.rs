@@ -4,10 +4,12 @@
 //! must never hold a reference to a task that does not exist: the reader refuses it.
 
 mod condition;
+mod confinement;
 mod pool;
 mod task;
 
 pub use condition::{Clock, Condition, Missed};
+pub use confinement::{Confinement, Limits};
 pub use pool::{Demand, PoolId};
 pub use task::{Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Condition;
+use super::{Condition, Confinement};
 use crate::time::Span;
 use crate::{PoolName, TaskName};
 
@@ -43,6 +43,12 @@ pub struct TaskSpec {
     /// How many slots of which pools an execution takes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<PoolName, u32>,
+    /// How often it is to be heard of while it runs; none: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Span>,
+    /// What it may use and who it is.
+    #[serde(default, skip_serializing_if = "Confinement::is_none")]
+    pub confinement: Confinement,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]

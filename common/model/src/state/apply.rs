@@ -60,7 +60,7 @@ impl State {
                 }
                 self.epoch = started.epoch;
                 self.boot_id.clone_from(&started.boot_id);
-                Ok(())
+                self.listen_anew(at)
             }
             Record::NamespaceAdded { namespace } => {
                 self.namespaces.entry(namespace.clone()).or_default();
@@ -89,6 +89,8 @@ impl State {
             Record::TaskExecutionStopRequested { id, reason } => self.fold_stop(id, *reason, at),
             Record::AttemptQueued { id } => self.fold_queued(id, at),
             Record::AttemptStarted { id, pid } => self.fold_started(id, *pid, at),
+            Record::HeartbeatReceived { id } => self.fold_heartbeat(id, at),
+            Record::ContactLost { id } => self.fold_contact_lost(id, at),
             Record::AttemptEnded { id, outcome, usage } => self.fold_ended(id, outcome, *usage, at),
             Record::RetryScheduled { id, due } => self.change(id, at, |execution| {
                 execution.status = ExecutionStatus::Retrying;
@@ -251,6 +253,8 @@ impl State {
             created_at: at.time,
             ended_at: None,
             deadline: None,
+            contact_due: None,
+            silent_since: None,
             stop: None,
             offset: at.offset,
         });
@@ -262,6 +266,7 @@ impl State {
         self.change(id, at, |execution| {
             execution.status = ExecutionStatus::Stopping;
             execution.deadline = None;
+            execution.hang_up();
             execution.stop = Some(reason);
         })?;
         if reason != StopReason::Restart {
@@ -289,9 +294,11 @@ impl State {
 
     fn fold_started(&mut self, id: &AttemptId, pid: u32, at: At) -> Fit {
         let timeout = self.task_spec(id.execution.run, &id.execution.task).and_then(|t| t.timeout);
+        let heartbeat = self.heartbeat_of(&id.execution);
         self.change(&id.execution, at, |execution| {
             if execution.status == ExecutionStatus::Queued {
                 execution.status = ExecutionStatus::Running;
+                execution.hear(heartbeat, at);
                 execution.deadline = timeout.map(|timeout| at.time.plus(timeout));
             }
             if let Some(attempt) = execution.attempts.last_mut() {
@@ -304,6 +311,7 @@ impl State {
     fn fold_ended(&mut self, id: &AttemptId, outcome: &Outcome, usage: Usage, at: At) -> Fit {
         self.change(&id.execution, at, |execution| {
             execution.deadline = None;
+            execution.hang_up();
             if let Some(attempt) = execution.attempts.last_mut() {
                 attempt.ended_at = Some(at.time);
                 attempt.outcome = Some(outcome.clone());
@@ -322,13 +330,24 @@ impl State {
         Ok(())
     }
 
-    /// Changes an execution and keeps the order of deadlines true.
+    /// Changes where an execution stands.
     fn change(&mut self, id: &ExecutionId, at: At, change: impl FnOnce(&mut Execution)) -> Fit {
+        self.change_quietly(id, |execution| {
+            change(execution);
+            execution.offset = at.offset;
+        })
+    }
+
+    /// Changes an execution and keeps the order of deadlines true.
+    pub(super) fn change_quietly(
+        &mut self,
+        id: &ExecutionId,
+        change: impl FnOnce(&mut Execution),
+    ) -> Fit {
         let mut deadlines = std::mem::take(&mut self.deadlines);
         let execution = self.execution_mut(id)?;
         deadlines.clear_execution(id.clone(), execution);
         change(execution);
-        execution.offset = at.offset;
         deadlines.set_execution(id.clone(), execution);
         self.deadlines = deadlines;
         self.place(id);

@@ -15,6 +15,8 @@ use crate::{ExecutionId, RuleId};
 pub enum Deadline {
     /// The execution waits for its next attempt, or its attempt reaches its timeout.
     Execution(ExecutionId),
+    /// The execution was not heard of for as long as it may be.
+    Contact(ExecutionId),
     /// A node of a condition has come to its time.
     Condition {
         /// Whose condition.
@@ -44,15 +46,13 @@ impl Deadlines {
     }
 
     pub(super) fn set_execution(&mut self, id: ExecutionId, execution: &Execution) {
-        if let Some(time) = execution.deadline {
-            self.ordered.insert((time, Deadline::Execution(id)));
-        }
+        self.set(Deadline::Contact(id.clone()), execution.contact_due);
+        self.set(Deadline::Execution(id), execution.deadline);
     }
 
     pub(super) fn clear_execution(&mut self, id: ExecutionId, execution: &Execution) {
-        if let Some(time) = execution.deadline {
-            self.ordered.remove(&(time, Deadline::Execution(id)));
-        }
+        self.clear(Deadline::Contact(id.clone()), execution.contact_due);
+        self.clear(Deadline::Execution(id), execution.deadline);
     }
 
     pub(super) fn set(&mut self, deadline: Deadline, due: Option<Timestamp>) {

@@ -56,6 +56,12 @@ pub struct Execution {
     /// When the next attempt is queued, or the present one reaches its timeout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// Until when it has to be heard of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_due: Option<Timestamp>,
+    /// When contact with it was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Timestamp>,
     /// Why it is to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopReason>,

@@ -5,6 +5,7 @@
 
 mod apply;
 mod apply_workflow;
+mod contact;
 mod deadline;
 mod event_ids;
 mod execution;

@@ -11,7 +11,7 @@ pub use reply::{
     RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply, WorkflowView,
 };
 pub use request::{
-    AddTrigger, Call, Emit, Empty, EventQuery, FilePiece, Follow, HelloRequest, LogRead,
+    AddTrigger, Call, Emit, Empty, EventQuery, FilePiece, Follow, Heartbeat, HelloRequest, LogRead,
     NamedWorkflow, NamespaceFilter, NamespaceName, OptionalWorkflow, RunRef, StartRun, TaskRef,
     TriggerRef, Upload,
 };

@@ -66,6 +66,8 @@ calls! {
     Hello(HelloRequest) = "hello";
     /// Emits an event.
     Emit(Emit) = "emit";
+    /// Says that a task lives.
+    Heartbeat(Heartbeat) = "task.heartbeat";
     /// Adds a namespace.
     NamespaceAdd(NamespaceName) = "namespace.add";
     /// Deletes a namespace without workflows.
@@ -179,6 +181,17 @@ pub struct Emit {
     /// Only for the rules of this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<RunId>,
+    /// Proof of which attempt says it: the task's `AIFLOW_TOKEN`. Only for its own run, and while the
+    /// attempt lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// The task's `AIFLOW_TOKEN`.
+    pub token: String,
 }
 
 /// A namespace by name.

@@ -101,6 +101,9 @@ pub struct ExecutionView {
     pub created_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// Since when nothing was heard of it, although it has a heartbeat; it may well live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<String>,
     /// Offsets of the events that fired it.
     pub events: Vec<Offset>,
     /// Its attempts.
@@ -209,6 +212,13 @@ impl TriggerView {
 }
 
 impl ExecutionView {
+    /// Where it stands, in words; that it is silent, too.
+    #[must_use]
+    pub fn status_words(&self) -> String {
+        let silent = self.silent_since.as_ref().map(|_| ", silent").unwrap_or_default();
+        format!("{}{silent}", self.status)
+    }
+
     /// The view of an execution.
     #[must_use]
     pub fn of(run: RunId, task: &TaskName, execution: &Execution) -> Self {
@@ -221,6 +231,7 @@ impl ExecutionView {
             window_end: text(execution.window.map(|window| window.end)),
             created_at: execution.created_at.to_string(),
             ended_at: text(execution.ended_at),
+            silent_since: text(execution.silent_since),
             events: execution.events.clone(),
             attempts: execution.attempts.iter().map(AttemptView::of).collect(),
         }

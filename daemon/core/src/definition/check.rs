@@ -16,7 +16,12 @@ pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     let mut all_exist = true;
     for reference in &draft.references {
         let name = reference.task.as_str();
-        if names.contains(&name) {
+        if let Some(task) = draft.spec.task(name) {
+            if reference.needs_heartbeat && task.heartbeat.is_none() {
+                let message = format!("task `{name}` has no heartbeat, so it is never silent");
+                let hint = Some(format!("give `{name}` a `heartbeat: 30s`"));
+                reader.fault_with_hint(reference.place, message, hint);
+            }
             continue;
         }
         all_exist = false;
@@ -80,6 +85,7 @@ fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
     match condition {
         Condition::On { .. } | Condition::Every { .. } | Condition::Cron { .. } => true,
         Condition::After { tasks } => tasks.keys().all(|task| startable.contains(task.as_str())),
+        Condition::Silent { task } => startable.contains(task.as_str()),
         // What never comes is absent.
         Condition::Absent { .. } => true,
         Condition::Any(parts) => parts.iter().any(|part| can_be_met(part, startable)),

@@ -18,6 +18,7 @@ use crate::schedule::Calendar;
 const KINDS: &[(&str, &[&str])] = &[
     ("on", &["on", "if"]),
     ("after", &["after"]),
+    ("silent", &["silent"]),
     ("all", &["all", "within"]),
     ("any", &["any"]),
     ("sequence", &["sequence", "within"]),
@@ -83,6 +84,12 @@ pub(crate) fn read(
     let condition = match *kind {
         "on" => read_on(reader, map, subject),
         "after" => read_after(reader, subject, references),
+        "silent" => {
+            let task: TaskName = reader.parse(subject, "silent")?;
+            let (place, needs_heartbeat) = (subject.place, true);
+            references.push(Reference { task: task.clone(), place, needs_heartbeat });
+            Some(Condition::Silent { task })
+        }
         "all" => read_parts(reader, subject, "all", references, depth).map(Condition::All),
         "any" => read_parts(reader, subject, "any", references, depth).map(Condition::Any),
         "sequence" => {
@@ -260,7 +267,7 @@ fn read_after(
     let mut tasks = BTreeMap::new();
     let mut add = |reader: &mut Reader, name: &str, place, status| match TaskName::new(name) {
         Ok(task) => {
-            references.push(Reference { task: task.clone(), place });
+            references.push(Reference { task: task.clone(), place, needs_heartbeat: false });
             if tasks.insert(task, status).is_some() {
                 reader.fault(place, format!("`{name}` stands twice"));
             }

@@ -5,6 +5,7 @@
 
 mod check;
 mod condition;
+mod confinement;
 mod node;
 mod pool;
 mod reader;

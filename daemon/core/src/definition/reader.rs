@@ -170,6 +170,8 @@ fn plain_to_json(text: &str) -> serde_json::Value {
 pub(crate) struct Reference {
     pub(crate) task: TaskName,
     pub(crate) place: Place,
+    /// The task has to say how often it is heard of.
+    pub(crate) needs_heartbeat: bool,
 }
 
 /// A mapping whose keys are known.

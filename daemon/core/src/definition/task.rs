@@ -10,14 +10,29 @@ use aiflow_model::spec::{
 };
 use aiflow_model::time::Span;
 
-use super::condition;
-use super::node::{Node, Value};
-use super::pool;
+use super::node::{Entry, Node, Value};
 use super::reader::{Map, Reader, Reference};
+use super::{condition, confinement, pool};
 
 const KEYS: &[&str] = &[
-    "kind", "bash", "exec", "env", "start", "stop", "restart", "overlap", "parallel", "retry",
-    "timeout", "grace", "priority", "pools",
+    "kind",
+    "bash",
+    "exec",
+    "env",
+    "start",
+    "stop",
+    "restart",
+    "overlap",
+    "parallel",
+    "retry",
+    "timeout",
+    "grace",
+    "priority",
+    "pools",
+    "heartbeat",
+    "limits",
+    "run_as",
+    "secrets",
 ];
 const GRACE_DEFAULT: Span = Span::from_seconds(10);
 const BACKOFF_DEFAULT: Backoff =
@@ -81,6 +96,8 @@ pub(crate) fn read(
             .unwrap_or(GRACE_DEFAULT),
         priority: pool::read_priority(reader, map).unwrap_or(0),
         pools: pool::read_uses(reader, map).unwrap_or_default(),
+        heartbeat: map.get("heartbeat").and_then(|node| read_span(reader, node, "heartbeat")),
+        confinement: confinement::read(reader, map),
     })
 }
 
@@ -115,20 +132,25 @@ fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
 fn read_env(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {
     let mut env = BTreeMap::new();
     for entry in reader.open_map(node, "env")? {
-        let name = entry.key.as_str();
-        let is_name = !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !name.starts_with(|c: char| c.is_ascii_digit());
-        if !is_name || name.starts_with("AIFLOW_") {
-            let hint = Some("letters, digits and _; AIFLOW_… are the daemon's".to_owned());
-            let message = format!("{name:?} cannot be set as a variable");
-            reader.fault_with_hint(entry.place, message, hint);
-        }
+        check_variable(reader, entry);
         if let Some(value) = reader.text(&entry.node, "a variable") {
-            env.insert(name.to_owned(), value.to_owned());
+            env.insert(entry.key.clone(), value.to_owned());
         }
     }
     Some(env)
+}
+
+/// Whether the key of an entry can be the name of a variable of the task.
+pub(crate) fn check_variable(reader: &mut Reader, entry: &Entry) {
+    let name = entry.key.as_str();
+    let is_name = !name.is_empty()
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    if !is_name || name.starts_with("AIFLOW_") {
+        let hint = Some("letters, digits and _; AIFLOW_… are the daemon's".to_owned());
+        let message = format!("{name:?} cannot be set as a variable");
+        reader.fault_with_hint(entry.place, message, hint);
+    }
 }
 
 fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod contact;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod pools;

@@ -173,6 +173,7 @@ impl Scenario {
         let show = |effect| match effect {
             Effect::Launch(id) => format!("launch {id}"),
             Effect::Stop(id) => format!("stop {id}"),
+            Effect::ClearAway => "clear away".to_owned(),
             Effect::DropLog(before) => format!("drop the log before {before}"),
         };
         std::mem::take(&mut self.effects).into_iter().map(show).collect()
@@ -209,5 +210,6 @@ fn event(key: &str, value: &str, id: &str, run: Option<RunId>) -> Input {
         source: "test".to_owned(),
         id: id.to_owned(),
         execution: run,
+        speaker: None,
     }
 }

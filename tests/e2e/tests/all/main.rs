@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod confinement;
+#[cfg(test)]
 mod flights;
 #[cfg(test)]
 mod home;
