@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::{EventIds, State};
 
 /// Raised when a state of the version before would be misread; not when a field is added.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// Why bytes are not taken for a state.
 #[derive(Debug, thiserror::Error)]
@@ -127,8 +127,8 @@ mod tests {
             assert_ne!(other, text);
             State::from_stored(other.as_bytes()).unwrap_err()
         };
-        let version = refused("\"state_version\":1", "\"state_version\":2");
-        assert!(matches!(version, StoredStateError::Version { found: 2 }));
+        let version = refused("\"state_version\":2", "\"state_version\":3");
+        assert!(matches!(version, StoredStateError::Version { found: 3 }));
         let probe = format!("\"probe\":\"{}", EventIds::probe());
         assert!(matches!(refused(&probe, "\"probe\":\"0"), StoredStateError::Identities));
         assert!(matches!(refused("\"state\":{", "\"state\":[{"), StoredStateError::Unreadable(_)));
