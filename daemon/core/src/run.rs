@@ -97,9 +97,8 @@ impl Transaction<'_> {
 
     fn answer_of_earlier_request(&self, start: &StartRun) -> Result<Option<Answer>, Rejection> {
         let Some(request) = &start.request else { return Ok(None) };
-        let Some(run) = self.state.requests.get(request).and_then(|id| self.state.run(*id)) else {
-            return Ok(None);
-        };
+        let Some(id) = self.state.requests.get(request) else { return Ok(None) };
+        let Some(run) = self.state.run(*id) else { return Ok(Some(Answer::Run(*id))) };
         if run.workflow == start.workflow && run.namespace == start.namespace {
             return Ok(Some(Answer::Run(run.id)));
         }

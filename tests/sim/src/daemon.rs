@@ -12,10 +12,15 @@ use aiflow_log::testing::MemoryStorage;
 use aiflow_log::{Frame, LogOptions, LogReader, LogWriter, open};
 use aiflow_model::record::{DaemonStarted, Outcome, Usage};
 use aiflow_model::time::Span;
-use aiflow_model::{AttemptId, State, Timestamp};
+use aiflow_model::{AttemptId, ErrorCode, Rejection, State, Timestamp};
 
 use crate::bug::Bug;
 use crate::host::{Evidence, Host};
+
+/// Small, so that a story has several.
+const SEGMENT_BYTES: u64 = 64 << 10;
+/// After so many looks a watcher that is planted to die has died.
+const LOOKS_OF_A_WATCHER: u64 = 50;
 
 /// What a clock could show.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +41,8 @@ impl Time {
 /// What leaves the daemon once its records are durable.
 #[derive(Debug)]
 pub(crate) enum Departure {
-    /// The answer to the request with this number.
-    Reply(usize, Answer),
+    /// The answer to the request with this number; none when it was refused.
+    Reply(usize, Option<Answer>),
     /// Work on a process.
     Effect(Effect),
 }
@@ -62,6 +67,8 @@ pub(crate) struct Daemon {
     now: Timestamp,
     /// How much time had passed when it was looked at last.
     seen: u64,
+    /// How often attempts were looked at.
+    looks: u64,
     pub(crate) durable: u64,
     bug: Option<Bug>,
 }
@@ -83,7 +90,7 @@ impl Daemon {
         time: Time,
         bug: Option<Bug>,
     ) -> Result<Self, String> {
-        let options = LogOptions { segment_bytes: 1 << 20, ..LogOptions::default() };
+        let options = LogOptions { segment_bytes: SEGMENT_BYTES, ..LogOptions::default() };
         let (writer, recovered) =
             open(disk.clone(), options).map_err(|error| format!("the log is refused: {error}"))?;
         let until = recovered.next_offset;
@@ -95,7 +102,14 @@ impl Daemon {
             Some((offset, _)) if *offset > until => {
                 return Err(format!("a snapshot of {offset} records, the log ends at {until}"));
             }
-            Some((_, bytes)) => Some(State::from_stored(bytes).map_err(|error| error.to_string())?),
+            Some((_, bytes)) => match State::from_stored(bytes) {
+                Ok(state) => Some(state),
+                Err(error) if bug == Some(Bug::RefusesATornSnapshot) => {
+                    return Err(format!("a torn snapshot is refused: {error}"));
+                }
+                // A cache that is damaged is passed over.
+                Err(_) => None,
+            },
             None => None,
         };
         let has_stored = stored.is_some();
@@ -115,6 +129,7 @@ impl Daemon {
             epoch: recovered.last_epoch + 1,
             now: Timestamp(recovered.last_time_us),
             seen: time.passed,
+            looks: 0,
             durable: until,
             bug,
         };
@@ -125,22 +140,39 @@ impl Daemon {
             pid: 1,
         };
         daemon.decide(Input::StartDaemon(started), time).map_err(|error| error.to_string())?;
-        let unfinished = outstanding(daemon.engine.state());
-        if bug != Some(Bug::ForgetsWhatWasOutstanding) {
-            for (id, stopping) in unfinished {
-                let attempt = daemon.engine.state().attempt(&id);
-                let before_reboot = attempt.is_some_and(|attempt| attempt.before_reboot);
-                let watch = Watch { recovered: true, before_reboot, told_started: false };
-                daemon.watches.insert(id.clone(), watch);
-                if bug == Some(Bug::StartsAgainAfterARestart) {
-                    daemon.pending.push_back((0, Departure::Effect(Effect::Launch(id.clone()))));
+        daemon.take_over();
+        Ok(daemon)
+    }
+
+    /// Looks after what earlier daemons have launched.
+    fn take_over(&mut self) {
+        let state = self.engine.state();
+        let last_start = state.alive_attempts().filter_map(|(_, a)| a.started_at).max();
+        let is_forgotten = |id: &AttemptId| {
+            let Some(attempt) = state.attempt(id) else { return false };
+            match self.bug {
+                Some(Bug::ForgetsWhatWasOutstanding) => true,
+                Some(Bug::WatchesOnlyWhatRuns) => attempt.pid.is_none(),
+                Some(Bug::TakesLowerForDone) => {
+                    attempt.pid.is_none() && last_start > Some(attempt.queued_at)
                 }
-                if stopping {
-                    daemon.pending.push_back((0, Departure::Effect(Effect::Stop(id))));
-                }
+                _ => false,
+            }
+        };
+        let unfinished: Vec<_> =
+            outstanding(state).into_iter().filter(|(id, _)| !is_forgotten(id)).collect();
+        for (id, stopping) in unfinished {
+            let attempt = self.engine.state().attempt(&id);
+            let before_reboot = attempt.is_some_and(|attempt| attempt.before_reboot);
+            let watch = Watch { recovered: true, before_reboot, told_started: false };
+            self.watches.insert(id.clone(), watch);
+            if self.bug == Some(Bug::StartsAgainAfterARestart) {
+                self.pending.push_back((0, Departure::Effect(Effect::Launch(id.clone()))));
+            }
+            if stopping && self.bug != Some(Bug::ForgetsStopsAtRestart) {
+                self.pending.push_back((0, Departure::Effect(Effect::Stop(id))));
             }
         }
-        Ok(daemon)
     }
 
     /// The time that decisions are made at: as the server's clock, it goes on at the pace of time
@@ -156,20 +188,17 @@ impl Daemon {
     }
 
     /// Decides an input; its frame waits for the next commit.
-    pub(crate) fn decide(
-        &mut self,
-        input: Input,
-        time: Time,
-    ) -> Result<Answer, aiflow_model::Rejection> {
+    pub(crate) fn decide(&mut self, input: Input, time: Time) -> Result<Answer, Rejection> {
         let now = self.tell_time(time);
         let decision = self.engine.decide(input, now)?;
         if !decision.records.is_empty() {
-            let frame = records::encode(&decision.records, self.epoch);
-            let frame = frame.map_err(|error| {
-                aiflow_model::Rejection::new(aiflow_model::ErrorCode::Internal, error.to_string())
-            })?;
-            let end = frame.end();
-            self.waiting.push(frame);
+            let end = self.engine.state().next_offset.0;
+            let parts = if self.bug == Some(Bug::SplitsABatch) { 1 } else { usize::MAX };
+            for part in decision.records.chunks(parts) {
+                let frame = records::encode(part, self.epoch)
+                    .map_err(|error| Rejection::new(ErrorCode::Internal, error.to_string()))?;
+                self.waiting.push(frame);
+            }
             for logged in &decision.records {
                 if let Some(effect) = effect_of(self.engine.state(), &logged.record) {
                     let at = if self.bug == Some(Bug::ActsBeforeItIsDurable) { 0 } else { end };
@@ -180,13 +209,18 @@ impl Daemon {
         Ok(decision.answer)
     }
 
-    /// Decides a request; its answer waits until it is durable.
+    /// Decides a request; its answer waits until it is durable, and so does a refusal, which tells
+    /// of a state that may not be.
     pub(crate) fn request(&mut self, number: usize, input: Input, time: Time) {
-        if let Ok(answer) = self.decide(input, time) {
-            let end = self.engine.state().next_offset.0;
-            let at = if self.bug == Some(Bug::AnswersBeforeItIsDurable) { 0 } else { end };
-            self.pending.push_back((at, Departure::Reply(number, answer)));
-        }
+        let answer = match self.decide(input, time) {
+            Ok(answer) => Some(answer),
+            // It may be there in a moment: the client goes on asking.
+            Err(refused) if refused.code == ErrorCode::UnknownWorkflow => return,
+            Err(_) => None,
+        };
+        let end = self.engine.state().next_offset.0;
+        let at = if self.bug == Some(Bug::AnswersBeforeItIsDurable) { 0 } else { end };
+        self.pending.push_back((at, Departure::Reply(number, answer)));
     }
 
     /// Writes and syncs what waits.
@@ -239,6 +273,10 @@ impl Daemon {
     /// Looks at one attempt: what is new about it becomes an input.
     pub(crate) fn look_at(&mut self, id: &AttemptId, host: &mut Host, time: Time) {
         let Some(watch) = self.watches.get(id).copied() else { return };
+        self.looks += 1;
+        if self.bug == Some(Bug::TheWatcherDies) && self.looks > LOOKS_OF_A_WATCHER {
+            return;
+        }
         if !watch.recovered && host.is_released(id) && !watch.told_started {
             self.tell_started(id, time);
             return;
@@ -265,15 +303,13 @@ impl Daemon {
             }
             Evidence::NeverStarted => Outcome::NeverStarted,
             Evidence::Interrupted => Outcome::Interrupted,
+            Evidence::Lost if watch.recovered && self.bug == Some(Bug::AdoptsTheDead) => return,
             Evidence::Lost if self.bug == Some(Bug::TakesLostForNeverStarted) => {
                 Outcome::NeverStarted
             }
             Evidence::Lost => Outcome::Unknown { reason: "its shim was gone".to_owned() },
         };
-        self.watches.remove(id);
-        let ended = Input::AttemptEnded(id.clone(), outcome, Usage::default());
-        // What the daemon tells itself is never refused.
-        let _ = self.decide(ended, time);
+        self.record_end(id, outcome, time);
     }
 
     fn tell_started(&mut self, id: &AttemptId, time: Time) {
@@ -283,10 +319,10 @@ impl Daemon {
         let _ = self.decide(Input::AttemptStarted(id.clone(), 7), time);
     }
 
-    /// Fails what has not been heard of for long, which a daemon must never do.
-    pub(crate) fn give_up(&mut self, id: &AttemptId, time: Time) {
+    /// Records an end that was not looked for: the truth, or what a planted bug takes for it.
+    pub(crate) fn record_end(&mut self, id: &AttemptId, outcome: Outcome, time: Time) {
         self.watches.remove(id);
-        let failed = Outcome::Unknown { reason: "no heartbeat".to_owned() };
-        let _ = self.decide(Input::AttemptEnded(id.clone(), failed, Usage::default()), time);
+        // What the daemon tells itself is never refused.
+        let _ = self.decide(Input::AttemptEnded(id.clone(), outcome, Usage::default()), time);
     }
 }

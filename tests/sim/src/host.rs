@@ -9,6 +9,9 @@ use aiflow_log::testing::Rng;
 use aiflow_model::AttemptId;
 use aiflow_model::record::Outcome;
 
+/// How many numbers there are for processes: few, so that they come round.
+const PROCESS_NUMBERS: usize = 8;
+
 /// What became of an attempt, as its directory tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Evidence {
@@ -40,6 +43,8 @@ enum Claim {
 /// One attempt's directory and the shims that were spawned on it.
 #[derive(Debug)]
 struct Attempt {
+    /// The number of its process, out of few.
+    number: usize,
     shims: Vec<Stage>,
     claim: Claim,
     released: bool,
@@ -67,7 +72,9 @@ impl Host {
 
     /// Spawns a shim for the attempt.
     pub(crate) fn spawn(&mut self, id: &AttemptId) {
+        let number = self.attempts.len() % PROCESS_NUMBERS;
         let attempt = self.attempts.entry(id.clone()).or_insert_with(|| Attempt {
+            number,
             shims: Vec::new(),
             claim: Claim::None,
             released: false,
@@ -84,6 +91,12 @@ impl Host {
     pub(crate) fn alive(&self) -> Vec<AttemptId> {
         let lives = |attempt: &Attempt| attempt.shims.iter().any(|stage| *stage != Stage::Gone);
         self.attempts.iter().filter(|(_, a)| lives(a)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Attempts whose code runs.
+    pub(crate) fn running(&self) -> impl Iterator<Item = &AttemptId> {
+        let runs = |attempt: &Attempt| attempt.shims.contains(&Stage::Running);
+        self.attempts.iter().filter(move |(_, attempt)| runs(attempt)).map(|(id, _)| id)
     }
 
     /// How often the task's code was begun.
@@ -156,6 +169,14 @@ impl Host {
     /// The shim is told to stop its task.
     pub(crate) fn stop(&mut self, id: &AttemptId) {
         if let Some(attempt) = self.attempts.get_mut(id) {
+            attempt.stop_asked = true;
+        }
+    }
+
+    /// A planted bug: whoever has the number of the attempt's process is told to stop.
+    pub(crate) fn stop_by_number(&mut self, id: &AttemptId) {
+        let number = self.attempts.get(id).map(|attempt| attempt.number);
+        for attempt in self.attempts.values_mut().filter(|a| Some(a.number) == number) {
             attempt.stop_asked = true;
         }
     }

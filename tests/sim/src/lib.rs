@@ -4,9 +4,12 @@
 //! The same seed gives the same story, told by the same hash. Must never read a clock or a file.
 
 mod bug;
+mod clients;
 mod daemon;
+mod history;
 mod host;
 mod oracle;
+mod rules;
 mod world;
 
 pub use bug::Bug;

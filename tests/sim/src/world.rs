@@ -5,19 +5,21 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use aiflow_core::{Answer, Effect, Input};
+use aiflow_core::{Effect, Input};
 use aiflow_log::testing::{CrashMode, Fault, MemoryStorage, Repeat, Rng};
 use aiflow_model::record::Outcome;
 use aiflow_model::state::RunStatus;
 use aiflow_model::time::Span;
-use aiflow_model::wire::StartRun;
-use aiflow_model::{AttemptId, JsonText, Namespace, State, Timestamp};
+use aiflow_model::{AttemptId, Namespace, State, Timestamp};
 
 use crate::Story;
 use crate::bug::Bug;
+use crate::clients::{Request, Spooled};
 use crate::daemon::{Daemon, Departure, Stored, Time};
+use crate::history::History;
 use crate::host::Host;
 use crate::oracle::{Oracle, check_log};
+use crate::rules;
 
 /// One workflow of every kind of rule that the oracle can work out by itself.
 const DEFINITION: &str = "\
@@ -30,38 +32,34 @@ tasks:
   hourly: {bash: x, parallel: 2, start: {every: 1h, clock: {watermark: [f, w]}}}
   after: {bash: x, overlap: queue, start: {after: hourly}}
   tick: {bash: x, start: {cron: \"* * * * *\"}}
+  hang: {bash: x, timeout: 10s, start: {on: other}}
   stream: {kind: stream, bash: x, restart: {on: failure, backoff: 1s..4s}}
 ";
 const FAULT_KINDS: u64 = 8;
 /// Rounds of the tail within which all has to come to rest.
-const ROUNDS_MAX: u32 = 20_000;
-
-/// One request of a client, repeated until it is answered.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) input: Input,
-    pub(crate) answer: Option<Answer>,
-    /// The client believes that it was taken.
-    settled: bool,
-    tries: u64,
-}
+const ROUNDS_MAX: u32 = 5_000;
 
 /// Everything.
 pub(crate) struct World {
-    rng: Rng,
-    bug: Option<Bug>,
-    time: Time,
+    pub(crate) rng: Rng,
+    pub(crate) bug: Option<Bug>,
+    pub(crate) time: Time,
     disk: MemoryStorage,
     host: Host,
-    daemon: Option<Daemon>,
+    pub(crate) daemon: Option<Daemon>,
+    /// A planted bug: one that was believed dead.
+    ghost: Option<Daemon>,
     stored: Option<Stored>,
     /// What the last daemon knew when all of it was durable.
     left: Option<State>,
-    requests: Vec<Request>,
-    oracle: Oracle,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) spool: Vec<Spooled>,
+    /// The file of the spool that the daemon has taken and not had an answer for.
+    pub(crate) draining: Option<usize>,
+    pub(crate) oracle: Oracle,
     /// Kinds of faults that this seed has, as bits.
     faults: u64,
-    is_tail: bool,
+    pub(crate) is_tail: bool,
     lives: u64,
     trace: DefaultHasher,
 }
@@ -79,9 +77,12 @@ impl World {
             disk: MemoryStorage::new(),
             host,
             daemon: None,
+            ghost: None,
             stored: None,
             left: None,
             requests: Vec::new(),
+            spool: Vec::new(),
+            draining: None,
             oracle: Oracle::default(),
             faults,
             is_tail: false,
@@ -108,18 +109,14 @@ impl World {
         Ok(Story { trace: self.trace.finish(), records, executed, lives: self.lives })
     }
 
-    fn note(&mut self, what: impl Hash) {
+    pub(crate) fn note(&mut self, what: impl Hash) {
         what.hash(&mut self.trace);
     }
 
     /// Whether a fault of this kind comes now: about once in `n` steps, in seeds that have it.
-    fn fault(&mut self, kind: u64, n: u64) -> bool {
+    pub(crate) fn fault(&mut self, kind: u64, n: u64) -> bool {
         let comes = self.rng.one_in(n);
         comes && !self.is_tail && self.faults >> (kind % FAULT_KINDS) & 1 == 1
-    }
-
-    fn ask(&mut self, input: Input) {
-        self.requests.push(Request { input, answer: None, settled: false, tries: 0 });
     }
 
     fn step(&mut self) -> Result<(), String> {
@@ -127,6 +124,8 @@ impl World {
         if self.daemon.is_none() {
             if self.rng.one_in(3) {
                 self.start_daemon()?;
+            } else if self.rng.one_in(3) {
+                self.new_request();
             }
         } else {
             match self.rng.below(8) {
@@ -135,10 +134,14 @@ impl World {
                 3 | 4 => self.commit()?,
                 5 => self.look(),
                 6 => self.pass_time(),
-                _ => self.store(),
+                _ => {
+                    self.store();
+                    self.drain();
+                }
             }
         }
         self.release()?;
+        self.haunt();
         self.advance_host()?;
         self.oracle.check_running(&self.host, self.daemon.as_ref())
     }
@@ -166,7 +169,8 @@ impl World {
                 && self.rng.one_in(50)
                 && let Some(daemon) = &mut self.daemon
             {
-                daemon.give_up(&id, self.time);
+                let failed = Outcome::Unknown { reason: "no heartbeat".to_owned() };
+                daemon.record_end(&id, failed, self.time);
             }
         }
         if self.fault(4, 80) {
@@ -187,9 +191,25 @@ impl World {
 
     fn end_daemon(&mut self, how: &str) {
         self.note(how);
+        self.draining = None;
         if let Some(daemon) = self.daemon.take() {
             self.left = daemon.is_all_durable().then(|| daemon.engine.state().clone());
             self.oracle.durable = self.oracle.durable.max(daemon.durable);
+            if self.bug == Some(Bug::NoLockOnTheHome) && how == "killed" {
+                self.ghost = Some(daemon);
+            }
+        }
+    }
+
+    /// One that was believed dead finishes what it was at.
+    fn haunt(&mut self) {
+        let Some(ghost) = &mut self.ghost else { return };
+        if self.rng.one_in(4) && ghost.commit().is_ok() {
+            for departure in ghost.departures() {
+                if let Departure::Effect(Effect::Launch(id)) = departure {
+                    self.host.spawn(&id);
+                }
+            }
         }
     }
 
@@ -205,6 +225,14 @@ impl World {
         };
         self.disk = self.disk.crash(mode);
         self.host.cut_power(&mut self.rng);
+        self.ghost = None;
+        for spooled in &mut self.spool {
+            // A removal that was not synced may not have happened.
+            spooled.is_gone &= self.rng.one_in(2);
+        }
+        if let Some((_, bytes)) = self.stored.as_mut().filter(|_| self.rng.one_in(8)) {
+            bytes.truncate(self.rng.below(bytes.len() as u64) as usize);
+        }
     }
 
     fn start_daemon(&mut self) -> Result<(), String> {
@@ -217,69 +245,13 @@ impl World {
         let looks = self.rng.one_in(6);
         let host = (&self.host, looks);
         let daemon = Daemon::start(&self.disk, stored, left, host, self.time, self.bug)?;
+        self.oracle.durable = self.oracle.durable.max(daemon.durable);
         if looks {
             check_log(&self.disk, daemon.durable, &mut self.oracle, &self.requests)?;
         }
         self.daemon = Some(daemon);
         // Nobody is served before the epoch is durable.
         self.commit()
-    }
-
-    fn new_request(&mut self) {
-        let namespace = Namespace::default_namespace();
-        if self.requests.len() < 3 || self.rng.one_in(150) {
-            let request = Some(format!("run-{}", self.requests.len()));
-            let (workflow, params) = (crate::oracle::name("w"), [].into());
-            self.ask(Input::StartRun(StartRun { namespace, workflow, params, request }));
-            return;
-        }
-        let number = self.requests.len();
-        let (key, value) = match self.rng.below(40) {
-            0 => ("begin", format!("{{\"n\":{number}}}")),
-            1..=15 => ("go", format!("{{\"n\":{number}}}")),
-            16..=23 => ("other", format!("{{\"n\":{number}}}")),
-            which => {
-                let hours = self.rng.below(40) * 1_800_000_000;
-                let time = Timestamp(1_700_000_000_000_000).plus(Span(hours));
-                let key = if which % 2 == 0 { "f" } else { "w" };
-                (key, format!("{{\"n\":{number},\"watermark\":\"{time}\"}}"))
-            }
-        };
-        self.ask(Input::Emit {
-            namespace,
-            key: crate::oracle::key(key),
-            value: JsonText::parse(&value).unwrap_or_else(|_| JsonText::null()),
-            source: "client".to_owned(),
-            id: format!("event-{number}"),
-            execution: None,
-            speaker: None,
-        });
-    }
-
-    /// A client sends what was not answered yet: new, or again.
-    fn send(&mut self) {
-        let open: Vec<usize> =
-            (0..self.requests.len()).filter(|number| !self.requests[*number].settled).collect();
-        let Some(number) = open.get(self.rng.below(open.len().max(1) as u64) as usize).copied()
-        else {
-            return;
-        };
-        self.note(("send", number));
-        let request = &mut self.requests[number];
-        request.tries += 1;
-        let mut input = request.input.clone();
-        if let Input::Emit { id, .. } = &mut input
-            && self.bug == Some(Bug::RepeatsUnderANewIdentity)
-        {
-            *id = format!("{id}-{}", request.tries);
-        }
-        if self.bug == Some(Bug::TakesSilenceForYes) && request.tries > 1 {
-            request.settled = true;
-            return;
-        }
-        if let Some(daemon) = &mut self.daemon {
-            daemon.request(number, input, self.time);
-        }
     }
 
     fn commit(&mut self) -> Result<(), String> {
@@ -296,30 +268,36 @@ impl World {
         let departures = self.daemon.as_mut().map(Daemon::departures).unwrap_or_default();
         for departure in departures {
             match departure {
-                Departure::Reply(number, answer) => self.reply(number, &answer)?,
-                Departure::Effect(Effect::Launch(id)) => {
-                    self.note(("launch", id.to_string()));
-                    self.host.spawn(&id);
-                    if let Some(daemon) = &mut self.daemon {
-                        daemon.watch(id);
-                    }
-                }
-                Departure::Effect(Effect::Stop(id)) => self.host.stop(&id),
+                Departure::Reply(number, answer) => self.reply(number, answer.as_ref())?,
+                Departure::Effect(Effect::Launch(id)) => self.launch(id),
+                Departure::Effect(Effect::Stop(id)) => self.stop(&id),
                 Departure::Effect(Effect::DropLog(_) | Effect::ClearAway) => {}
             }
         }
         Ok(())
     }
 
-    fn reply(&mut self, number: usize, answer: &Answer) -> Result<(), String> {
-        if self.fault(6, 4) {
-            return Ok(());
+    fn launch(&mut self, id: AttemptId) {
+        let fails = self.fault(7, 30);
+        self.note(("launch", id.to_string(), fails));
+        let Some(daemon) = &mut self.daemon else { return };
+        if !fails {
+            self.host.spawn(&id);
+            daemon.watch(id);
+        } else if self.bug != Some(Bug::DropsALaunchThatFailed) {
+            let failed = Outcome::SpawnFailed { reason: "no processes left".to_owned() };
+            daemon.record_end(&id, failed, self.time);
         }
-        self.note(("reply", number));
-        let request = &mut self.requests[number];
-        request.settled = true;
-        let known = request.answer.get_or_insert_with(|| answer.clone());
-        self.oracle.check_same(known, answer)
+    }
+
+    fn stop(&mut self, id: &AttemptId) {
+        match (self.bug, &mut self.daemon) {
+            (Some(Bug::StopsWithoutLooking), Some(daemon)) => {
+                daemon.record_end(id, Outcome::Signaled { signal: 15 }, self.time);
+            }
+            (Some(Bug::SignalsByNumber), _) => self.host.stop_by_number(id),
+            _ => self.host.stop(id),
+        }
     }
 
     fn look(&mut self) {
@@ -349,9 +327,18 @@ impl World {
         let Some(daemon) = self.daemon.as_ref().filter(|daemon| daemon.is_all_durable()) else {
             return;
         };
-        if self.rng.one_in(30)
-            && let Ok(bytes) = daemon.engine.state().to_stored()
-        {
+        if !self.rng.one_in(30) {
+            return;
+        }
+        let older = self.stored.as_ref().and_then(|(_, bytes)| State::from_stored(bytes).ok());
+        let stored = match older.filter(|_| self.bug == Some(Bug::CheckpointSkipsEvents)) {
+            Some(older) => {
+                let next_offset = daemon.engine.state().next_offset;
+                State { next_offset, ..older }.to_stored()
+            }
+            None => daemon.engine.state().to_stored(),
+        };
+        if let Ok(bytes) = stored {
             self.stored = Some((daemon.durable, bytes));
         }
     }
@@ -368,13 +355,15 @@ impl World {
 
     /// How a task that runs ends now, if it does.
     fn ending(&mut self, id: &AttemptId) -> Option<Outcome> {
-        let is_stream = id.execution.task.as_str() == "stream";
-        match (is_stream, self.rng.below(8)) {
-            (true, 0) if !self.is_tail => Some(Outcome::Exited { code: 3 }),
-            (true, _) => None,
-            (false, 0) if !self.is_tail => Some(Outcome::Exited { code: 1 }),
-            (false, 0..=4) => Some(Outcome::Exited { code: 0 }),
-            (false, _) => None,
+        let chance = self.rng.below(8);
+        match (id.execution.task.as_str(), chance) {
+            // Until it is told to, by its timeout at the latest.
+            ("hang", _) => None,
+            ("stream", 0) if !self.is_tail => Some(Outcome::Exited { code: 3 }),
+            ("stream", _) => None,
+            (_, 0) if !self.is_tail => Some(Outcome::Exited { code: 1 }),
+            (_, 0..=4) => Some(Outcome::Exited { code: 0 }),
+            _ => None,
         }
     }
 
@@ -399,8 +388,9 @@ impl World {
             if self.daemon.is_none() {
                 self.start_daemon()?;
             }
-            self.time.pass(20_000);
+            self.time.pass(50_000);
             self.tick();
+            self.drain();
             if self.requests.iter().any(|request| !request.settled) {
                 self.send();
             }
@@ -429,40 +419,54 @@ impl World {
         ))
     }
 
+    /// Nothing is to be done any more, and nothing is alive but streams.
     fn is_at_rest(&self) -> bool {
         let Some(daemon) = &self.daemon else { return false };
         let state = daemon.engine.state();
-        let living = state.runs.values().flat_map(|run| &run.tasks);
-        let busy = living.flat_map(|task| task.alive_executions()).count();
-        let streams = self.host.alive().iter().filter(|id| self.host.runs(id)).count();
-        let stopping = state.runs.values().any(|run| run.status == RunStatus::Stopping);
+        let is_stream = |id: &AttemptId| id.execution.task.as_str() == "stream";
+        let tasks = state.runs.values().flat_map(|run| &run.tasks);
+        let alive = tasks.map(|task| task.alive.len()).sum::<usize>();
+        let streams = self.host.running().filter(|id| is_stream(id)).count();
         self.requests.iter().all(|request| request.settled)
+            && self.spool.iter().all(|spooled| spooled.is_gone)
+            && self.draining.is_none()
             && daemon.is_all_durable()
-            && busy == state.runs.values().filter(|run| run.status.is_alive()).count()
-            && busy == streams
-            && !stopping
+            && alive == streams
+            && self.host.alive().len() == streams
+            && state.runs.values().all(|run| run.status != RunStatus::Stopping)
     }
 
     fn check_at_rest(&mut self) -> Result<u64, String> {
+        let now = match &mut self.daemon {
+            Some(daemon) => daemon.tell_time(self.time),
+            None => return Err("no daemon".to_owned()),
+        };
+        self.check_log()?;
+        let history = History::read(&self.oracle.log);
+        self.oracle.check_all_asked(&history, &self.requests)?;
+        self.oracle.check_runs(&history, &self.requests)?;
+        rules::check(&history, now)?;
+        Ok(self.oracle.log.len() as u64)
+    }
+
+    fn check_log(&mut self) -> Result<(), String> {
         let Some(daemon) = &self.daemon else { return Err("no daemon".to_owned()) };
         self.oracle.durable = daemon.durable;
-        let log = check_log(&self.disk, daemon.durable, &mut self.oracle, &self.requests)?;
-        self.oracle.check_all_asked(&log, &self.requests)?;
-        self.oracle.check_rules(&log, daemon.engine.state())?;
-        Ok(log.len() as u64)
+        check_log(&self.disk, daemon.durable, &mut self.oracle, &self.requests)
     }
 
     fn check_ended(&mut self, before: u64) -> Result<u64, String> {
-        let Some(daemon) = &self.daemon else { return Err("no daemon".to_owned()) };
-        self.oracle.durable = daemon.durable;
-        let log = check_log(&self.disk, daemon.durable, &mut self.oracle, &self.requests)?;
-        self.oracle.check_attempts(&log, &self.host)?;
-        if log.len() as u64 <= before {
-            return Err("the stop is not in the log".to_owned());
+        self.check_log()?;
+        let history = History::read(&self.oracle.log);
+        self.oracle.check_attempts(&history, &self.host)?;
+        let length = self.oracle.log.len() as u64;
+        if length < before {
+            return Err("the log has become shorter".to_owned());
         }
+        let Some(daemon) = &self.daemon else { return Err("no daemon".to_owned()) };
         let alive = daemon.engine.state().runs.values().find(|run| run.status.is_alive());
         match (alive, self.host.alive().first()) {
-            (None, None) => Ok(log.len() as u64),
+            (None, None) => Ok(length),
             (Some(run), _) => Err(format!("run {} never ends", run.id)),
             (None, Some(id)) => Err(format!("{id} is left behind")),
         }

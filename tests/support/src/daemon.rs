@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::processes::processes_of;
 use crate::socket::Socket;
 use crate::wait::wait_until;
 
@@ -108,22 +109,45 @@ impl Daemon {
     /// When it does not start.
     #[track_caller]
     pub fn resume_with(&mut self, arguments: &[&str]) {
+        self.spawn(&program("aiflowd"), arguments);
+        self.wait_until_ready();
+    }
+
+    /// Starts a daemon's program, whichever it is, without waiting until it serves.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn spawn(&mut self, program: &Path, arguments: &[&str]) {
         assert!(self.child.is_none(), "the daemon runs already");
         let errors = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.directory.path().join("aiflowd.err"))
             .expect("the error log can be opened");
-        let mut command = Command::new(program("aiflowd"));
+        let mut command = Command::new(program);
         clean(&mut command);
         command.arg("--home").arg(self.home()).args(arguments).stdin(Stdio::null());
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(errors).spawn().expect("the daemon starts");
+        command.stdout(Stdio::piped()).stderr(errors);
+        self.child = Some(command.spawn().expect("the daemon starts"));
+    }
+
+    /// Waits until the daemon that was started serves.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    #[track_caller]
+    pub fn wait_until_ready(&mut self) {
+        let child = self.child.as_mut().expect("a daemon runs");
+        let stdout = child.stdout.as_mut().expect("stdout is piped");
         let mut line = String::new();
-        let stdout = child.stdout.take().expect("stdout is piped");
         BufReader::new(stdout).read_line(&mut line).expect("the daemon speaks");
-        self.child = Some(child);
         assert!(line.starts_with("ready "), "the daemon did not start: {}", self.errors());
+    }
+
+    /// Whether a daemon was started and has not ended by itself.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     /// Kills the daemon with SIGKILL.
@@ -255,21 +279,10 @@ impl Drop for Daemon {
             let _ = child.kill();
             let _ = child.wait();
         }
-        kill_attempts(&self.home());
-    }
-}
-
-/// Kills the shims that a killed daemon left to its successor, which will not come.
-fn kill_attempts(home: &Path) {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return };
-    let mark = format!("AIFLOW_HOME={}\0", home.display());
-    for entry in processes.flatten() {
-        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-        let is_ours = environment.windows(mark.len()).any(|part| part == mark.as_bytes());
-        let pid = entry.file_name().to_string_lossy().parse::<i32>().ok();
-        if let Some(pid) = pid.filter(|_| is_ours).and_then(rustix::process::Pid::from_raw) {
+        // What a killed daemon left to its successor, which will not come.
+        for process in processes_of(&self.home()) {
             // It may have ended since.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            let _ = process.kill();
         }
     }
 }

@@ -4,9 +4,11 @@
 //! when it gives up.
 
 mod daemon;
+mod processes;
 mod socket;
 mod wait;
 
 pub use daemon::{Daemon, Output, program, repository, run};
+pub use processes::{Process, latest_child, processes_of};
 pub use socket::Socket;
-pub use wait::wait_until;
+pub use wait::{pause, wait_until};

@@ -22,3 +22,11 @@ pub fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T 
         std::thread::park_timeout(PAUSE);
     }
 }
+
+/// Lets a time pass, for what is to happen at a chosen moment. Never to let something else happen.
+pub fn pause(time: Duration) {
+    let begin = Instant::now();
+    while let Some(left) = time.checked_sub(begin.elapsed()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
+    }
+}

@@ -94,7 +94,6 @@ impl State {
             return Err(format!("run {} is alive", run.id));
         }
         self.runs.retain(|_, run| !is_of(run));
-        self.requests.retain(|_, run| self.runs.contains_key(run));
         self.snapshots.retain(|_, snapshot| {
             snapshot.namespace != *namespace || snapshot.spec.name != *workflow
         });
@@ -110,7 +109,6 @@ impl State {
         if run.status.is_alive() {
             return Err(format!("run {id} is alive"));
         }
-        self.requests.retain(|_, run| *run != id);
         Ok(())
     }
 

@@ -67,7 +67,8 @@ pub struct State {
     pub triggers: BTreeMap<TriggerId, Trigger>,
     /// Highest id that a trigger has had.
     pub last_trigger: TriggerId,
-    /// Which request started which run.
+    /// Which request started which run; also of runs that were deleted, since a request that is
+    /// repeated must not start another.
     pub requests: BTreeMap<String, RunId>,
     /// Identities of the latest events. Not sent to clients, which decide nothing.
     #[serde(skip)]

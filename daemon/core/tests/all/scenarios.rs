@@ -416,6 +416,10 @@ fn a_request_to_start_a_run_counts_once() {
     assert_eq!(s.try_give(Input::StartRun(other)).unwrap_err().code, ErrorCode::UnknownParam);
     let params = &s.engine.state().run(RunId(1)).unwrap().params;
     assert_eq!(params["days"].as_str(), "5");
+    s.exit("1.a.1.1", 0);
+    s.give(Input::DeleteRun(RunId(1)));
+    assert_eq!(s.give(Input::StartRun(start)), first, "also when the run is gone");
+    assert!(s.engine.state().runs.is_empty());
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn nothing_but_tests_uses_tests() {
         "aiflow-fuzz",
         "aiflow-power",
         "aiflow-sim",
+        "aiflow-trials",
     ];
     for (room, used) in dependencies() {
         let of_tests = used.iter().any(|name| tests.contains(&name.as_str()));

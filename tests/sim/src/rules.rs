@@ -1,0 +1,198 @@
+//! What the rules of the definition have to have done, counted from the events alone.
+//!
+//! Must never ask the core what follows from an event.
+
+use aiflow_model::record::{Event, Outcome};
+use aiflow_model::state::ExecutionStatus;
+use aiflow_model::time::{Span, Window};
+use aiflow_model::{Offset, RunId, Timestamp};
+
+use crate::history::{Execution, History, Run};
+
+const HOUR: Span = Span::from_seconds(3600);
+const MINUTE: Span = Span::from_seconds(60);
+/// Attempts that one execution of `each` may have.
+const EACH_ATTEMPTS: usize = 3;
+
+/// Each rule fired as often and for what its events say, in their order.
+pub(crate) fn check(history: &History<'_>, now: Timestamp) -> Result<(), String> {
+    let triggered = history.runs.values().filter(|run| run.is_triggered);
+    let begun: Vec<Offset> = triggered.flat_map(|run| run.events).copied().collect();
+    if begun != history.begins {
+        let expected = &history.begins;
+        return Err(format!("P2: the events at {expected:?} begin runs, those at {begun:?} did"));
+    }
+    history.runs.iter().try_for_each(|(id, run)| RunCheck { id: *id, run, history, now }.all())
+}
+
+struct RunCheck<'a> {
+    id: RunId,
+    run: &'a Run<'a>,
+    history: &'a History<'a>,
+    now: Timestamp,
+}
+
+impl RunCheck<'_> {
+    fn all(&self) -> Result<(), String> {
+        let seen = self.seen();
+        let go = of_key(&seen, "go");
+        let other = of_key(&seen, "other");
+        self.same("each", &go, &self.fired("each").concat())?;
+        let thirds: Vec<&[Offset]> = go.chunks_exact(3).collect();
+        self.same("third", &thirds, &self.fired("third"))?;
+        self.same("pair", &pairs(&seen), &self.fired("pair").len())?;
+        let windows: Vec<Window> = self.run.of("hourly").iter().filter_map(|e| e.window).collect();
+        self.same("hourly", &windows_of(&seen), &windows)?;
+        let succeeded = self.run.of("hourly").iter().filter(|execution| {
+            let finished = execution.finished;
+            let end = finished.filter(|(_, status)| *status == ExecutionStatus::Success);
+            end.is_some_and(|(offset, _)| self.run.reacts_at(offset))
+        });
+        self.same("after", &succeeded.count(), &self.run.of("after").len())?;
+        self.same("hang", &self.starts_while_idle("hang", &other), &self.fired("hang").concat())?;
+        self.ticks()?;
+        self.stream()?;
+        for (task, executions) in &self.run.tasks {
+            executions.iter().try_for_each(|execution| self.attempts(task, execution))?;
+        }
+        Ok(())
+    }
+
+    fn same<T: PartialEq + std::fmt::Debug>(
+        &self,
+        task: &str,
+        expected: &T,
+        found: &T,
+    ) -> Result<(), String> {
+        if expected == found {
+            return Ok(());
+        }
+        self.fail(task, &format!("expected {expected:?}, found {found:?}"))
+    }
+
+    fn fail<T>(&self, task: &str, what: &str) -> Result<T, String> {
+        Err(format!("P2: run {}, task {task}: {what}", self.id))
+    }
+
+    /// The events that reach its rules.
+    fn seen(&self) -> Vec<(Offset, &Event)> {
+        let reaches = |(offset, event): &&(Offset, &Event)| {
+            self.run.reacts_at(*offset) && event.execution.is_none_or(|run| run == self.id)
+        };
+        self.history.events.iter().filter(reaches).copied().collect()
+    }
+
+    /// For each execution that a rule on events has started, those events.
+    fn fired(&self, task: &str) -> Vec<&[Offset]> {
+        let events = self.run.of(task).iter().map(|execution| execution.events);
+        events.filter(|events| !events.is_empty()).collect()
+    }
+
+    /// Which of the events find nothing of the task alive: the others do nothing.
+    fn starts_while_idle(&self, task: &str, events: &[Offset]) -> Vec<Offset> {
+        let is_alive_at = |offset: Offset| {
+            self.run.of(task).iter().any(|execution| {
+                let ended = execution.finished.is_some_and(|(end, _)| end < offset);
+                execution.offset < offset && !ended
+            })
+        };
+        events.iter().copied().filter(|offset| !is_alive_at(*offset)).collect()
+    }
+
+    /// Each minute has its tick, from the first to the last that has come.
+    fn ticks(&self) -> Result<(), String> {
+        let ticks: Vec<Window> = self.run.of("tick").iter().filter_map(|e| e.window).collect();
+        if let Some(gap) = ticks.windows(2).find(|pair| pair[0].end != pair[1].start) {
+            return self.fail("tick", &format!("there is a gap or a repeat in {gap:?}"));
+        }
+        let first = self.run.time.floor_to(MINUTE).plus(MINUTE);
+        if ticks.first().is_some_and(|tick| tick.end != first) {
+            return self.fail("tick", &format!("its first is {:?}, not {first}", ticks.first()));
+        }
+        let next = ticks.last().map_or(first, |tick| tick.end.plus(MINUTE));
+        if self.run.until.is_none() && next <= self.now {
+            return self.fail("tick", &format!("that of {next} has not come at {}", self.now));
+        }
+        Ok(())
+    }
+
+    /// A stream that nobody stopped goes on, whatever befell it.
+    fn stream(&self) -> Result<(), String> {
+        let streams = self.run.of("stream");
+        let went_on = streams.iter().all(|execution| {
+            execution.finished.is_none_or(|(_, status)| status == ExecutionStatus::Stopped)
+        });
+        if self.run.until.is_none() && (streams.len() != 1 || !went_on) {
+            return self.fail("stream", "it is not kept alive");
+        }
+        Ok(())
+    }
+
+    /// The attempts of an execution, and what they come to.
+    fn attempts(&self, task: &str, execution: &Execution<'_>) -> Result<(), String> {
+        let Some((_, status)) = execution.finished else { return Ok(()) };
+        let spent: Vec<_> =
+            execution.outcomes.iter().filter(|end| ***end != Outcome::NeverStarted).collect();
+        let succeeded = spent.last().is_some_and(|end| end.is_success());
+        let earlier = spent.len().saturating_sub(1);
+        let failed_before = spent[..earlier].iter().all(|end| !end.is_success());
+        let is_right = match (task, status) {
+            // A timeout is no success, however the task ends when it is told to.
+            ("hang", ExecutionStatus::Failed) => spent.len() == 1 && !succeeded,
+            // Somebody asked; between two attempts there is nothing else to see of it.
+            (_, ExecutionStatus::Stopped) => true,
+            ("hang" | "stream", _) => false,
+            ("each", ExecutionStatus::Success) => {
+                succeeded && failed_before && spent.len() <= EACH_ATTEMPTS
+            }
+            ("each", ExecutionStatus::Failed) => !succeeded && spent.len() == EACH_ATTEMPTS,
+            (_, ExecutionStatus::Success) => succeeded && spent.len() == 1,
+            (_, ExecutionStatus::Failed) => !succeeded && spent.len() == 1,
+            _ => false,
+        };
+        if is_right {
+            return Ok(());
+        }
+        self.fail(task, &format!("its attempts {:?} came to {status}", execution.outcomes))
+    }
+}
+
+fn of_key(seen: &[(Offset, &Event)], key: &str) -> Vec<Offset> {
+    seen.iter().filter(|(_, event)| event.key.as_str() == key).map(|(offset, _)| *offset).collect()
+}
+
+/// How often both have come since it was last so.
+fn pairs(seen: &[(Offset, &Event)]) -> usize {
+    let (mut has_go, mut has_other, mut pairs) = (false, false, 0);
+    for (_, event) in seen {
+        has_go |= event.key.as_str() == "go";
+        has_other |= event.key.as_str() == "other";
+        if has_go && has_other {
+            (has_go, has_other, pairs) = (false, false, pairs + 1);
+        }
+    }
+    pairs
+}
+
+/// The hours that both watermarks have passed, once both have spoken.
+fn windows_of(seen: &[(Offset, &Event)]) -> Vec<Window> {
+    let (mut marks, mut next, mut windows) = ([None::<Timestamp>; 2], None, Vec::new());
+    for (_, event) in seen {
+        let source = match event.key.as_str() {
+            "f" => 0,
+            "w" => 1,
+            _ => continue,
+        };
+        let value = event.value.to_value();
+        let time: Option<Timestamp> = value["watermark"].as_str().and_then(|t| t.parse().ok());
+        marks[source] = marks[source].max(time);
+        let [Some(f), Some(w)] = marks else { continue };
+        let reached = f.min(w);
+        let start: &mut Timestamp = next.get_or_insert(reached.floor_to(HOUR));
+        while start.plus(HOUR) <= reached {
+            windows.push(Window { start: *start, end: start.plus(HOUR) });
+            *start = start.plus(HOUR);
+        }
+    }
+    windows
+}
