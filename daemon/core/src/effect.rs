@@ -32,6 +32,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::EventEmitted(_)
         | Record::RunStarted(_)
         | Record::RunStopRequested { .. }
+        | Record::RunControlled(_)
         | Record::RunFinished { .. }
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }

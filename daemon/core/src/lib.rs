@@ -8,6 +8,7 @@
 mod attempt;
 mod clock;
 mod condition;
+mod control;
 pub mod definition;
 mod effect;
 mod engine;

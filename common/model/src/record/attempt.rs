@@ -18,6 +18,10 @@ pub enum StopReason {
     Run,
     /// It is to start anew.
     Restart,
+    /// Somebody said that it is not needed.
+    Skip,
+    /// Somebody said that what it should do has been done.
+    MarkSuccess,
 }
 
 /// How an attempt ended.

@@ -73,6 +73,7 @@ impl State {
                 self.run_mut(*run)?.status = RunStatus::Stopping;
                 Ok(())
             }
+            Record::RunControlled(controlled) => self.fold_control(controlled),
             Record::RunFinished { run, status } => self.fold_run_finished(*run, *status, at),
             Record::ConditionAdvanced { run, rule, node, state } => {
                 self.fold_condition(*run, *rule, *node, state)
@@ -80,8 +81,10 @@ impl State {
             Record::FilterFailed { run, .. }
             | Record::TicksMissed { run, .. }
             | Record::RuleFired { run, .. } => self.run_mut(*run).map(drop),
-            Record::TaskExecutionCreated { id, events, window } => {
-                self.fold_created(id, events, *window, at)
+            Record::TaskExecutionCreated { id, events, window, repeats } => {
+                self.fold_created(id, events, *window, at)?;
+                self.execution_mut(id)?.repeats = *repeats;
+                Ok(())
             }
             Record::TaskRestartRequested { run, task, events } => {
                 let restart = PendingRestart { events: events.clone(), offset: at.offset };
@@ -184,6 +187,7 @@ impl State {
         let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
         run.status = status;
         run.ended_at = Some(at.time);
+        run.paused = false;
         // Nothing is added any more, and ended runs stay for long.
         run.tasks.iter_mut().for_each(|task| task.executions.shrink_to_fit());
         if let Some(snapshot) = self.snapshots.get(&run.snapshot) {
@@ -233,6 +237,7 @@ impl State {
             ended_at: None,
             deadline: None,
             stop: None,
+            repeats: None,
             offset: at.offset,
         });
         Ok(())
@@ -304,12 +309,15 @@ impl State {
 
     /// Changes an execution and keeps the order of deadlines true.
     fn change(&mut self, id: &ExecutionId, at: At, change: impl FnOnce(&mut Execution)) -> Fit {
+        let is_paused = self.runs.get(&id.run).is_some_and(|run| run.paused);
         let mut deadlines = std::mem::take(&mut self.deadlines);
         let execution = self.execution_mut(id)?;
         deadlines.clear_execution(id.clone(), execution);
         change(execution);
         execution.offset = at.offset;
-        deadlines.set_execution(id.clone(), execution);
+        if execution.may_fall_due(is_paused) {
+            deadlines.set_execution(id.clone(), execution);
+        }
         self.deadlines = deadlines;
         Ok(())
     }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod properties;

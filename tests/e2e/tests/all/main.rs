@@ -9,6 +9,8 @@ mod command_line;
 #[cfg(test)]
 mod flights;
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod recovery;
