@@ -3,10 +3,11 @@
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
 use aiflow_model::wire::{
-    AddTrigger, Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionView,
-    FilePiece, Heartbeat, LogPiece, LogRead, NamedWorkflow, NamespaceFilter, NamespaceName,
-    NamespaceView, OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status, StopReply,
-    TaskRef, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    AddTrigger, Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionReply,
+    ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead, NamedWorkflow, NamespaceFilter,
+    NamespaceName, NamespaceView, OptionalWorkflow, RerunTask, RunRef, RunReply, RunView, StartRun,
+    Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView,
+    Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -56,6 +57,12 @@ typed! {
     stop_run(RunRef) -> StopReply = Call::RunStop;
     /// Lists task executions of a run.
     list_task_executions(RunRef) -> Vec<ExecutionView> = Call::TaskList;
+    /// Goes on without an execution of a task.
+    skip_task(TaskControl) -> ExecutionReply = Call::TaskSkip;
+    /// Goes on as if an execution of a task had succeeded.
+    mark_task_success(TaskControl) -> ExecutionReply = Call::TaskMarkSuccess;
+    /// Does an execution of a task anew.
+    rerun_task(RerunTask) -> ExecutionReply = Call::TaskRerun;
     /// Stops what is alive of a task.
     stop_task(TaskRef) -> StopReply = Call::TaskStop;
     /// Reads a piece of an attempt's output.
@@ -108,6 +115,12 @@ acknowledged! {
     delete_trigger(TriggerRef) = Call::TriggerDelete;
     /// Deletes a run that has ended.
     delete_run(RunRef) = Call::RunDelete;
+    /// Lets nothing new start in a run.
+    pause_run(RunRef) = Call::RunPause;
+    /// Lets what waits in a run start.
+    resume_run(RunRef) = Call::RunResume;
+    /// Stops what is alive of a task and starts it anew.
+    restart_task(TaskRequest) = Call::TaskRestart;
     /// Starts a task of a run.
     start_task(TaskRef) = Call::TaskStart;
     /// Asks the daemon to go down; tasks go on.

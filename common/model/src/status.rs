@@ -26,13 +26,28 @@ pub enum ExecutionStatus {
     Failed,
     /// It was stopped.
     Stopped,
+    /// Somebody said that it was not needed.
+    Skipped,
 }
 
 impl ExecutionStatus {
     /// Whether it has not ended.
     #[must_use]
     pub const fn is_alive(self) -> bool {
-        !matches!(self, Self::Success | Self::Failed | Self::Stopped)
+        !matches!(self, Self::Success | Self::Failed | Self::Stopped | Self::Skipped)
+    }
+
+    /// Whether what waits for a success may go on.
+    #[must_use]
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Success | Self::Skipped)
+    }
+
+    /// Whether somebody who waits for `wanted` is served: one that was skipped is as good as one
+    /// that succeeded.
+    #[must_use]
+    pub fn meets(self, wanted: Self) -> bool {
+        self == wanted || (wanted == Self::Success && self.is_done())
     }
 
     /// The word for it.
@@ -47,6 +62,7 @@ impl ExecutionStatus {
             Self::Success => "success",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -67,7 +83,7 @@ pub enum RunStatus {
     Running,
     /// It is being stopped.
     Stopping,
-    /// The latest execution of every task succeeded.
+    /// The latest execution of every task succeeded or was skipped.
     Success,
     /// Nothing is alive and some task failed.
     Failed,

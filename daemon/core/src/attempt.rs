@@ -29,9 +29,12 @@ impl Transaction<'_> {
             .attempt(&id)
             .is_some_and(|attempt| attempt.outcome.is_none() && attempt.pid.is_none());
         if is_news {
-            let ExecutionId { run, task, sequence } = id.execution.clone();
+            let execution = id.execution.clone();
+            let ExecutionId { run, task, sequence } = execution.clone();
             let offset = self.record(None, Record::AttemptStarted { id, pid });
-            self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+            if self.is_news(&execution, ExecutionStatus::Running) {
+                self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+            }
         }
         Answer::Done
     }
@@ -91,8 +94,17 @@ impl Transaction<'_> {
 
 fn next_step(task: &TaskSpec, execution: &Execution, outcome: &Outcome) -> Next {
     let timed_out = execution.stop == Some(StopReason::Timeout);
-    if execution.stop.is_some() && !timed_out {
-        return Next::Finish(ExecutionStatus::Stopped);
+    match execution.stop {
+        None | Some(StopReason::Timeout) => {}
+        Some(StopReason::Skip) => return Next::Finish(ExecutionStatus::Skipped),
+        Some(StopReason::MarkSuccess) => return Next::Finish(ExecutionStatus::Success),
+        Some(
+            StopReason::Asked
+            | StopReason::Rule
+            | StopReason::Run
+            | StopReason::Restart
+            | StopReason::Replaced,
+        ) => return Next::Finish(ExecutionStatus::Stopped),
     }
     if *outcome == Outcome::NeverStarted {
         return Next::Again;

@@ -176,7 +176,7 @@ impl Transaction<'_> {
         let mut ends = vec![*offset];
         for (name, wanted) in tasks {
             if name == task {
-                if changed.status != *wanted {
+                if !changed.status.meets(*wanted) {
                     return Vec::new();
                 }
                 continue;
@@ -281,5 +281,5 @@ fn end_of(task: &TaskState, window: Option<Window>, wanted: ExecutionStatus) -> 
     let same_window =
         window.and_then(|_| task.executions.iter().rev().find(|e| e.window == window));
     let execution = same_window.or_else(|| task.latest())?;
-    (execution.status == wanted).then_some(execution.offset)
+    execution.status.meets(wanted).then_some(execution.offset)
 }

@@ -36,6 +36,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::RunStarted(_)
         | Record::RunBegan { .. }
         | Record::RunStopRequested { .. }
+        | Record::RunControlled(_)
         | Record::RunFinished { .. }
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }

@@ -2,11 +2,11 @@
 //!
 //! Must never hold anything that is not data: no channels, no handles.
 
-use aiflow_model::record::{DaemonStarted, FileEntry, Outcome, TrimReason, Usage};
-use aiflow_model::wire::{AddTrigger, StartRun};
+use aiflow_model::record::{DaemonStarted, FileEntry, Mark, Outcome, TrimReason, Usage};
+use aiflow_model::wire::{AddTrigger, RerunTask, StartRun, TaskControl, TaskRequest};
 use aiflow_model::{
-    AttemptId, EventKey, JsonText, LoggedRecord, Namespace, Offset, RunId, SnapshotNumber,
-    TaskName, TriggerId, WorkflowName,
+    AttemptId, EventKey, ExecutionId, JsonText, LoggedRecord, Namespace, Offset, RunId,
+    SnapshotNumber, TaskName, TriggerId, WorkflowName,
 };
 
 /// One input. The imperative ones are requests; the others tell what happened to a process.
@@ -52,6 +52,16 @@ pub enum Input {
     StartTask(RunId, TaskName),
     /// Stop what is alive of a task of a run.
     StopTask(RunId, TaskName),
+    /// Stop what is alive of a task, and start it anew.
+    RestartTask(TaskRequest),
+    /// End an execution by hand.
+    MarkTask(TaskControl, Mark),
+    /// Do an execution anew.
+    RerunTask(RerunTask),
+    /// Let nothing new start in a run.
+    PauseRun(RunId),
+    /// Let what waits in a run start.
+    ResumeRun(RunId),
     /// Put a trigger on a workflow.
     AddTrigger(AddTrigger),
     /// Let a trigger look at nothing.
@@ -89,10 +99,15 @@ impl Input {
             | Self::Emit { .. }
             | Self::StartRun(_)
             | Self::StartTask(..)
+            | Self::RestartTask(_)
+            | Self::RerunTask(_)
             | Self::AddTrigger(_) => true,
             Self::StartDaemon(_)
             | Self::StopRun(_)
             | Self::StopTask(..)
+            | Self::MarkTask(..)
+            | Self::PauseRun(_)
+            | Self::ResumeRun(_)
             | Self::PauseTrigger(_)
             | Self::ResumeTrigger(_)
             | Self::DeleteTrigger(_)
@@ -123,6 +138,8 @@ pub enum Answer {
     },
     /// The definition is this snapshot; `unchanged`: it had been there.
     Uploaded {
+        /// Where it lives.
+        namespace: Namespace,
         /// Its name.
         workflow: WorkflowName,
         /// Its number.
@@ -134,6 +151,8 @@ pub enum Answer {
     Run(RunId),
     /// The new trigger.
     Trigger(TriggerId),
+    /// The execution that was marked, or that does another one anew.
+    Execution(ExecutionId),
     /// So many executions are being stopped.
     Stopping(u32),
 }

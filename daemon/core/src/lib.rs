@@ -9,6 +9,7 @@ mod attempt;
 mod clock;
 mod condition;
 mod contact;
+mod control;
 pub mod definition;
 mod effect;
 mod engine;

@@ -66,7 +66,8 @@ impl Transaction<'_> {
         if demands.iter().any(|demand| demand.pool == *here && is_short(demand)) {
             return Room::NotHere;
         }
-        let is_running = self.state.run(id.run).is_some_and(|r| r.status == RunStatus::Running);
+        let is_running =
+            self.state.run(id.run).is_some_and(|r| r.status == RunStatus::Running && !r.paused);
         let state = self.state.task(id.run, &id.task);
         let has_turn = state.is_some_and(|state| state.busy_count() < task.parallel as usize);
         let mut others = demands.iter().filter(|demand| demand.pool != *here);

@@ -195,7 +195,7 @@ fn final_status(run: &Run, has_clock: bool) -> Option<RunStatus> {
         Some(RunStatus::Failed)
     } else if latest(ExecutionStatus::Stopped) > 0 {
         Some(RunStatus::Stopped)
-    } else if latest(ExecutionStatus::Success) == run.tasks.len() {
+    } else if run.tasks.iter().all(|t| t.latest().is_some_and(|e| e.status.is_done())) {
         Some(RunStatus::Success)
     } else {
         None

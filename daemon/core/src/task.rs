@@ -47,7 +47,8 @@ impl Transaction<'_> {
         let Some(state) = self.task_state(run, task) else { return };
         let id = ExecutionId { run, task: task.clone(), sequence: state.next_sequence() };
         let Start { cause, events, window } = start;
-        self.record(cause, Record::TaskExecutionCreated { id, events, window });
+        let created = Record::TaskExecutionCreated { id, events, window, repeats: None };
+        self.record(cause, created);
     }
 
     /// Takes back what waits without a window, but for the newest: it never began, so that nothing
@@ -69,9 +70,9 @@ impl Transaction<'_> {
         }
     }
 
-    /// Queues attempts for waiting executions while there is room.
+    /// Queues attempts for waiting executions while there is room, and the run is not paused.
     pub(crate) fn advance_queue(&mut self, run: RunId, task: &TaskSpec) {
-        if self.free_pools(run, task) {
+        if self.state.run(run).is_some_and(|run| run.paused) || self.free_pools(run, task) {
             return;
         }
         loop {
@@ -123,7 +124,8 @@ impl Transaction<'_> {
                 ExecutionStatus::Stopping
                 | ExecutionStatus::Success
                 | ExecutionStatus::Failed
-                | ExecutionStatus::Stopped => continue,
+                | ExecutionStatus::Stopped
+                | ExecutionStatus::Skipped => continue,
             }
             stopping += 1;
         }
@@ -155,9 +157,11 @@ impl Transaction<'_> {
         let finished = Record::TaskExecutionFinished { id: id.clone(), status };
         let offset = self.record(cause, finished);
         let (run, task, sequence) = (id.run, id.task.clone(), id.sequence);
-        self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
-        if let Some(task) = self.state.task_spec(run, &id.task).cloned() {
-            self.free_pools(run, &task);
+        if self.is_news(id, status) {
+            self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+        }
+        if let Some(task) = self.state.task_spec(id.run, &id.task).cloned() {
+            self.free_pools(id.run, &task);
         }
         self.unsettle(run);
     }
@@ -208,7 +212,7 @@ impl Transaction<'_> {
         Ok(Answer::Stopping(stopping))
     }
 
-    fn find_task(&self, run: RunId, task: &TaskName) -> Result<TaskSpec, Rejection> {
+    pub(crate) fn find_task(&self, run: RunId, task: &TaskName) -> Result<TaskSpec, Rejection> {
         let snapshot = self.state.snapshot_of(run);
         snapshot.and_then(|s| s.spec.task(task.as_str())).cloned().ok_or_else(|| {
             let names = snapshot.map(|s| s.spec.names()).unwrap_or_default();

@@ -115,18 +115,18 @@ impl Transaction<'_> {
         if trigger.paused {
             let condition = trigger.condition.clone();
             self.change_trigger(id, TriggerChange::Resumed, None);
-            self.rearm(id, &condition);
+            self.rearm(RuleId::Trigger(id), &condition, None);
         }
         Ok(Answer::Done)
     }
 
     /// As [`Self::arm`], for what the wall moves: watermarks are kept.
-    pub(crate) fn rearm(&mut self, id: TriggerId, condition: &Condition) {
+    pub(crate) fn rearm(&mut self, at: RuleId, condition: &Condition, cause: Option<Offset>) {
         let moved_by_wall = condition
             .nodes()
             .all(|node| !matches!(node, Condition::Every { clock: Clock::Watermark(_), .. }));
         if moved_by_wall {
-            self.arm(RuleId::Trigger(id), condition, None);
+            self.arm(at, condition, cause);
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aiflow_model::record::{FileEntry, WorkflowUploaded};
 use aiflow_model::state::Snapshot;
-use aiflow_model::{ErrorCode, Namespace, Record, Rejection, WorkflowName};
+use aiflow_model::{ErrorCode, Namespace, Record, Rejection, RuleId, WorkflowName};
 
 use crate::definition;
 use crate::input::Answer;
@@ -33,15 +33,17 @@ impl Transaction<'_> {
             && current.source == source
             && current.files == files
         {
-            return Ok(Answer::Uploaded { workflow, snapshot: current.number, unchanged: true });
+            let snapshot = current.number;
+            return Ok(Answer::Uploaded { namespace, workflow, snapshot, unchanged: true });
         }
         let snapshot = self.state.next_snapshot_number();
-        let uploaded = WorkflowUploaded { namespace, snapshot, spec, source, files };
+        let uploaded =
+            WorkflowUploaded { namespace: namespace.clone(), snapshot, spec, source, files };
         let cause = self.record(None, Record::WorkflowUploaded(Box::new(uploaded)));
         if let Some(stored) = self.state.snapshots.get(&snapshot).cloned() {
             self.replace_triggers(&stored, cause);
         }
-        Ok(Answer::Uploaded { workflow, snapshot, unchanged: false })
+        Ok(Answer::Uploaded { namespace, workflow, snapshot, unchanged: false })
     }
 
     pub(crate) fn find_workflow(
@@ -75,7 +77,7 @@ impl Transaction<'_> {
         for id in triggers.into_iter().filter(|_| enabled) {
             let trigger = self.state.triggers.get(&id).filter(|trigger| !trigger.paused);
             if let Some(condition) = trigger.map(|trigger| trigger.condition.clone()) {
-                self.rearm(id, &condition);
+                self.rearm(RuleId::Trigger(id), &condition, None);
             }
         }
         Ok(Answer::Done)

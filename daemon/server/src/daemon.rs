@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use aiflow_core::{Answer, Decision, Effect, Engine, Input, effect_of, launch_plan, outstanding};
+use aiflow_core::{Decision, Effect, Engine, Input, effect_of, launch_plan, outstanding};
 use aiflow_log::{CommitOutcome, Committer, DiskStorage, LogWriter, Space};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::TrimReason;
@@ -33,7 +33,7 @@ use crate::retention::Trim;
 use crate::snapshots::Snapshots;
 use crate::sweep::{Leftover, Sweeper};
 use crate::token::TokenKey;
-use crate::{follow, records, retention, socket, spool, sweep};
+use crate::{follow, inputs, records, retention, socket, spool, sweep};
 
 /// Requests that wait for the loop.
 const REQUESTS_MAX: usize = 1024;
@@ -308,12 +308,7 @@ impl Daemon {
     }
 
     /// Decides a request and answers it once it is durable.
-    pub(crate) fn decide(
-        &mut self,
-        input: Input,
-        reply: Reply,
-        result: impl FnOnce(Answer) -> Result<String, Rejection>,
-    ) -> Result<(), Failure> {
+    pub(crate) fn decide(&mut self, input: Input, reply: Reply) -> Result<(), Failure> {
         if let Space::Low { kind } = self.space
             && input.is_new_work()
         {
@@ -326,7 +321,7 @@ impl Daemon {
         match decided {
             Ok(decision) => {
                 self.log(&decision)?;
-                self.answer(reply, result(decision.answer));
+                self.answer(reply, inputs::reply(decision.answer));
             }
             Err(rejection) => reply.refuse(rejection),
         }

@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod follow;
 mod home;
+mod inputs;
 mod log_command;
 mod meters;
 mod order;

@@ -2,12 +2,10 @@
 //!
 //! Must never hold business rules: those are the core's.
 
-use aiflow_core::{Answer, Input};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Heartbeat,
-    Hello, HelloRequest, LogRead, NamedWorkflow, PROTOCOL_VERSION, RunReply, Status, StopReply,
-    TriggerRef, TriggerReply, UploadReply,
+    Call, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello, HelloRequest, LogRead,
+    PROTOCOL_VERSION, Status,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
@@ -16,6 +14,7 @@ use crate::daemon::Daemon;
 use crate::event_index::{EventFilter, EventIndex, Range, Stream};
 use crate::failure::Failure;
 use crate::follow::{Subscription, gone};
+use crate::inputs::{self, Asked};
 use crate::meters::resident_bytes;
 use crate::output;
 use crate::pending::Departure;
@@ -27,62 +26,20 @@ const EVENTS_DEFAULT: u32 = 100;
 const EVENTS_MAX: u32 = 10_000;
 
 /// What a question gives: the result as JSON text.
-type Asked = Result<String, Rejection>;
+type Answered = Result<String, Rejection>;
 
 impl Daemon {
     pub(crate) fn request(&mut self, call: Call, reply: Reply) -> Result<(), Failure> {
+        let call = match inputs::asked(call, &self.tokens, reply.is_inside()) {
+            Ok(Asked::Decide(input)) => return self.decide(input, reply),
+            Ok(Asked::Look(call)) => call,
+            Err(rejection) => {
+                reply.refuse(rejection);
+                return Ok(());
+            }
+        };
         let state = self.engine.state();
         let looked = match call {
-            Call::Emit(emit) => return self.emit(emit, reply),
-            Call::Heartbeat(heartbeat) => return self.heartbeat(&heartbeat, reply),
-            Call::NamespaceAdd(add) => {
-                return self.decide_done(Input::AddNamespace(add.namespace), reply);
-            }
-            Call::NamespaceDelete(name) => {
-                return self.decide_done(Input::DeleteNamespace(name.namespace), reply);
-            }
-            Call::WorkflowEnable(NamedWorkflow { namespace, workflow }) => {
-                return self.decide_done(Input::EnableWorkflow(namespace, workflow, true), reply);
-            }
-            Call::WorkflowDisable(NamedWorkflow { namespace, workflow }) => {
-                return self.decide_done(Input::EnableWorkflow(namespace, workflow, false), reply);
-            }
-            Call::WorkflowDelete(NamedWorkflow { namespace, workflow }) => {
-                return self.decide_done(Input::DeleteWorkflow(namespace, workflow), reply);
-            }
-            Call::TriggerAdd(add) => return self.decide(Input::AddTrigger(add), reply, added),
-            Call::TriggerPause(TriggerRef { trigger }) => {
-                return self.decide_done(Input::PauseTrigger(trigger), reply);
-            }
-            Call::TriggerResume(TriggerRef { trigger }) => {
-                return self.decide_done(Input::ResumeTrigger(trigger), reply);
-            }
-            Call::TriggerDelete(TriggerRef { trigger }) => {
-                return self.decide_done(Input::DeleteTrigger(trigger), reply);
-            }
-            Call::RunDelete(run) => return self.decide_done(Input::DeleteRun(run.run), reply),
-            Call::WorkflowUpload(upload) => {
-                let namespace = upload.namespace.clone();
-                let input = Input::Upload {
-                    namespace: upload.namespace,
-                    source: upload.source,
-                    files: upload.files,
-                };
-                return self.decide(input, reply, |answer| uploaded(answer, namespace));
-            }
-            Call::RunStart(start) => {
-                return self.decide(Input::StartRun(start), reply, |answer| match answer {
-                    Answer::Run(run) => to_json(&RunReply { run }),
-                    other => unexpected(&other),
-                });
-            }
-            Call::RunStop(run) => return self.decide(Input::StopRun(run.run), reply, stopping),
-            Call::TaskStart(task) => {
-                return self.decide_done(Input::StartTask(task.run, task.task), reply);
-            }
-            Call::TaskStop(task) => {
-                return self.decide(Input::StopTask(task.run, task.task), reply, stopping);
-            }
             Call::Follow(follow) => return self.follow(follow, reply),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
@@ -101,51 +58,11 @@ impl Daemon {
             Call::RunShow(run) => queries::run(state, run),
             Call::TaskList(run) => queries::tasks(state, run),
             Call::DaemonStatus(_) => self.status(),
-            // Taken by the connection itself.
-            Call::FilePut(_) => Ok("{}".to_owned()),
+            // Files are taken by the connection itself; what is decided was sorted out before.
+            _ => Ok("{}".to_owned()),
         };
         self.answer(reply, looked);
         Ok(())
-    }
-
-    fn decide_done(&mut self, input: Input, reply: Reply) -> Result<(), Failure> {
-        self.decide(input, reply, |_| Ok("{}".to_owned()))
-    }
-
-    fn emit(&mut self, emit: Emit, reply: Reply) -> Result<(), Failure> {
-        let speaker = emit.token.as_deref().map(|token| self.tokens.check(token)).transpose();
-        let speaker = match speaker {
-            Ok(speaker) => speaker,
-            Err(rejection) => {
-                reply.refuse(rejection);
-                return Ok(());
-            }
-        };
-        let own_run = speaker.as_ref().map(|id| id.execution.run);
-        let input = Input::Emit {
-            namespace: emit.namespace,
-            key: emit.key,
-            value: emit.value,
-            source: emit.source.unwrap_or_else(|| "unnamed".to_owned()),
-            id: emit.id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
-            execution: emit.execution.or(own_run),
-            // What was kept in the spool may come when the task is long over, and is no sign of life.
-            speaker: speaker.filter(|_| !reply.is_inside()),
-        };
-        self.decide(input, reply, |answer| match answer {
-            Answer::Emitted { offset, duplicate } => to_json(&EmitReply { offset, duplicate }),
-            other => unexpected(&other),
-        })
-    }
-
-    fn heartbeat(&mut self, heartbeat: &Heartbeat, reply: Reply) -> Result<(), Failure> {
-        match self.tokens.check(&heartbeat.token) {
-            Ok(id) => self.decide_done(Input::Heartbeat(id), reply),
-            Err(rejection) => {
-                reply.refuse(rejection);
-                Ok(())
-            }
-        }
     }
 
     fn follow(&mut self, follow: Follow, reply: Reply) -> Result<(), Failure> {
@@ -225,7 +142,7 @@ impl Daemon {
         &mut self,
         query: EventQuery,
         reply: Reply,
-        ask: impl FnOnce(&EventIndex, &EventFilter, Range) -> Asked + Send + 'static,
+        ask: impl FnOnce(&EventIndex, &EventFilter, Range) -> Answered + Send + 'static,
     ) {
         let namespace = query.namespace.unwrap_or_else(Namespace::default_namespace);
         if !self.engine.state().namespaces.contains_key(&namespace) {
@@ -347,33 +264,6 @@ fn greet(hello: &HelloRequest) -> Result<String, Rejection> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         features: Vec::new(),
     })
-}
-
-fn uploaded(answer: Answer, namespace: Namespace) -> Result<String, Rejection> {
-    match answer {
-        Answer::Uploaded { workflow, snapshot, unchanged } => {
-            to_json(&UploadReply { workflow, namespace, snapshot, unchanged })
-        }
-        other => unexpected(&other),
-    }
-}
-
-fn added(answer: Answer) -> Result<String, Rejection> {
-    match answer {
-        Answer::Trigger(trigger) => to_json(&TriggerReply { trigger }),
-        other => unexpected(&other),
-    }
-}
-
-fn stopping(answer: Answer) -> Result<String, Rejection> {
-    match answer {
-        Answer::Stopping(stopping) => to_json(&StopReply { stopping }),
-        other => unexpected(&other),
-    }
-}
-
-fn unexpected(answer: &Answer) -> Result<String, Rejection> {
-    Err(Rejection::new(ErrorCode::Internal, format!("the core answered {answer:?}")))
 }
 
 fn unknown_namespace(namespace: &Namespace) -> Rejection {

@@ -127,6 +127,7 @@ mod tests {
             json!({"EventEmitted": {"namespace": "n", "key": "k", "source": "s", "id": "i", "execution": 4}}),
             json!({"RunStarted": {"run": 9, "namespace": "n", "workflow": "w", "snapshot": 1, "params": {"run": 2}}}),
             json!({"RunStopRequested": {"run": 9}}),
+            json!({"RunControlled": {"run": 9, "control": {"task_restarted": {"task": "t"}}, "request": "5.a"}}),
             json!({"RunFinished": {"run": 9, "status": "success"}}),
             json!({"ConditionAdvanced": {"run": 9, "rule": 0, "node": 1, "state": {"count": {"met": 1, "so_far": {}}}}}),
             json!({"FilterFailed": {"run": 9, "rule": 0, "node": 1, "event": 3, "reason": "r"}}),
@@ -161,7 +162,7 @@ mod tests {
             events += u64::from(event.is_some());
             of_runs += u64::from(subject.run.is_some());
         }
-        assert_eq!((events, of_runs), (2, 15));
+        assert_eq!((events, of_runs), (2, 16));
         assert_eq!(of(b"{}"), None);
         assert_eq!(of(br#"{"record":{}}"#), None);
     }

@@ -92,7 +92,7 @@ impl<'a> History<'a> {
                     run.until.get_or_insert(logged.offset);
                 }
             }
-            Record::TaskExecutionCreated { id, events, window } => {
+            Record::TaskExecutionCreated { id, events, window, .. } => {
                 let Some(run) = self.runs.get_mut(&id.run) else { return };
                 run.tasks.entry(id.task.as_str()).or_default().push(Execution {
                     offset: logged.offset,

@@ -71,10 +71,10 @@ enum Verb {
     /// Triggers of workflows: what starts runs on events.
     #[command(subcommand)]
     WorkflowTrigger(workflow_trigger::Verb),
-    /// Runs of workflows: start, list, show, stop, delete.
+    /// Runs of workflows: start, list, show, pause, resume, stop, delete.
     #[command(subcommand)]
     WorkflowExecution(workflow_execution::Verb),
-    /// Task executions of a run: list, start, stop.
+    /// Task executions of a run: list, start, stop, restart, skip, mark, rerun.
     #[command(subcommand)]
     TaskExecution(task_execution::Verb),
     /// Start a run, and with --wait stay until it ends: 0 success, 1 failed, 6 stopped.
@@ -182,7 +182,10 @@ mod tests {
             workflow upload f.yaml -n x|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution listen 3 --from 2|\
+            workflow-execution listen 3 --from 2|workflow-execution pause 3|\
+            workflow-execution resume 3|task-execution restart 3 t|task-execution skip 3 t|\
+            task-execution skip 3 t --sequence 2|task-execution mark-success 3 t|\
+            task-execution rerun 3 t|task-execution rerun 3 t --from-here --sequence 1|\
             workflow-execution stop-all w -y|workflow-execution delete 3 -y|namespace delete n -y|\
             workflow enable w|workflow disable w -n x|workflow delete w -y|\
             workflow-trigger add w {on:k}|workflow-trigger list|workflow-trigger list w|\

@@ -1,10 +1,11 @@
 //! `aiflow task-execution …`.
 //!
-//! Must never start what a rule would not also be allowed to: the daemon decides.
+//! Must never do a thing twice for one command: what would is given an id.
 
-use aiflow_model::wire::{RunRef, TaskRef};
-use aiflow_model::{RunId, TaskName};
-use clap::Subcommand;
+use aiflow_client::new_id;
+use aiflow_model::wire::{ExecutionReply, RerunTask, RunRef, TaskControl, TaskRef, TaskRequest};
+use aiflow_model::{ExecutionId, RunId, Sequence, TaskName};
+use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 use super::output::note;
@@ -32,6 +33,55 @@ pub(crate) enum Verb {
         /// The task
         task: TaskName,
     },
+    /// Stop what is alive of a task and start it anew.
+    Restart {
+        /// The run
+        run: RunId,
+        /// The task
+        task: TaskName,
+    },
+    /// Go on without an execution: what waits for its success goes on; prints its id.
+    Skip(Which),
+    /// Go on as if an execution had succeeded; prints its id.
+    MarkSuccess(Which),
+    /// Do an execution anew that has ended, with the same events and window; prints its id.
+    Rerun {
+        /// The run
+        run: RunId,
+        /// The task
+        task: TaskName,
+        /// Which execution [default: the latest]
+        #[arg(long, value_name = "N")]
+        sequence: Option<Sequence>,
+        /// And all that follows from it by `after`
+        #[arg(long)]
+        from_here: bool,
+    },
+}
+
+/// One execution of a task.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The run
+    run: RunId,
+    /// The task
+    task: TaskName,
+    /// Which execution [default: the oldest that is alive, else the latest]
+    #[arg(long, value_name = "N")]
+    sequence: Option<Sequence>,
+}
+
+impl Which {
+    /// The request, with an id of its own: repeating it does nothing more.
+    fn request(self) -> TaskControl {
+        let Self { run, task, sequence } = self;
+        TaskControl { run, task, sequence, request: Some(new_id()) }
+    }
+}
+
+fn tell(session: &Session, reply: &ExecutionReply) -> Result<(), Failure> {
+    let id = ExecutionId { run: reply.run, task: reply.task.clone(), sequence: reply.sequence };
+    session.output.answer(reply, &id.to_string())
 }
 
 impl Verb {
@@ -50,6 +100,22 @@ impl Verb {
             Self::Stop { run, task } => {
                 let reply = client.stop_task(TaskRef { run, task }).await?;
                 session.output.answer(&reply, &format!("stopping {}", reply.stopping))
+            }
+            Self::Restart { run, task } => {
+                let asked = format!("task {task} of run {run} is to start anew");
+                let request = Some(new_id());
+                client.restart_task(TaskRequest { run, task, request }).await?;
+                note(&asked);
+                Ok(())
+            }
+            Self::Skip(which) => tell(session, &client.skip_task(which.request()).await?),
+            Self::MarkSuccess(which) => {
+                tell(session, &client.mark_task_success(which.request()).await?)
+            }
+            Self::Rerun { run, task, sequence, from_here } => {
+                let request = Some(new_id());
+                let asked = RerunTask { run, task, sequence, from_here, request };
+                tell(session, &client.rerun_task(asked).await?)
             }
         }
     }

@@ -49,6 +49,18 @@ pub(crate) enum Verb {
         #[arg(value_name = "ID")]
         run: RunId,
     },
+    /// Let nothing new start in a run: firings and windows wait.
+    Pause {
+        /// Its id
+        #[arg(value_name = "ID")]
+        run: RunId,
+    },
+    /// Let what waits in a run start.
+    Resume {
+        /// Its id
+        #[arg(value_name = "ID")]
+        run: RunId,
+    },
     /// Stop all runs of a workflow.
     StopAll {
         /// The workflow
@@ -109,6 +121,16 @@ impl Verb {
             Self::Stop { run } => {
                 let reply = client.stop_run(RunRef { run }).await?;
                 session.output.answer(&reply, &format!("stopping {}", reply.stopping))
+            }
+            Self::Pause { run } => {
+                client.pause_run(RunRef { run }).await?;
+                note(&format!("run {run} is paused; what is alive goes on"));
+                Ok(())
+            }
+            Self::Resume { run } => {
+                client.resume_run(RunRef { run }).await?;
+                note(&format!("run {run} goes on"));
+                Ok(())
             }
             Self::StopAll { name: workflow, within, confirmation } => {
                 confirmation.ask(&format!("Stop all runs of {workflow}?"))?;

@@ -62,6 +62,7 @@ impl Mark {
             ExecutionStatus::Success => Self::new("✓", status.word(), Tone::Good),
             ExecutionStatus::Failed => Self::new("✗", status.word(), Tone::Bad),
             ExecutionStatus::Stopped => Self::new("■", status.word(), Tone::Dim),
+            ExecutionStatus::Skipped => Self::new("»", status.word(), Tone::Dim),
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn counts(executions: &[Execution]) -> Counts {
     let mut counts = Counts::default();
     for execution in executions {
         match execution.status {
-            ExecutionStatus::Success => counts.done += 1,
+            ExecutionStatus::Success | ExecutionStatus::Skipped => counts.done += 1,
             ExecutionStatus::Failed => counts.failed += 1,
             ExecutionStatus::Stopped => counts.stopped += 1,
             ExecutionStatus::Waiting | ExecutionStatus::Retrying => counts.waiting += 1,

@@ -20,6 +20,10 @@ pub enum StopReason {
     Restart,
     /// A later firing took its place while it waited.
     Replaced,
+    /// Somebody said that it is not needed.
+    Skip,
+    /// Somebody said that what it should do has been done.
+    MarkSuccess,
 }
 
 /// How an attempt ended.

@@ -4,10 +4,12 @@
 //! never renamed or reused. Records are written as JSON, the variant's name outside.
 
 mod attempt;
+mod control;
 mod event;
 mod trigger;
 
 pub use attempt::{Outcome, StopReason, Usage};
+pub use control::{Mark, RunControl, RunControlled};
 pub use event::{Event, EventFacts, EventIdentity};
 pub use trigger::{MissedTicks, TriggerAdded, TriggerChange, TriggerOrigin};
 
@@ -20,8 +22,8 @@ use crate::spec::WorkflowSpec;
 use crate::status::{ExecutionStatus, RunStatus};
 use crate::time::{Timestamp, Window};
 use crate::{
-    AttemptId, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber,
-    TaskName, TriggerId, WorkflowName,
+    AttemptId, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId, Sequence,
+    SnapshotNumber, TaskName, TriggerId, WorkflowName,
 };
 
 /// A record with its place in the log. `E` is what is kept of an event.
@@ -74,6 +76,8 @@ pub enum Record<E = Event> {
         /// The run.
         run: RunId,
     },
+    /// Somebody took a hand in a run.
+    RunControlled(Box<RunControlled>),
     /// A run ended.
     RunFinished {
         /// The run.
@@ -135,6 +139,9 @@ pub enum Record<E = Event> {
         /// The window it works on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         window: Option<Window>,
+        /// The execution that it does anew, where rules look at its end only if it differs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repeats: Option<Sequence>,
     },
     /// A task is to start anew once what is alive of it has ended.
     TaskRestartRequested {
@@ -259,6 +266,7 @@ impl Record {
             | Self::LogTrimmed { .. } => None,
             Self::EventEmitted(event) => event.execution,
             Self::RunStarted(started) => Some(started.run),
+            Self::RunControlled(controlled) => Some(controlled.run),
             Self::RunBegan { run }
             | Self::RunStopRequested { run }
             | Self::RunFinished { run, .. }

@@ -71,6 +71,7 @@ impl State {
             Record::RunStarted(started) => self.fold_run_started(started, at),
             Record::RunBegan { run } => self.fold_run_began(*run),
             Record::RunStopRequested { run } => self.fold_run_stop(*run),
+            Record::RunControlled(controlled) => self.fold_control(controlled),
             Record::RunFinished { run, status } => self.fold_run_finished(*run, *status, at),
             Record::ConditionAdvanced { run, rule, node, state } => {
                 self.fold_condition(*run, *rule, *node, state)
@@ -78,8 +79,10 @@ impl State {
             Record::FilterFailed { run, .. }
             | Record::TicksMissed { run, .. }
             | Record::RuleFired { run, .. } => self.run_mut(*run).map(drop),
-            Record::TaskExecutionCreated { id, events, window } => {
-                self.fold_created(id, events, *window, at)
+            Record::TaskExecutionCreated { id, events, window, repeats } => {
+                self.fold_created(id, events, *window, at)?;
+                self.execution_mut(id)?.repeats = *repeats;
+                Ok(())
             }
             Record::TaskRestartRequested { run, task, events } => {
                 let restart = PendingRestart { events: events.clone(), offset: at.offset };
@@ -204,6 +207,7 @@ impl State {
         let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
         run.status = status;
         run.ended_at = Some(at.time);
+        run.paused = false;
         self.pools.place_run(run);
         // Nothing is added any more, and ended runs stay for long.
         run.tasks.iter_mut().for_each(|task| task.executions.shrink_to_fit());
@@ -256,6 +260,7 @@ impl State {
             contact_due: None,
             silent_since: None,
             stop: None,
+            repeats: None,
             offset: at.offset,
         });
         self.place(id);
@@ -344,11 +349,14 @@ impl State {
         id: &ExecutionId,
         change: impl FnOnce(&mut Execution),
     ) -> Fit {
+        let is_paused = self.runs.get(&id.run).is_some_and(|run| run.paused);
         let mut deadlines = std::mem::take(&mut self.deadlines);
         let execution = self.execution_mut(id)?;
         deadlines.clear_execution(id.clone(), execution);
         change(execution);
-        deadlines.set_execution(id.clone(), execution);
+        if execution.may_fall_due(is_paused) {
+            deadlines.set_execution(id.clone(), execution);
+        }
         self.deadlines = deadlines;
         self.place(id);
         Ok(())

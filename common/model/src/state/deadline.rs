@@ -79,7 +79,7 @@ impl Deadlines {
     pub(super) fn add_run(&mut self, run: &Run, spec: &WorkflowSpec) {
         self.each_rule(run, spec, Self::set);
         for (task, state) in spec.tasks.iter().zip(&run.tasks) {
-            for execution in state.alive_executions() {
+            for execution in state.alive_executions().filter(|e| e.may_fall_due(run.paused)) {
                 let sequence = execution.sequence;
                 let id = ExecutionId { run: run.id, task: task.name.clone(), sequence };
                 self.set_execution(id, execution);

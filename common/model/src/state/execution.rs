@@ -65,6 +65,9 @@ pub struct Execution {
     /// Why it is to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopReason>,
+    /// The execution that it does anew, where rules look at its end only if it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Sequence>,
     /// The record that made its status what it is.
     pub offset: Offset,
 }

@@ -4,6 +4,7 @@
 //! Must never contain anything that is not in the records, and never decide.
 
 mod apply;
+mod apply_control;
 mod apply_workflow;
 mod contact;
 mod deadline;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{NodeState, TaskState};
-use crate::record::RunStarted;
+use crate::record::{RunControl, RunStarted};
 use crate::spec::WorkflowSpec;
 use crate::status::RunStatus;
 use crate::time::{Timestamp, Window};
@@ -28,6 +28,9 @@ pub struct Run {
     pub snapshot: SnapshotNumber,
     /// Where it stands.
     pub status: RunStatus,
+    /// Whether nothing new starts in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// Its parameters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, JsonText>,
@@ -45,6 +48,9 @@ pub struct Run {
     /// The window that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+    /// What was asked of it in its course, by the identity of the request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, RunControl>,
     /// The record that began it.
     pub offset: Offset,
     /// Its tasks, in the order of the snapshot.
@@ -66,12 +72,14 @@ impl Run {
             workflow: started.workflow.clone(),
             snapshot: started.snapshot,
             status: if started.waiting { RunStatus::Waiting } else { RunStatus::Running },
+            paused: false,
             params: started.params.clone(),
             started_at: time,
             ended_at: None,
             trigger: started.trigger,
             events: started.events.clone(),
             window: started.window,
+            requests: BTreeMap::new(),
             offset,
             tasks: vec![TaskState::default(); spec.tasks.len()],
             conditions: vec![BTreeMap::new(); spec.rules().count()],

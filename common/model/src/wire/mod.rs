@@ -2,10 +2,12 @@
 //!
 //! Must never hold a connection: framing and sockets are the client's and the server's.
 
+mod control;
 mod reply;
 mod request;
 mod view;
 
+pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use reply::{
     EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,
     RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply, WorkflowView,

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
+use crate::wire::{RerunTask, TaskControl, TaskRequest};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -108,6 +109,10 @@ calls! {
     RunShow(RunRef) = "execution.show";
     /// Stops a run.
     RunStop(RunRef) = "execution.stop";
+    /// Lets nothing new start in a run.
+    RunPause(RunRef) = "execution.pause";
+    /// Lets what waits in a run start.
+    RunResume(RunRef) = "execution.resume";
     /// Deletes a run that has ended.
     RunDelete(RunRef) = "execution.delete";
     /// Lists task executions of a run.
@@ -116,6 +121,14 @@ calls! {
     TaskStart(TaskRef) = "task.start";
     /// Stops a task of a run.
     TaskStop(TaskRef) = "task.stop";
+    /// Stops what is alive of a task and starts it anew.
+    TaskRestart(TaskRequest) = "task.restart";
+    /// Goes on without an execution of a task.
+    TaskSkip(TaskControl) = "task.skip";
+    /// Goes on as if an execution of a task had succeeded.
+    TaskMarkSuccess(TaskControl) = "task.mark_success";
+    /// Does an execution of a task anew.
+    TaskRerun(RerunTask) = "task.rerun";
     /// Reads a piece of an attempt's output.
     LogRead(LogRead) = "log.read";
     /// Lists events.

@@ -28,6 +28,9 @@ pub struct RunView {
     pub snapshot: SnapshotNumber,
     /// Where it stands.
     pub status: RunStatus,
+    /// Whether nothing new starts in it.
+    #[serde(default)]
+    pub paused: bool,
     /// When it began.
     pub started_at: String,
     /// When it ended.
@@ -80,6 +83,9 @@ pub struct Ended {
     pub failed: usize,
     /// On request.
     pub stopped: usize,
+    /// Not needed, as somebody said.
+    #[serde(default)]
+    pub skipped: usize,
 }
 
 /// A task execution.
@@ -177,6 +183,7 @@ impl RunView {
             workflow: run.workflow.clone(),
             snapshot: run.snapshot,
             status: run.status,
+            paused: run.paused,
             started_at: run.started_at.to_string(),
             ended_at: text(run.ended_at),
             params: run.params.clone(),
@@ -187,6 +194,7 @@ impl RunView {
                 success: count(ExecutionStatus::Success),
                 failed: count(ExecutionStatus::Failed),
                 stopped: count(ExecutionStatus::Stopped),
+                skipped: count(ExecutionStatus::Skipped),
             },
         }
     }

@@ -40,11 +40,12 @@ const SCRIPT_BYTES_MAX: usize = 16 << 10;
 const PERIOD_MIN: Span = Span(1_000);
 const MISSED: [(&str, Missed); 3] =
     [("all", Missed::All), ("latest", Missed::Latest), ("skip", Missed::Skip)];
-const STATUSES: [(&str, ExecutionStatus); 4] = [
+const STATUSES: [(&str, ExecutionStatus); 5] = [
     ("running", ExecutionStatus::Running),
     ("success", ExecutionStatus::Success),
     ("failed", ExecutionStatus::Failed),
     ("stopped", ExecutionStatus::Stopped),
+    ("skipped", ExecutionStatus::Skipped),
 ];
 
 pub(crate) fn read(

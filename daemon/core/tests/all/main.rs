@@ -5,6 +5,8 @@ mod conditions;
 #[cfg(test)]
 mod contact;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod pools;

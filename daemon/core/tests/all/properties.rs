@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use aiflow_core::Input;
-use aiflow_model::record::Outcome;
+use aiflow_model::record::{Mark, Outcome, RunControl};
 use aiflow_model::state::{ExecutionStatus, RunStatus};
-use aiflow_model::{AttemptId, Record, RunId, TaskName, Timestamp};
+use aiflow_model::wire::{RerunTask, TaskControl, TaskRequest};
+use aiflow_model::{AttemptId, Record, RunId, Sequence, TaskName, Timestamp};
 use proptest::prelude::*;
 
 use crate::support::Scenario;
@@ -46,6 +47,7 @@ enum Step {
     Stop(u8),
     Pass(u8),
     Restart(bool),
+    Control(u8, u8),
     StopRun,
 }
 
@@ -61,6 +63,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(Step::Stop),
         4 => any::<u8>().prop_map(Step::Pass),
         1 => any::<bool>().prop_map(Step::Restart),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(how, which)| Step::Control(how, which)),
         // Rare, since it ends the story.
         1 => (0..20_u8).prop_map(|n| if n == 0 { Step::StopRun } else { Step::Pass(1) }),
     ]
@@ -102,6 +105,7 @@ fn take(s: &mut Scenario, run: RunId, step: &Step) {
         Step::Stop(n) => drop(s.try_give(Input::StopTask(run, task(*n)))),
         Step::Pass(n) => s.pass(&format!("{n}s")),
         Step::Restart(reboot) => s.start_daemon(if *reboot { "boot-2" } else { "boot-1" }),
+        Step::Control(how, n) => control(s, run, *how, task(*n)),
         Step::StopRun => drop(s.try_give(Input::StopRun(run))),
     }
     while s.engine.next_deadline().is_some_and(|due| due <= s.now) {
@@ -109,7 +113,37 @@ fn take(s: &mut Scenario, run: RunId, step: &Step) {
     }
 }
 
+fn control(s: &mut Scenario, run: RunId, how: u8, task: TaskName) {
+    let mark = TaskControl { run, task: task.clone(), sequence: None, request: None };
+    let from_here = how.is_multiple_of(2);
+    let rerun = RerunTask { run, task: task.clone(), sequence: None, from_here, request: None };
+    let input = match how % 9 {
+        0 => Input::PauseRun(run),
+        1..=3 => Input::ResumeRun(run),
+        4 => Input::MarkTask(mark, Mark::Skipped),
+        5 => Input::MarkTask(mark, Mark::Success),
+        6 => Input::RestartTask(TaskRequest { run, task, request: None }),
+        _ => Input::RerunTask(rerun),
+    };
+    drop(s.try_give(input));
+}
+
+/// Executions that came into being by hand: their windows are those of others.
+fn by_hand(s: &Scenario) -> BTreeSet<(TaskName, Sequence)> {
+    let controls = s.log.iter().filter_map(|logged| match &logged.record {
+        Record::RunControlled(controlled) => Some(&controlled.control),
+        _ => None,
+    });
+    let executions = controls.filter_map(|control| match control {
+        RunControl::TaskMarked { task, sequence, .. }
+        | RunControl::TaskRerun { task, sequence, .. } => Some((task.clone(), *sequence)),
+        _ => None,
+    });
+    executions.collect()
+}
+
 fn check(s: &Scenario, run: RunId) {
+    let by_hand = by_hand(s);
     let state = s.engine.state();
     let spec = &state.snapshot_of(run).unwrap().spec;
     let known = state.run(run).unwrap();
@@ -119,7 +153,7 @@ fn check(s: &Scenario, run: RunId) {
         assert!(busy <= task.parallel as usize, "{name} runs {busy} at once");
         let has_room = busy < task.parallel as usize;
         assert!(
-            !(has_room && tasks.first_waiting().is_some()),
+            known.paused || !(has_room && tasks.first_waiting().is_some()),
             "{name} has room and lets one wait"
         );
         if known.status == RunStatus::Running && tasks.restart.is_some() {
@@ -136,7 +170,10 @@ fn check(s: &Scenario, run: RunId) {
             assert_eq!(open, usize::from(expected), "{name}.{sequence} {}", execution.status);
             assert_eq!(execution.status.is_alive(), tasks.alive.contains(&sequence));
             let is_new = execution.window.is_none_or(|window| windows.insert(window));
-            assert!(is_new, "{name} has a window twice: {:?}", execution.window);
+            // What follows one that was done anew is done anew, too.
+            let follows = name.as_str() == "after" && !by_hand.is_empty();
+            let is_own = by_hand.contains(&(name.clone(), sequence)) || follows;
+            assert!(is_new || is_own, "{name} has a window twice: {:?}", execution.window);
         }
         if name.as_str() == "hourly" {
             let gapless = windows.iter().zip(windows.iter().skip(1));

@@ -17,7 +17,7 @@ DEPTH_MAX = 16
 FILTER_BYTES_MAX = 4096
 COUNT_MAX = 1_000_000_000
 PERIOD_MIN_MICROSECONDS = 1_000
-ENDS = ("success", "failed", "stopped")
+ENDS = ("success", "failed", "stopped", "skipped")
 
 
 class Named(Protocol):

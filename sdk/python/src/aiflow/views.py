@@ -132,6 +132,7 @@ class EndedCount:
     success: int
     failed: int
     stopped: int
+    skipped: int = 0
 
 
 @dataclass(frozen=True)

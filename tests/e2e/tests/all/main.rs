@@ -11,6 +11,8 @@ mod confinement;
 #[cfg(test)]
 mod flights;
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod recovery;
