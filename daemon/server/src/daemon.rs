@@ -121,6 +121,7 @@ impl Daemon {
             requests: request_sender,
             files: files.clone(),
             unwritten: Arc::clone(&unwritten),
+            outboxes: Arc::default(),
         };
         let attempts =
             Attempts::new(home.clone(), files, boot_id, shim()?, storage.clone(), news_sender);

@@ -15,6 +15,7 @@ mod home;
 mod log_command;
 mod meters;
 mod order;
+mod outbox;
 mod output;
 mod pending;
 mod queries;
