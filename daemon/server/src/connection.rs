@@ -2,7 +2,7 @@
 //!
 //! Lengths are checked before anything is allocated for them. A line that is wrong gets an error
 //! and the connection lives on. Must never block the loop, and never read on while too many of its
-//! requests are unanswered.
+//! lines are unanswered, the wrong ones among them.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::files::FileStore;
+use crate::outbox::{Outbox, Outboxes, Weight};
 
 /// Most requests of one connection without a reply.
 pub(crate) const UNANSWERED_MAX: usize = 256;
 /// Most notifications of one connection that wait to be written.
-const NOTIFICATIONS_MAX: usize = 16;
+const NOTIFICATIONS_MAX: usize = 2;
 const READ_BYTES: usize = 64 << 10;
 
 /// The way from connections to the loop.
@@ -30,13 +31,37 @@ pub(crate) struct Gate {
     pub(crate) files: FileStore,
     /// One permit a reply that is not written yet, so that a stop can wait for all.
     pub(crate) unwritten: Arc<Semaphore>,
+    /// What waits for each client.
+    pub(crate) outboxes: Arc<Outboxes>,
 }
 
 /// One line to write, with what is freed when it is written.
 #[derive(Debug)]
 pub(crate) struct Line {
     text: Vec<u8>,
+    _weight: Weight,
     _permits: Option<[OwnedSemaphorePermit; 2]>,
+}
+
+/// Where the notifications of one client go; they wait for those before them.
+#[derive(Debug, Clone)]
+pub(crate) struct Notifications {
+    queue: mpsc::Sender<Line>,
+    outbox: Arc<Outbox>,
+}
+
+impl Notifications {
+    /// Sends one; false when the client has gone.
+    pub(crate) async fn send(&self, text: Vec<u8>) -> bool {
+        let Ok(place) = self.queue.reserve().await else { return false };
+        place.send(Line { _weight: self.outbox.weigh(text.len()), text, _permits: None });
+        true
+    }
+
+    /// Waits until the client has gone.
+    pub(crate) async fn closed(&self) {
+        self.queue.closed().await;
+    }
 }
 
 /// Where the answer to one request goes.
@@ -49,7 +74,7 @@ pub(crate) enum Reply {
         /// Lines to write.
         lines: mpsc::UnboundedSender<Line>,
         /// Notifications to write.
-        notifications: mpsc::Sender<Vec<u8>>,
+        notifications: Notifications,
         /// Freed when the answer is written: of the connection, of the daemon.
         permits: [OwnedSemaphorePermit; 2],
     },
@@ -82,7 +107,7 @@ impl Reply {
     }
 
     /// Where notifications of a subscription go; closed when the client has gone.
-    pub(crate) fn notifications(&self) -> Option<mpsc::Sender<Vec<u8>>> {
+    pub(crate) fn notifications(&self) -> Option<Notifications> {
         match self {
             Self::Client { notifications, .. } => Some(notifications.clone()),
             Self::Inside(_) => None,
@@ -92,8 +117,10 @@ impl Reply {
     fn send(self, done: Result<(), Rejection>, text: impl FnOnce(&str) -> Vec<u8>) {
         // Whoever has gone wants no answer.
         match self {
-            Self::Client { id: Some(id), lines, permits, .. } => {
-                let _ = lines.send(Line { text: text(&id), _permits: Some(permits) });
+            Self::Client { id: Some(id), lines, permits, notifications } => {
+                let text = text(&id);
+                let _weight = notifications.outbox.weigh(text.len());
+                let _ = lines.send(Line { text, _weight, _permits: Some(permits) });
             }
             Self::Client { id: None, .. } => {}
             Self::Inside(sender) => {
@@ -108,29 +135,34 @@ fn error_line(id: &str, rejection: Rejection) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}\n").into_bytes()
 }
 
-/// Serves a connection until the client goes.
+/// Serves a connection until the client goes, or is cut off.
 pub(crate) async fn serve(stream: Stream, gate: Rc<Gate>) {
     let stream = Rc::new(stream);
+    let outbox = gate.outboxes.open();
     let (lines, line_queue) = mpsc::unbounded_channel();
-    let (notifications, notification_queue) = mpsc::channel(NOTIFICATIONS_MAX);
-    let writing =
-        tokio::task::spawn_local(write_lines(Rc::clone(&stream), line_queue, notification_queue));
+    let (queue, notification_queue) = mpsc::channel(NOTIFICATIONS_MAX);
+    let writing = write_lines(Rc::clone(&stream), line_queue, notification_queue);
+    let notifications = Notifications { queue, outbox: Arc::clone(&outbox) };
     let source =
         Source { gate, lines, notifications, unanswered: Semaphore::new(UNANSWERED_MAX).into() };
-    if let Err(error) = source.read_lines(&*stream).await {
-        tracing::debug!(%error, "a connection broke");
-    }
-    drop(source);
-    // Replies that are on their way still go out; the writer ends when all senders are gone.
-    if let Err(error) = writing.await {
-        tracing::warn!(%error, "the writer of a connection failed");
+    let reading = async move {
+        if let Err(error) = source.read_lines(&*stream).await {
+            tracing::debug!(%error, "a connection broke");
+        }
+    };
+    // Replies that are on their way still go out when the client says no more; the writer ends when
+    // all senders are gone.
+    let served = async { tokio::join!(reading, writing) };
+    tokio::select! {
+        _ = served => {}
+        () = outbox.is_cut() => tracing::warn!("a client that does not read was cut off"),
     }
 }
 
 async fn write_lines(
     stream: Rc<Stream>,
     mut lines: mpsc::UnboundedReceiver<Line>,
-    mut notifications: mpsc::Receiver<Vec<u8>>,
+    mut notifications: mpsc::Receiver<Line>,
 ) {
     let mut writer = &*stream;
     let mut gathered = Vec::new();
@@ -139,7 +171,7 @@ async fn write_lines(
         tokio::select! {
             biased;
             count = lines.recv_many(&mut gathered, UNANSWERED_MAX) => if count == 0 { return },
-            Some(text) = notifications.recv() => buffer = text,
+            Some(line) = notifications.recv() => gathered.push(line),
         }
         for line in &gathered {
             buffer.extend_from_slice(&line.text);
@@ -165,7 +197,7 @@ enum Taken {
 struct Source {
     gate: Rc<Gate>,
     lines: mpsc::UnboundedSender<Line>,
-    notifications: mpsc::Sender<Vec<u8>>,
+    notifications: Notifications,
     unanswered: Arc<Semaphore>,
 }
 
@@ -192,7 +224,7 @@ impl Source {
             searched = buffer.len();
             if buffer.len() > REQUEST_BYTES_MAX || skipping {
                 if !std::mem::replace(&mut skipping, true) {
-                    self.refuse_long_line();
+                    self.refuse_long_line().await;
                 }
                 buffer.clear();
                 searched = 0;
@@ -203,33 +235,42 @@ impl Source {
         }
     }
 
-    fn refuse_long_line(&self) {
+    async fn refuse_long_line(&self) {
         let message = format!("the line is longer than {REQUEST_BYTES_MAX} bytes; it was skipped");
         let rejection = Rejection::new(ErrorCode::FrameTooLarge, message)
             .hint("put large data in a file and emit its path");
-        let _ = self.lines.send(Line { text: error_line("null", rejection), _permits: None });
+        self.refuse("null", rejection).await;
+    }
+
+    /// Also a refusal takes its place among what is unanswered: nobody fills the memory with lines
+    /// that are wrong.
+    async fn refuse(&self, id: &str, rejection: Rejection) {
+        let Some(permits) = self.permits().await else { return };
+        let text = error_line(id, rejection);
+        let _weight = self.notifications.outbox.weigh(text.len());
+        // Whoever has gone wants no answer.
+        let _ = self.lines.send(Line { text, _weight, _permits: Some(permits) });
+    }
+
+    /// Leave for one more answer, of the connection and of the daemon; never refused.
+    async fn permits(&self) -> Option<[OwnedSemaphorePermit; 2]> {
+        let own = Arc::clone(&self.unanswered).acquire_owned().await;
+        let all = Arc::clone(&self.gate.unwritten).acquire_owned().await;
+        Some([own.ok()?, all.ok()?])
     }
 
     async fn take_line(&self, line: &[u8]) {
         match read_request(line) {
             Taken::Nothing => {}
-            Taken::Refusal(id, rejection) => {
-                let _ = self.lines.send(Line { text: error_line(&id, rejection), _permits: None });
-            }
+            Taken::Refusal(id, rejection) => self.refuse(&id, rejection).await,
             Taken::Request(id, call) => self.hand_on(id, *call).await,
         }
     }
 
     async fn hand_on(&self, id: Option<String>, call: Call) {
-        let own = Arc::clone(&self.unanswered).acquire_owned().await;
-        let all = Arc::clone(&self.gate.unwritten).acquire_owned().await;
-        let (Ok(own), Ok(all)) = (own, all) else { return };
-        let reply = Reply::Client {
-            id,
-            lines: self.lines.clone(),
-            notifications: self.notifications.clone(),
-            permits: [own, all],
-        };
+        let Some(permits) = self.permits().await else { return };
+        let (lines, notifications) = (self.lines.clone(), self.notifications.clone());
+        let reply = Reply::Client { id, lines, notifications, permits };
         match call {
             // A piece of a file is written here, so that the loop never waits for it.
             Call::FilePut(piece) => match self.gate.files.put(piece).await {

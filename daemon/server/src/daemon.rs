@@ -135,6 +135,7 @@ impl Daemon {
             requests: request_sender,
             files: files.clone(),
             unwritten: Arc::clone(&unwritten),
+            outboxes: Arc::default(),
         };
         let tokens = TokenKey::open(&home.token_key())?;
         let launching = (shim()?, tokens.clone());

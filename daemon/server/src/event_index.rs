@@ -10,6 +10,7 @@ use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::Record;
 use aiflow_model::wire::EventView;
 use aiflow_model::{EventKey, Namespace, RunId, Timestamp};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::records;
 use crate::subject::{self, Subject};
@@ -112,17 +113,28 @@ fn run_label(run: RunId) -> u64 {
 
 type Index = LabelIndex<DiskStorage, EventLabels>;
 
+/// Most questions looked into at once: more would only hold memory, and keep the threads that
+/// launches and adoptions need.
+const QUESTIONS_MAX: usize = 2;
+
 /// The index, shared by whoever asks. Cloning shares it.
 #[derive(Debug, Clone)]
 pub(crate) struct EventIndex {
     index: Arc<Mutex<Index>>,
+    turns: Arc<Semaphore>,
 }
 
 impl EventIndex {
     /// An index over a log that is open.
     pub(crate) fn new(storage: DiskStorage) -> Result<Self, ReadError> {
         let index = LabelIndex::new(storage, EventLabels)?;
-        Ok(Self { index: Arc::new(Mutex::new(index)) })
+        let turns = Arc::new(Semaphore::new(QUESTIONS_MAX));
+        Ok(Self { index: Arc::new(Mutex::new(index)), turns })
+    }
+
+    /// Waits for the turn of a question, which lasts until its answer has been made.
+    pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.ok()
     }
 
     /// Brings the index up to date in the background; `end` is durable.

@@ -7,8 +7,9 @@
 use aiflow_log::{DiskStorage, LogReader, ReadError};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::Ended;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
+use crate::connection::Notifications;
 use crate::event_index::{EventIndex, Stream};
 use crate::queries::to_json;
 use crate::records;
@@ -16,7 +17,7 @@ use crate::records;
 /// Most records in one notification.
 const RECORDS_MAX: u64 = 1_000;
 /// A notification is sent when it has grown to this many bytes.
-const NOTIFICATION_BYTES: usize = 256 << 10;
+const NOTIFICATION_BYTES: usize = 64 << 10;
 
 /// What a follower wants.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub(crate) async fn follow(
     index: EventIndex,
     subscription: Subscription,
     mut durable: watch::Receiver<u64>,
-    notifications: mpsc::Sender<Vec<u8>>,
+    notifications: Notifications,
 ) {
     let mut reader = LogReader::new(storage);
     let mut next = subscription.next;
@@ -58,7 +59,7 @@ pub(crate) async fn follow(
                 Err(error) => {
                     tracing::error!(%error, "a follower cannot read the log");
                     // Whoever has gone wants no answer.
-                    let _ = notifications.send(ended(subscription.number, &error)).await;
+                    notifications.send(ended(subscription.number, &error)).await;
                     return;
                 }
             };
@@ -67,7 +68,7 @@ pub(crate) async fn follow(
             // again, nor ask for what retention has dropped meanwhile.
             if gathered.count > 0 || next - told >= RECORDS_MAX {
                 told = next;
-                if notifications.send(gathered.text).await.is_err() {
+                if !notifications.send(gathered.text).await {
                     return;
                 }
             }

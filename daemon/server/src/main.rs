@@ -16,6 +16,7 @@ mod inputs;
 mod log_command;
 mod meters;
 mod order;
+mod outbox;
 mod output;
 mod pending;
 mod queries;

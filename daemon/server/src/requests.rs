@@ -154,6 +154,7 @@ impl Daemon {
         let range = Range { from, since: query.since, end: *self.durable.borrow() };
         let index = self.index.clone();
         tokio::task::spawn_local(async move {
+            let _turn = index.turn().await;
             let asked = tokio::task::spawn_blocking(move || ask(&index, &filter, range));
             match asked.await {
                 Ok(Ok(text)) => reply.result(&text),

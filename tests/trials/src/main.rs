@@ -2,23 +2,33 @@
 //! all share, by one write that appends. Some end at once, some take some milliseconds, some leave
 //! a process behind that would never end.
 //!
+//! `trial-task stranger SOCKET`: connects, sends its standard input, and gives what it is answered.
+//!
 //! Must never write its line twice, nor do anything before it.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 /// What the process that is left behind is called with.
 const LINGER: &str = "linger";
+/// What a client of another user is called with.
+const STRANGER: &str = "stranger";
+/// Exit code of a stranger who may not even connect.
+const NO_CONNECTION: u8 = 9;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    let (Some(witness), is_stream) = (arguments.next(), arguments.next().is_some()) else {
+    let (Some(witness), second) = (arguments.next(), arguments.next()) else {
         return ExitCode::from(2);
     };
+    if let Some(socket) = second.as_ref().filter(|_| witness == STRANGER) {
+        return speak(socket);
+    }
     if witness == LINGER {
         return wait(Duration::MAX);
     }
@@ -31,7 +41,7 @@ fn main() -> ExitCode {
     if written.ok() != Some(line.len()) {
         return ExitCode::from(3);
     }
-    if is_stream {
+    if second.is_some() {
         return wait(Duration::MAX);
     }
     match number(&id) % 8 {
@@ -39,6 +49,14 @@ fn main() -> ExitCode {
         2..=4 => wait(Duration::from_millis(number(&id) % 16)),
         _ => ExitCode::SUCCESS,
     }
+}
+
+fn speak(socket: &OsString) -> ExitCode {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return ExitCode::from(NO_CONNECTION) };
+    // It may be hung up on at any moment.
+    let _ = std::io::copy(&mut std::io::stdin(), &mut stream);
+    let _ = std::io::copy(&mut stream, &mut std::io::stdout());
+    ExitCode::SUCCESS
 }
 
 /// Chance, from the attempt's id alone.

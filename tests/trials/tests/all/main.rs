@@ -5,7 +5,9 @@
 #![cfg(test)]
 
 mod client;
+mod floods;
 mod judge;
 mod kills;
 mod outages;
+mod strangers;
 mod strike;
