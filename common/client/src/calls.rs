@@ -3,10 +3,10 @@
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
 use aiflow_model::wire::{
-    AddTrigger, Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionView,
-    FilePiece, LogPiece, LogRead, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
-    OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskRef, TriggerRef,
-    TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
+    EventQuery, ExecutionView, FilePiece, LogPiece, LogRead, NamedWorkflow, NamespaceFilter,
+    NamespaceName, NamespaceView, OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status,
+    StopReply, TaskRef, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -58,6 +58,8 @@ typed! {
     list_task_executions(RunRef) -> Vec<ExecutionView> = Call::TaskList;
     /// Stops what is alive of a task.
     stop_task(TaskRef) -> StopReply = Call::TaskStop;
+    /// Runs windows of a task.
+    backfill_task(Backfill) -> BackfillReply = Call::TaskBackfill;
     /// Reads a piece of an attempt's output.
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use aiflow_model::record::{Event, MissedTicks, StopReason, TriggerChange};
-use aiflow_model::spec::{Action, Clock, Condition};
+use aiflow_model::spec::{Action, Condition};
 use aiflow_model::state::{ExecutionStatus, Firing, NodeState, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::{ExecutionId, JsonText, Offset, Record, RuleId, RuleIndex, RunId, TaskName};
 
+use crate::clock;
 use crate::task::Start;
 use crate::transaction::{Stimulus, Transaction};
 
@@ -29,13 +30,7 @@ impl Transaction<'_> {
     pub(crate) fn arm(&mut self, at: RuleId, condition: &Condition, cause: Option<Offset>) {
         for (node, condition) in (0..).zip(condition.nodes()) {
             let state = match condition {
-                Condition::Every { period, clock: Clock::Wall, from, .. } => {
-                    let next = from.unwrap_or_else(|| self.now.floor_to(*period));
-                    NodeState::Clock { marks: Vec::new(), next: Some(next) }
-                }
-                Condition::Every { clock: Clock::Watermark(keys), from, .. } => {
-                    NodeState::Clock { marks: vec![None; keys.len()], next: *from }
-                }
+                Condition::Every { .. } => NodeState::Clock(clock::armed(condition, self.now)),
                 Condition::Cron { expression, zone, .. } => {
                     self.arm_cron(at, node, expression, zone, cause);
                     continue;
@@ -72,10 +67,10 @@ impl Transaction<'_> {
         let Some((task, rule)) = snapshot.spec.rule(index) else { return };
         let id = RuleId::Task { run, rule: index };
         for firing in self.offer(id, 0, &rule.condition, stimulus) {
-            let (events, window) = (firing.events.clone(), firing.window);
+            let (events, window, rerun) = (firing.events.clone(), firing.window, firing.rerun);
             let fired = Record::RuleFired { run, rule: index, firing };
             let cause = Some(self.record(stimulus.offset(), fired));
-            let start = Start { cause, events, window };
+            let start = Start { cause, events, window, rerun };
             match rule.action {
                 Action::Start => {
                     self.start_task(run, task, start);
@@ -129,9 +124,7 @@ impl Transaction<'_> {
             Condition::Throttle { span, .. } => {
                 self.offer_throttle(at, node, condition, *span, stimulus)
             }
-            Condition::Every { period, clock, missed, .. } => {
-                self.offer_clock(at, node, (*period, clock, *missed), stimulus)
-            }
+            Condition::Every { .. } => self.offer_clock(at, node, condition, stimulus),
             Condition::Cron { expression, zone, missed } => {
                 self.offer_cron(at, node, (expression, zone, *missed), stimulus)
             }

@@ -44,6 +44,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::WorkflowDeleted { .. }
         | Record::RunDeleted { .. }
         | Record::NamespaceDeleted { .. }
+        | Record::BackfillRequested(_)
         | Record::TaskExecutionCreated { .. }
         | Record::TaskRestartRequested { .. }
         | Record::AttemptStarted { .. }

@@ -79,6 +79,7 @@ impl Transaction<'_> {
             Input::StopRun(run) => self.stop_run(run),
             Input::StartTask(run, task) => self.start_task_on_request(run, &task),
             Input::StopTask(run, task) => self.stop_task_on_request(run, &task),
+            Input::Backfill(ask) => self.backfill(ask),
             Input::AddTrigger(add) => self.add_trigger(add),
             Input::PauseTrigger(id) => self.pause_trigger(id),
             Input::ResumeTrigger(id) => self.resume_trigger(id),

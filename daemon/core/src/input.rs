@@ -3,7 +3,7 @@
 //! Must never hold anything that is not data: no channels, no handles.
 
 use aiflow_model::record::{DaemonStarted, FileEntry, Outcome, TrimReason, Usage};
-use aiflow_model::wire::{AddTrigger, StartRun};
+use aiflow_model::wire::{AddTrigger, Backfill, StartRun};
 use aiflow_model::{
     AttemptId, EventKey, JsonText, LoggedRecord, Namespace, Offset, RunId, SnapshotNumber,
     TaskName, TriggerId, WorkflowName,
@@ -48,6 +48,8 @@ pub enum Input {
     StartTask(RunId, TaskName),
     /// Stop what is alive of a task of a run.
     StopTask(RunId, TaskName),
+    /// Run windows of a task.
+    Backfill(Backfill),
     /// Put a trigger on a workflow.
     AddTrigger(AddTrigger),
     /// Let a trigger look at nothing.
@@ -85,6 +87,7 @@ impl Input {
             | Self::Emit { .. }
             | Self::StartRun(_)
             | Self::StartTask(..)
+            | Self::Backfill(_)
             | Self::AddTrigger(_) => true,
             Self::StartDaemon(_)
             | Self::StopRun(_)
@@ -127,6 +130,8 @@ pub enum Answer {
     },
     /// The run, new or started by the same request before.
     Run(RunId),
+    /// So many windows will run.
+    Backfilled(u32),
     /// The new trigger.
     Trigger(TriggerId),
     /// So many executions are being stopped.

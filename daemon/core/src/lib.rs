@@ -6,6 +6,7 @@
 //! conditions begin in `condition`.
 
 mod attempt;
+mod backfill;
 mod clock;
 mod condition;
 pub mod definition;

@@ -5,8 +5,8 @@
 use aiflow_core::{Answer, Input};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello,
-    HelloRequest, LogRead, NamedWorkflow, PROTOCOL_VERSION, RunReply, Status, StopReply,
+    BackfillReply, Call, Emit, EmitReply, EventCount, EventPage, EventQuery, Follow, FollowReply,
+    Hello, HelloRequest, LogRead, NamedWorkflow, PROTOCOL_VERSION, RunReply, Status, StopReply,
     TriggerRef, TriggerReply, UploadReply,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
@@ -81,6 +81,9 @@ impl Daemon {
             }
             Call::TaskStop(task) => {
                 return self.decide(Input::StopTask(task.run, task.task), reply, stopping);
+            }
+            Call::TaskBackfill(ask) => {
+                return self.decide(Input::Backfill(ask), reply, backfilled);
             }
             Call::Follow(follow) => return self.follow(follow, reply),
             Call::EventList(query) => return self.list_events(query, reply),
@@ -337,6 +340,13 @@ fn added(answer: Answer) -> Result<String, Rejection> {
 fn stopping(answer: Answer) -> Result<String, Rejection> {
     match answer {
         Answer::Stopping(stopping) => to_json(&StopReply { stopping }),
+        other => unexpected(&other),
+    }
+}
+
+fn backfilled(answer: Answer) -> Result<String, Rejection> {
+    match answer {
+        Answer::Backfilled(windows) => to_json(&BackfillReply { windows }),
         other => unexpected(&other),
     }
 }

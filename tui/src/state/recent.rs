@@ -158,7 +158,7 @@ impl Recent {
 
     fn note(&mut self, root: Offset, record: &Record, state: &State) {
         match record {
-            Record::TaskExecutionCreated { id, events, window } => {
+            Record::TaskExecutionCreated { id, events, window, .. } => {
                 let started = Started { run: id.run, task: id.task.clone(), window: *window };
                 self.note_started(&[&[root], events.as_slice()].concat(), &started);
             }

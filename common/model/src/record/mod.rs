@@ -4,10 +4,12 @@
 //! never renamed or reused. Records are written as JSON, the variant's name outside.
 
 mod attempt;
+mod backfill;
 mod event;
 mod trigger;
 
 pub use attempt::{Outcome, StopReason, Usage};
+pub use backfill::BackfillRequested;
 pub use event::{Event, EventFacts, EventIdentity};
 pub use trigger::{MissedTicks, TriggerAdded, TriggerChange, TriggerOrigin};
 
@@ -135,7 +137,13 @@ pub enum Record<E = Event> {
         /// The window it works on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         window: Option<Window>,
+        /// The backfill that it is part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backfill: Option<Offset>,
     },
+    /// Windows of a task are to run that no clock fires, or that have run before; each is created
+    /// as an execution of its own.
+    BackfillRequested(Box<BackfillRequested>),
     /// A task is to start anew once what is alive of it has ended.
     TaskRestartRequested {
         /// The run.
@@ -249,6 +257,7 @@ impl Record {
             | Self::LogTrimmed { .. } => None,
             Self::EventEmitted(event) => event.execution,
             Self::RunStarted(started) => Some(started.run),
+            Self::BackfillRequested(asked) => Some(asked.run),
             Self::RunBegan { run }
             | Self::RunStopRequested { run }
             | Self::RunFinished { run, .. }

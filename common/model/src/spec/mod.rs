@@ -7,7 +7,7 @@ mod condition;
 mod pool;
 mod task;
 
-pub use condition::{Clock, Condition, Missed};
+pub use condition::{Clock, Condition, Late, Missed};
 pub use pool::{Demand, PoolId};
 pub use task::{Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec};
 

@@ -2,10 +2,12 @@
 //!
 //! Must never hold a connection: framing and sockets are the client's and the server's.
 
+mod backfill;
 mod reply;
 mod request;
 mod view;
 
+pub use backfill::{Backfill, BackfillReply};
 pub use reply::{
     EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,
     RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply, WorkflowView,

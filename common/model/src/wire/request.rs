@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
+use crate::wire::Backfill;
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -114,6 +115,8 @@ calls! {
     TaskStart(TaskRef) = "task.start";
     /// Stops a task of a run.
     TaskStop(TaskRef) = "task.stop";
+    /// Runs windows of a task that no clock fires, or that have run before.
+    TaskBackfill(Backfill) = "task.backfill";
     /// Reads a piece of an attempt's output.
     LogRead(LogRead) = "log.read";
     /// Lists events.

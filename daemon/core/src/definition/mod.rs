@@ -4,6 +4,7 @@
 //! a hint says what to write.
 
 mod check;
+mod clock;
 mod condition;
 mod node;
 mod pool;

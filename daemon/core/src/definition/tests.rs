@@ -132,6 +132,28 @@ fn faults_of_conditions_name_their_place() {
         &with("{every: 1h, clock: {watermark: w}, missed: skip}"),
         "a watermark misses nothing",
     );
+    let clocked = |rest: &str| with(&format!("{{every: 1h, {rest}}}"));
+    refused(
+        &clocked("clock: {watermark: w, idle: 5m}"),
+        "6:43 the only source of a clock cannot be",
+    );
+    refused(
+        &clocked("clock: {watermark: [{key: w, idle: 5m}]}"),
+        "the only source of a clock cannot",
+    );
+    refused(&clocked("clock: {watermark: [v, {key: w, idel: 5m}]}"), "did you mean `idle`?");
+    refused(
+        &clocked("clock: {watermark: [v, {idle: 5m}]}"),
+        "6:47 the source does not say its `key`",
+    );
+    refused(&clocked("clock: {watermark: [v, w], idle: 0s}"), "6:57 idle has to be at least 1ms");
+    refused(&clocked("late: rerun"), "6:30 nothing is late on the wall | leave `late` out, or say");
+    refused(&clocked("clock: {watermark: w}, late: retry"), "late cannot be `retry`");
+    refused(&clocked("until: soon"), "6:31 until: \"soon\" is not a time");
+    refused(
+        &clocked("from: 2013-01-01T00:00:00Z, until: 2013-01-01T00:59:00Z"),
+        "6:59 no window fits between `from` and `until`",
+    );
     let deep = format!("{}{{on: x}}{}", "{any: [".repeat(20), "]}".repeat(20));
     refused(&with(&deep), "nested deeper than");
 }
