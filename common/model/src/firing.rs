@@ -30,6 +30,14 @@ pub struct Firing {
     /// Whether the window had fired before: something of it came late.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rerun: bool,
+    /// Through how many derived events it came: none, for what came from outside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_zero(depth: &u32) -> bool {
+    *depth == 0
 }
 
 impl Firing {
@@ -39,6 +47,7 @@ impl Firing {
         union(&mut self.ends, other.ends);
         self.window = other.window.or(self.window);
         self.rerun |= other.rerun;
+        self.depth = self.depth.max(other.depth);
         self.began = match (self.began, other.began) {
             (Some(own), Some(others)) => Some(own.min(others)),
             (own, others) => own.or(others),
@@ -108,6 +117,9 @@ pub enum NodeState {
         previous: Timestamp,
         /// The time that fires next; none when there is no other.
         next: Option<Timestamp>,
+        /// When it does, if it is put off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
     /// Of `every`.
     Clock(ClockState),

@@ -127,7 +127,7 @@ impl TaskClock<'_> {
             Condition::Every { period, from: first, .. } => {
                 every(*period, first.unwrap_or(Timestamp(0)), from, to.is_none())
             }
-            Condition::Cron { expression, zone, .. } => match Calendar::new(expression, zone) {
+            Condition::Cron { .. } => match Calendar::of(self.condition) {
                 Ok(calendar) => cron(calendar, from, to.is_none()),
                 Err(_) => Box::new(std::iter::empty()),
             },

@@ -53,7 +53,7 @@ impl Transaction<'_> {
                 let mut windows = passed_windows(&mut after, Some(self.now), *period, *until);
                 let next_end = after.next_end(*period, *until);
                 let more = next_end.is_some_and(|end| end <= self.now);
-                self.drop_missed(at, node, &mut windows, *missed, more);
+                self.drop_missed(at, node, &mut windows, (*missed, Span(0)), more);
                 self.firings_of(windows, None)
             }
             Clock::Watermark(keys) => {
@@ -88,7 +88,7 @@ impl Transaction<'_> {
             .collect();
         state.silent.extend(silent);
         let mut firings = self.fire_passed(state, (*period, *until), !late.is_ignore());
-        if let Stimulus::Event { offset, event } = stimulus
+        if let Stimulus::Event { offset, event, .. } = stimulus
             && let Some(source) = keys.iter().position(|key| *key == event.key)
         {
             match read_watermark(&event.value) {
@@ -157,19 +157,23 @@ impl Transaction<'_> {
     }
 
     /// Takes out of the windows that passed, oldest first, what the rule does not want late, and
-    /// records that. `more`: others have passed that do not fit in this batch.
+    /// records that. `more`: others have passed that do not fit in this batch; `put_off`: longest
+    /// time by which they are put off.
     pub(crate) fn drop_missed(
         &mut self,
         at: RuleId,
         node: u32,
         windows: &mut Vec<Window>,
-        missed: Missed,
+        (missed, put_off): (Missed, Span),
         more: bool,
     ) {
         let kept = match missed {
             Missed::All => windows.len(),
             Missed::Latest => usize::from(!more).min(windows.len()),
-            Missed::Skip => windows.iter().filter(|w| w.end.plus(LATE) >= self.now).count(),
+            Missed::Skip => {
+                let in_time = |w: &&Window| w.end.plus(put_off).plus(LATE) >= self.now;
+                windows.iter().filter(in_time).count()
+            }
         };
         let dropped: Vec<Window> = windows.drain(..windows.len() - kept).collect();
         if let (Some(first), Some(last)) = (dropped.first(), dropped.last()) {

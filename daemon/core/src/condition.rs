@@ -31,8 +31,8 @@ impl Transaction<'_> {
         for (node, condition) in (0..).zip(condition.nodes()) {
             let state = match condition {
                 Condition::Every { .. } => NodeState::Clock(clock::armed(condition, self.now)),
-                Condition::Cron { expression, zone, .. } => {
-                    self.arm_cron(at, node, expression, zone, cause);
+                Condition::Cron { .. } => {
+                    self.arm_cron(at, node, condition, cause);
                     continue;
                 }
                 Condition::Absent { span, .. } => {
@@ -67,6 +67,7 @@ impl Transaction<'_> {
         let Some((task, rule)) = snapshot.spec.rule(index) else { return };
         let id = RuleId::Task { run, rule: index };
         for firing in self.offer(id, 0, &rule.condition, stimulus) {
+            let depth = firing.depth;
             let (events, window, rerun) = (firing.events.clone(), firing.window, firing.rerun);
             let fired = Record::RuleFired { run, rule: index, firing };
             let cause = Some(self.record(stimulus.offset(), fired));
@@ -79,6 +80,11 @@ impl Transaction<'_> {
                     self.stop_task(run, &task.name, StopReason::Rule, cause);
                 }
                 Action::Restart => self.restart_task(run, task, start),
+                Action::Emit => {
+                    if let (Some(emission), Some(cause)) = (&rule.emission, cause) {
+                        self.derive((run, index), emission, (cause, depth), stimulus);
+                    }
+                }
             }
         }
     }
@@ -93,13 +99,14 @@ impl Transaction<'_> {
     ) -> Vec<Firing> {
         match condition {
             Condition::On { key, filter } => match stimulus {
-                Stimulus::Event { offset, event }
+                Stimulus::Event { offset, event, depth }
                     if key.matches(event.key.as_str())
                         && filter
                             .as_ref()
                             .is_none_or(|f| self.passes(at, node, f, *offset, event)) =>
                 {
-                    vec![Firing { events: vec![*offset], ..self.firing_of_now() }]
+                    let (events, depth) = (vec![*offset], *depth);
+                    vec![Firing { events, depth, ..self.firing_of_now() }]
                 }
                 _ => Vec::new(),
             },
@@ -125,9 +132,7 @@ impl Transaction<'_> {
                 self.offer_throttle(at, node, condition, *span, stimulus)
             }
             Condition::Every { .. } => self.offer_clock(at, node, condition, stimulus),
-            Condition::Cron { expression, zone, missed } => {
-                self.offer_cron(at, node, (expression, zone, *missed), stimulus)
-            }
+            Condition::Cron { .. } => self.offer_cron(at, node, condition, stimulus),
         }
     }
 
@@ -183,7 +188,7 @@ impl Transaction<'_> {
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
         let met = self.offer_below(at, node, condition, stimulus);
-        let (Stimulus::Event { offset, event }, false) = (stimulus, met.is_empty()) else {
+        let (Stimulus::Event { offset, event, .. }, false) = (stimulus, met.is_empty()) else {
             return Vec::new();
         };
         let kept = match self.state.node_state(at, node) {

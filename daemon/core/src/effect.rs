@@ -36,6 +36,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::RunFinished { .. }
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }
+        | Record::EmissionFailed { .. }
         | Record::RuleFired { .. }
         | Record::TicksMissed { .. }
         | Record::TriggerAdded(_)

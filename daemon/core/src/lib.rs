@@ -11,6 +11,7 @@ mod clock;
 mod condition;
 pub mod definition;
 mod effect;
+mod emission;
 mod engine;
 mod event;
 mod expression;

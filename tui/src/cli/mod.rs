@@ -192,7 +192,8 @@ mod tests {
             workflow-schedule list|workflow-schedule show 1|workflow-schedule delete 1 --yes|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
             run w --param a=1 --wait|backfill 3 t 2013-01-01T00:00:00Z|\
-            backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
+            backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|\
+            logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
             emit k v --wait 1m|event list|event list k --limit 5 --from 7|event count k|\
             event listen k --from 0 -n x|tui|version|completions bash";

@@ -127,6 +127,15 @@ pub enum Record<E = Event> {
         /// What was used up.
         firing: Firing,
     },
+    /// A rule was to derive an event, and could not.
+    EmissionFailed {
+        /// The run.
+        run: RunId,
+        /// The rule.
+        rule: RuleIndex,
+        /// Why.
+        reason: String,
+    },
     /// An execution of a task came into being; it waits for its turn.
     TaskExecutionCreated {
         /// Which.
@@ -264,6 +273,7 @@ impl Record {
             | Self::ConditionAdvanced { run, .. }
             | Self::FilterFailed { run, .. }
             | Self::RuleFired { run, .. }
+            | Self::EmissionFailed { run, .. }
             | Self::TicksMissed { run, .. }
             | Self::RunDeleted { run }
             | Self::TaskRestartRequested { run, .. } => Some(*run),

@@ -124,6 +124,12 @@ pub enum Condition {
         /// What becomes of times that passed while nobody looked.
         #[serde(default, skip_serializing_if = "Missed::is_all")]
         missed: Missed,
+        /// Longest time by which each is put off, drawn from its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jitter: Option<Span>,
+        /// Dates (`2026-12-25`) and days of the week (`SAT`) at which nothing fires.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
     },
 }
 

@@ -9,7 +9,9 @@ mod task;
 
 pub use condition::{Clock, Condition, Late, Missed};
 pub use pool::{Demand, PoolId};
-pub use task::{Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec};
+pub use task::{
+    Action, Backoff, Command, Emission, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,
+};
 
 use std::collections::BTreeMap;
 

@@ -79,6 +79,7 @@ impl State {
             }
             Record::FilterFailed { run, .. }
             | Record::TicksMissed { run, .. }
+            | Record::EmissionFailed { run, .. }
             | Record::RuleFired { run, .. } => self.run_mut(*run).map(drop),
             Record::TaskExecutionCreated { id, events, window, backfill } => {
                 self.fold_created(id, events, (*window, *backfill), at)

@@ -135,7 +135,7 @@ pub(super) fn due_at(condition: &Condition, state: &NodeState) -> Option<Timesta
                 }
             }
         }
-        (Condition::Cron { .. }, NodeState::Cron { next, .. }) => *next,
+        (Condition::Cron { .. }, NodeState::Cron { next, due, .. }) => due.or(*next),
         (Condition::Throttle { .. }, NodeState::Timer { due, gathered }) => {
             gathered.as_ref().and(*due)
         }

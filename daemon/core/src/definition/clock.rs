@@ -11,12 +11,12 @@ use aiflow_model::time::{Span, Timestamp};
 use super::condition::read_span;
 use super::node::{Node, Value};
 use super::reader::{Map, Reader};
-use crate::schedule::Calendar;
+use crate::schedule::{Calendar, EXCEPT_MAX};
 
 /// What may stand beside `every`.
 pub(crate) const EVERY_KEYS: &[&str] = &["every", "clock", "from", "until", "missed", "late"];
 /// What may stand beside `cron`.
-pub(crate) const CRON_KEYS: &[&str] = &["cron", "tz", "missed"];
+pub(crate) const CRON_KEYS: &[&str] = &["cron", "tz", "missed", "jitter", "except"];
 const MISSED: [(&str, Missed); 3] =
     [("all", Missed::All), ("latest", Missed::Latest), ("skip", Missed::Skip)];
 
@@ -86,10 +86,18 @@ pub(crate) fn read_cron(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Op
         None => "UTC".to_owned(),
     };
     let missed = read_missed(reader, map)?;
-    match Calendar::new(&expression, &zone) {
-        Ok(calendar) if calendar.next(Timestamp(0)).is_some() => {
-            Some(Condition::Cron { expression, zone, missed })
-        }
+    let jitter = match map.get("jitter") {
+        Some(node) => Some(read_span(reader, node, "jitter")?),
+        None => None,
+    };
+    let except = match map.get("except") {
+        Some(node) => read_except(reader, node)?,
+        None => Vec::new(),
+    };
+    let condition = Condition::Cron { expression, zone, missed, jitter, except };
+    let Condition::Cron { expression, .. } = &condition else { return None };
+    match Calendar::of(&condition) {
+        Ok(calendar) if calendar.next(Timestamp(0)).is_some() => Some(condition),
         Ok(_) => {
             reader.fault(subject.place, format!("{expression:?} names no time that ever comes"));
             None
@@ -102,8 +110,8 @@ pub(crate) fn read_cron(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Op
     }
 }
 
-/// `wall`, or `{watermark: KEY}` with one or several sources, each `KEY` or `{key: KEY, idle: 10m}`;
-/// `idle` beside them is that of all that have none of their own.
+/// `wall`, or `{watermark: KEY}` with one or several sources, each of them a key or
+/// `{key: KEY, idle: 10m}`; `idle` beside them is that of all that have none of their own.
 fn read_clock(reader: &mut Reader, node: &Node) -> Option<(Clock, BTreeMap<EventKey, Span>)> {
     if let Value::Scalar { .. } = node.value {
         return reader
@@ -162,4 +170,29 @@ fn read_source(reader: &mut Reader, node: &Node) -> Option<(EventKey, Option<Spa
         None => None,
     };
     Some((reader.parse(key, "key")?, idle))
+}
+
+/// Days at which nothing fires: `SAT` or `[SAT, SUN, 2026-12-25]`.
+fn read_except(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        Value::Scalar { .. } | Value::Map(_) => std::slice::from_ref(node),
+    };
+    if items.len() > EXCEPT_MAX {
+        reader.fault(node.place, format!("more than {EXCEPT_MAX} days are left out"));
+        return None;
+    }
+    let mut days = Vec::new();
+    let mut tried = Calendar::new("@daily", "UTC").ok()?;
+    for item in items {
+        let day = reader.text(item, "except")?;
+        if tried.leave_out(day).is_err() {
+            let hint = Some("except: [SAT, SUN, 2026-12-25]".to_owned());
+            let message = format!("{day:?} is neither a date nor a day of the week");
+            reader.fault_with_hint(item.place, message, hint);
+            return None;
+        }
+        days.push(day.to_owned());
+    }
+    Some(days)
 }

@@ -220,7 +220,7 @@ fn read_on(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Conditio
     Some(Condition::On { key, filter })
 }
 
-fn read_expression(
+pub(crate) fn read_expression(
     reader: &mut Reader,
     node: &Node,
     what: &str,

@@ -6,6 +6,7 @@
 mod check;
 mod clock;
 mod condition;
+mod emission;
 mod node;
 mod pool;
 mod reader;

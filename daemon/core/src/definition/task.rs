@@ -11,13 +11,14 @@ use aiflow_model::spec::{
 use aiflow_model::time::Span;
 
 use super::condition;
+use super::emission;
 use super::node::{Node, Value};
 use super::pool;
 use super::reader::{Map, Reader, Reference};
 
 const KEYS: &[&str] = &[
     "kind", "bash", "exec", "env", "start", "stop", "restart", "overlap", "parallel", "retry",
-    "timeout", "grace", "priority", "pools",
+    "timeout", "emit", "grace", "priority", "pools",
 ];
 const GRACE_DEFAULT: Span = Span::from_seconds(10);
 const BACKOFF_DEFAULT: Backoff =
@@ -55,8 +56,9 @@ pub(crate) fn read(
             continue;
         }
         let condition = condition::read(reader, node, references, 0);
-        rules.extend(condition.map(|condition| Rule { action, condition }));
+        rules.extend(condition.map(|condition| Rule { action, condition, emission: None }));
     }
+    rules.extend(emission::read_emits(reader, map, references));
     let retry = match map.get("retry") {
         Some(node) if restart_policy.is_some() => {
             reader.fault(node.place, "a task has either `retry` or a `restart` policy");

@@ -318,3 +318,40 @@ fn what_cannot_be_filled_is_refused_and_nothing_is_stored() {
     refused(s.try_give(month), ErrorCode::InvalidParams, "more than 10000 windows");
     assert_eq!(s.log.len(), before);
 }
+
+#[test]
+fn a_schedule_is_put_off_by_the_same_time_in_every_replay() {
+    let mut s = Scenario::new(
+        "t: {bash: x, parallel: 99, start: {cron: \"0 * * * *\", jitter: 10m, missed: skip}}",
+    );
+    let run = s.run();
+    let mut waits = std::collections::BTreeSet::new();
+    for hour in 1..=20_u64 {
+        let due = s.engine.next_deadline().unwrap();
+        let tick = "2026-01-01T00:00:00Z".parse::<aiflow_model::Timestamp>().unwrap();
+        let wait = due.since(tick.plus(aiflow_model::Span(hour * 3_600_000_000)));
+        assert!(wait.0 <= 600_000_000, "{wait}");
+        waits.insert(wait);
+        s.now = due;
+        s.start_daemon("boot-1");
+        s.give(Input::Tick);
+        assert_eq!(s.executions(run, "t").len(), usize::try_from(hour).unwrap(), "each once");
+    }
+    assert!(waits.len() > 15, "{waits:?}");
+    assert_eq!(hours(&s, run)[5], "05", "the window is that of the time itself");
+}
+
+#[test]
+fn days_that_are_left_out_fire_nothing() {
+    let mut s = Scenario::new(
+        "t: {bash: x, parallel: 99, start: {cron: \"0 6 * * *\", except: [SAT, SUN, 2026-01-06]}}",
+    );
+    let run = s.run();
+    for _ in 0..8 {
+        s.pass("1d");
+    }
+    // The first of January 2026 is a Thursday.
+    let starts = ["2025-12-31", "2026-01-01", "2026-01-02", "2026-01-05", "2026-01-07"];
+    let windows = s.windows(run, "t");
+    assert_eq!(windows.iter().map(|start| &start[..10]).collect::<Vec<_>>(), starts);
+}

@@ -5,6 +5,8 @@ mod clocks;
 #[cfg(test)]
 mod conditions;
 #[cfg(test)]
+mod emissions;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod pools;
