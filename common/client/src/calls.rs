@@ -3,11 +3,11 @@
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
 use aiflow_model::wire::{
-    AddTrigger, Call, Emit, EmitReply, Empty, EventCount, EventPage, EventQuery, ExecutionReply,
-    ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead, NamedWorkflow, NamespaceFilter,
-    NamespaceName, NamespaceView, OptionalWorkflow, RerunTask, RunRef, RunReply, RunView, StartRun,
-    Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView,
-    Upload, UploadReply, WorkflowView,
+    AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
+    EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
+    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, RerunTask,
+    RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskControl, TaskRef, TaskRequest,
+    TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -65,6 +65,8 @@ typed! {
     rerun_task(RerunTask) -> ExecutionReply = Call::TaskRerun;
     /// Stops what is alive of a task.
     stop_task(TaskRef) -> StopReply = Call::TaskStop;
+    /// Runs windows of a task.
+    backfill_task(Backfill) -> BackfillReply = Call::TaskBackfill;
     /// Reads a piece of an attempt's output.
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.

@@ -2,10 +2,12 @@
 //!
 //! Must never interpret a condition: the core does, and records the result.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use crate::time::{Timestamp, Window};
-use crate::{JsonText, Offset};
+use crate::time::{Span, Timestamp, Window};
+use crate::{EventKey, JsonText, Offset};
 
 /// Most offsets of one kind that a firing keeps: the newest.
 pub const CONSUMED_MAX: usize = 1_000;
@@ -25,6 +27,17 @@ pub struct Firing {
     /// When the first of it came; none in logs before 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Timestamp>,
+    /// Whether the window had fired before: something of it came late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rerun: bool,
+    /// Through how many derived events it came: none, for what came from outside.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_zero(depth: &u32) -> bool {
+    *depth == 0
 }
 
 impl Firing {
@@ -33,6 +46,8 @@ impl Firing {
         union(&mut self.events, other.events);
         union(&mut self.ends, other.ends);
         self.window = other.window.or(self.window);
+        self.rerun |= other.rerun;
+        self.depth = self.depth.max(other.depth);
         self.began = match (self.began, other.began) {
             (Some(own), Some(others)) => Some(own.min(others)),
             (own, others) => own.or(others),
@@ -102,16 +117,65 @@ pub enum NodeState {
         previous: Timestamp,
         /// The time that fires next; none when there is no other.
         next: Option<Timestamp>,
+        /// When it does, if it is put off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
     /// Of `every`.
-    Clock {
-        /// Highest watermark of each source, in the order of the clock's keys; empty for the wall.
-        #[serde(default)]
-        marks: Vec<Option<Watermark>>,
-        /// Start of the window that fires next; none while the clock is not armed.
-        #[serde(default)]
-        next: Option<Timestamp>,
-    },
+    Clock(ClockState),
+}
+
+/// What a clock knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClockState {
+    /// Highest watermark of each source, in the order of the clock's keys; empty for the wall.
+    pub marks: Vec<Option<Watermark>>,
+    /// Start of the window that fires next; none while the clock is not armed.
+    pub next: Option<Timestamp>,
+    /// Start of the first window, when windows may fire anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    /// When each source spoke last, at first when the clock began; empty when none may be passed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<Timestamp>,
+    /// Sources that are passed, since they were silent for so long; by their place.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub silent: BTreeSet<usize>,
+}
+
+impl ClockState {
+    /// The lowest watermark of the sources that are not passed, once each of them has spoken.
+    #[must_use]
+    pub fn lowest(&self) -> Option<Watermark> {
+        let marks = self.marks.iter().enumerate();
+        let heeded = marks.filter(|(source, _)| !self.silent.contains(source));
+        heeded.map(|(_, mark)| *mark).min().flatten()
+    }
+
+    /// End of the window that fires next; none while the clock is not armed, and when it is over.
+    #[must_use]
+    pub fn next_end(&self, period: Span, until: Option<Timestamp>) -> Option<Timestamp> {
+        let end = self.next?.plus(period);
+        Some(end).filter(|end| until.is_none_or(|until| *end <= until))
+    }
+
+    /// Whether no window is left.
+    #[must_use]
+    pub fn is_over(&self, period: Span, until: Option<Timestamp>) -> bool {
+        self.next.is_some() && self.next_end(period, until).is_none()
+    }
+
+    /// When each source that is not passed yet has been silent for too long.
+    pub fn silences<'a>(
+        &'a self,
+        keys: &'a [EventKey],
+        idle: &'a BTreeMap<EventKey, Span>,
+    ) -> impl Iterator<Item = (usize, Timestamp)> + 'a {
+        let sources = keys.iter().zip(&self.heard).enumerate();
+        let heeded = sources.filter(|(source, _)| !self.silent.contains(source));
+        heeded.filter_map(|(source, (key, heard))| Some((source, heard.plus(*idle.get(key)?))))
+    }
 }
 
 /// How far a source has come in event time.
@@ -132,7 +196,7 @@ impl NodeState {
             Self::Sequence { reached } => (reached.iter().flatten().collect(), &[]),
             Self::Count { so_far, .. } | Self::Sum { so_far, .. } => (vec![so_far], &[]),
             Self::Timer { gathered, .. } => (gathered.iter().collect(), &[]),
-            Self::Clock { marks, .. } => (Vec::new(), marks),
+            Self::Clock(clock) => (Vec::new(), &clock.marks),
             Self::Script { .. } | Self::Cron { .. } => (Vec::new(), &[]),
         };
         let consumed = firings.into_iter().flat_map(|firing| firing.events.iter().copied());
@@ -142,7 +206,7 @@ impl NodeState {
     /// How far a clock of watermarks has come: the lowest of its sources, once each has spoken.
     #[must_use]
     pub fn watermark(&self) -> Option<Watermark> {
-        let Self::Clock { marks, .. } = self else { return None };
-        marks.iter().copied().min().flatten()
+        let Self::Clock(clock) = self else { return None };
+        clock.lowest()
     }
 }

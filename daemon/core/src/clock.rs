@@ -1,13 +1,14 @@
 //! Clocks: each window fires once, in order, when the wall or the lowest watermark passes its end.
 //!
 //! A watermark that repeats or goes back changes nothing. A jump fires every window in between;
-//! what is more than one batch may hold falls due at once, in the next.
+//! what is more than one batch may hold falls due at once, in the next. A source that is silent for
+//! too long is passed; what it says later of windows that have fired is late.
 
 use aiflow_model::record::MissedTicks;
-use aiflow_model::spec::{Clock, Missed};
-use aiflow_model::state::{Firing, NodeState, Watermark};
+use aiflow_model::spec::{Clock, Condition, Missed};
+use aiflow_model::state::{ClockState, Firing, NodeState, Watermark};
 use aiflow_model::time::{Span, Timestamp, Window};
-use aiflow_model::{JsonText, RuleId};
+use aiflow_model::{EventKey, JsonText, Offset, RuleId};
 
 use crate::engine::WINDOWS_PER_BATCH_MAX;
 use crate::transaction::{Stimulus, Transaction};
@@ -15,41 +16,138 @@ use crate::transaction::{Stimulus, Transaction};
 /// A tick of the wall that comes later than this was missed, for a clock that skips such ticks.
 const LATE: Span = Span::from_seconds(60);
 
+/// A clock that begins now.
+pub(crate) fn armed(condition: &Condition, now: Timestamp) -> ClockState {
+    let Condition::Every { period, clock, from, idle, late, .. } = condition else {
+        return ClockState::default();
+    };
+    let mut state = ClockState { next: *from, ..ClockState::default() };
+    match clock {
+        Clock::Wall => state.next = Some(from.unwrap_or_else(|| now.floor_to(*period))),
+        Clock::Watermark(keys) => {
+            state.marks = vec![None; keys.len()];
+            state.heard = if idle.is_empty() { Vec::new() } else { vec![now; keys.len()] };
+            state.first = from.filter(|_| !late.is_ignore());
+        }
+    }
+    state
+}
+
 impl Transaction<'_> {
     pub(crate) fn offer_clock(
         &mut self,
         at: RuleId,
         node: u32,
-        (period, clock, missed): (Span, &Clock, Missed),
+        condition: &Condition,
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
-        let Some(NodeState::Clock { marks, next }) = self.state.node_state(at, node).cloned()
-        else {
+        let Condition::Every { period, clock, missed, until, .. } = condition else {
             return Vec::new();
         };
-        let (mut new_marks, mut new_next) = (marks.clone(), next);
-        let reached = match clock {
-            Clock::Wall => Some(self.now),
+        let Some(NodeState::Clock(before)) = self.state.node_state(at, node).cloned() else {
+            return Vec::new();
+        };
+        let mut after = before.clone();
+        let firings = match clock {
+            Clock::Wall => {
+                let mut windows = passed_windows(&mut after, Some(self.now), *period, *until);
+                let next_end = after.next_end(*period, *until);
+                let more = next_end.is_some_and(|end| end <= self.now);
+                self.drop_missed(at, node, &mut windows, (*missed, Span(0)), more);
+                self.firings_of(windows, None)
+            }
             Clock::Watermark(keys) => {
-                self.note_watermark(at, node, keys, &mut new_marks, stimulus);
-                let lowest = new_marks.iter().copied().min().flatten();
-                lowest.map(|mark| mark.time)
+                self.offer_watermark(at, node, (condition, keys), &mut after, stimulus)
             }
         };
-        if let (None, Some(reached)) = (new_next, reached) {
-            new_next = Some(reached.floor_to(period));
+        if after != before {
+            self.advance(at, node, NodeState::Clock(after), stimulus.offset());
         }
-        let lowest = new_marks.iter().copied().min().flatten();
-        let mut windows = passed_windows(&mut new_next, reached, period);
-        if *clock == Clock::Wall {
-            let more = new_next.is_some_and(|next| next.plus(period) <= self.now);
-            self.drop_missed(at, node, &mut windows, missed, more);
+        firings
+    }
+
+    fn offer_watermark(
+        &mut self,
+        at: RuleId,
+        node: u32,
+        (condition, keys): (&Condition, &[EventKey]),
+        state: &mut ClockState,
+        stimulus: &Stimulus,
+    ) -> Vec<Firing> {
+        let Condition::Every { period, until, idle, late, .. } = condition else {
+            return Vec::new();
+        };
+        if state.is_over(*period, *until) && late.is_ignore() {
+            return Vec::new();
         }
-        if (&new_marks, new_next) != (&marks, next) {
-            let state = NodeState::Clock { marks: new_marks, next: new_next };
-            self.advance(at, node, state, stimulus.offset());
+        // A silence that has lasted long enough came before what comes now.
+        let silent: Vec<usize> = state
+            .silences(keys, idle)
+            .filter(|(_, due)| *due <= self.now)
+            .map(|(source, _)| source)
+            .collect();
+        state.silent.extend(silent);
+        let mut firings = self.fire_passed(state, (*period, *until), !late.is_ignore());
+        if let Stimulus::Event { offset, event, .. } = stimulus
+            && let Some(source) = keys.iter().position(|key| *key == event.key)
+        {
+            match read_watermark(&event.value) {
+                Ok(time) => {
+                    let mark = Watermark { time, event: *offset };
+                    let late = self.note(state, source, mark, *period);
+                    let late = if state.first.is_some() { late } else { Vec::new() };
+                    let rerun = |firing| Firing { rerun: true, ..firing };
+                    firings.extend(self.firings_of(late, Some(*offset)).into_iter().map(rerun));
+                }
+                Err(reason) => self.filter_failed(at, node, *offset, reason),
+            }
+            firings.extend(self.fire_passed(state, (*period, *until), !late.is_ignore()));
         }
-        let events: Vec<_> = lowest.into_iter().map(|mark| mark.event).collect();
+        firings
+    }
+
+    /// Fires what the lowest watermark has passed; the first one arms the clock.
+    fn fire_passed(
+        &self,
+        state: &mut ClockState,
+        (period, until): (Span, Option<Timestamp>),
+        keeps_first: bool,
+    ) -> Vec<Firing> {
+        let Some(lowest) = state.lowest() else { return Vec::new() };
+        if state.next.is_none() {
+            state.next = Some(lowest.time.floor_to(period));
+            state.first = state.next.filter(|_| keeps_first);
+        }
+        let windows = passed_windows(state, Some(lowest.time), period, until);
+        self.firings_of(windows, Some(lowest.event))
+    }
+
+    /// Takes in what a source says; gives the windows which have fired that it makes late: the one
+    /// in which it goes back, or those that it passes only now, having been passed itself.
+    fn note(
+        &self,
+        state: &mut ClockState,
+        source: usize,
+        mark: Watermark,
+        period: Span,
+    ) -> Vec<Window> {
+        if let Some(heard) = state.heard.get_mut(source) {
+            *heard = self.now;
+        }
+        state.silent.remove(&source);
+        let before = state.marks[source];
+        let is_news = before.is_none_or(|before| before.time < mark.time);
+        let late = fired_windows(state, before, mark.time, period);
+        if is_news {
+            // What is more than a batch of late windows stays late until the source speaks again.
+            let reached = late.get(WINDOWS_PER_BATCH_MAX).map_or(mark.time, |more| more.start);
+            state.marks[source] = Some(Watermark { time: reached, ..mark });
+        }
+        late.into_iter().take(WINDOWS_PER_BATCH_MAX).collect()
+    }
+
+    fn firings_of(&self, windows: Vec<Window>, event: Option<Offset>) -> Vec<Firing> {
+        let events: Vec<Offset> = event.into_iter().collect();
         let firing = |window| Firing {
             events: events.clone(),
             window: Some(window),
@@ -59,19 +157,23 @@ impl Transaction<'_> {
     }
 
     /// Takes out of the windows that passed, oldest first, what the rule does not want late, and
-    /// records that. `more`: others have passed that do not fit in this batch.
+    /// records that. `more`: others have passed that do not fit in this batch; `put_off`: longest
+    /// time by which they are put off.
     pub(crate) fn drop_missed(
         &mut self,
         at: RuleId,
         node: u32,
         windows: &mut Vec<Window>,
-        missed: Missed,
+        (missed, put_off): (Missed, Span),
         more: bool,
     ) {
         let kept = match missed {
             Missed::All => windows.len(),
             Missed::Latest => usize::from(!more).min(windows.len()),
-            Missed::Skip => windows.iter().filter(|w| w.end.plus(LATE) >= self.now).count(),
+            Missed::Skip => {
+                let in_time = |w: &&Window| w.end.plus(put_off).plus(LATE) >= self.now;
+                windows.iter().filter(in_time).count()
+            }
         };
         let dropped: Vec<Window> = windows.drain(..windows.len() - kept).collect();
         if let (Some(first), Some(last)) = (dropped.first(), dropped.last()) {
@@ -80,43 +182,46 @@ impl Transaction<'_> {
             self.ticks_missed(at, node, MissedTicks { count, first, last });
         }
     }
-
-    fn note_watermark(
-        &mut self,
-        at: RuleId,
-        node: u32,
-        keys: &[aiflow_model::EventKey],
-        marks: &mut [Option<Watermark>],
-        stimulus: &Stimulus,
-    ) {
-        let Stimulus::Event { offset, event } = stimulus else { return };
-        let Some(source) = keys.iter().position(|key| *key == event.key) else { return };
-        match read_watermark(&event.value) {
-            Ok(time) => {
-                let is_news = marks[source].is_none_or(|mark| mark.time < time);
-                if is_news {
-                    marks[source] = Some(Watermark { time, event: *offset });
-                }
-            }
-            Err(reason) => self.filter_failed(at, node, *offset, reason),
-        }
-    }
 }
 
-/// The windows that end at or before `reached`, at most a batch of them; moves `next` behind them.
+/// The windows that end at or before `reached`, at most a batch of them; moves the clock behind
+/// them.
 fn passed_windows(
-    next: &mut Option<Timestamp>,
+    state: &mut ClockState,
     reached: Option<Timestamp>,
     period: Span,
+    until: Option<Timestamp>,
 ) -> Vec<Window> {
-    let (Some(start), Some(reached)) = (next.as_mut(), reached) else { return Vec::new() };
     let mut windows = Vec::new();
-    while start.plus(period) <= reached && windows.len() < WINDOWS_PER_BATCH_MAX {
-        let end = start.plus(period);
-        windows.push(Window { start: *start, end });
-        *start = end;
+    while let (Some(start), Some(end)) = (state.next, state.next_end(period, until))
+        && reached.is_some_and(|reached| end <= reached)
+        && windows.len() < WINDOWS_PER_BATCH_MAX
+    {
+        windows.push(Window { start, end });
+        state.next = Some(end);
     }
     windows
+}
+
+/// Windows which have fired: when the source goes back to `time`, the one that holds it; when it
+/// was behind the clock, those that it passes from there on; at most one more than a batch.
+fn fired_windows(
+    state: &ClockState,
+    before: Option<Watermark>,
+    time: Timestamp,
+    period: Span,
+) -> Vec<Window> {
+    let (Some(first), Some(next)) = (state.first, state.next) else { return Vec::new() };
+    let window = |start: Timestamp| Window { start, end: start.plus(period) };
+    let holding = |time: Timestamp| first.plus(Span(time.since(first).0 / period.0 * period.0));
+    if before.is_some_and(|before| time < before.time) {
+        let start = holding(time);
+        return if time >= first && start < next { vec![window(start)] } else { Vec::new() };
+    }
+    let from = before.map_or(first, |before| holding(before.time.max(first)));
+    let starts = std::iter::successors(Some(from), |start| Some(start.plus(period)));
+    let passed = starts.take_while(|start| *start < next && start.plus(period) <= time);
+    passed.take(WINDOWS_PER_BATCH_MAX + 1).map(window).collect()
 }
 
 /// A watermark: RFC 3339 text, or an object with such a text in `watermark`.
@@ -149,10 +254,11 @@ mod tests {
     #[test]
     fn a_jump_passes_every_window_once_and_in_order() {
         let hour = Span::from_seconds(3600);
-        let mut next = Some(Timestamp(0));
-        let windows = passed_windows(&mut next, Some(Timestamp(0).plus(Span(hour.0 * 3))), hour);
+        let mut state = ClockState { next: Some(Timestamp(0)), ..ClockState::default() };
+        let reached = Some(Timestamp(0).plus(Span(hour.0 * 3)));
+        let windows = passed_windows(&mut state, reached, hour, None);
         assert_eq!(windows.len(), 3);
         assert!(windows.windows(2).all(|pair| pair[0].end == pair[1].start));
-        assert!(passed_windows(&mut next, Some(Timestamp(0)), hour).is_empty());
+        assert!(passed_windows(&mut state, Some(Timestamp(0)), hour, None).is_empty());
     }
 }

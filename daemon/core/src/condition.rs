@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use aiflow_model::record::{Event, MissedTicks, StopReason, TriggerChange};
-use aiflow_model::spec::{Action, Clock, Condition};
+use aiflow_model::spec::{Action, Condition};
 use aiflow_model::state::{ExecutionStatus, Firing, NodeState, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::{ExecutionId, JsonText, Offset, Record, RuleId, RuleIndex, RunId, TaskName};
 
+use crate::clock;
 use crate::task::Start;
 use crate::transaction::{Stimulus, Transaction};
 
@@ -29,15 +30,9 @@ impl Transaction<'_> {
     pub(crate) fn arm(&mut self, at: RuleId, condition: &Condition, cause: Option<Offset>) {
         for (node, condition) in (0..).zip(condition.nodes()) {
             let state = match condition {
-                Condition::Every { period, clock: Clock::Wall, from, .. } => {
-                    let next = from.unwrap_or_else(|| self.now.floor_to(*period));
-                    NodeState::Clock { marks: Vec::new(), next: Some(next) }
-                }
-                Condition::Every { clock: Clock::Watermark(keys), from, .. } => {
-                    NodeState::Clock { marks: vec![None; keys.len()], next: *from }
-                }
-                Condition::Cron { expression, zone, .. } => {
-                    self.arm_cron(at, node, expression, zone, cause);
+                Condition::Every { .. } => NodeState::Clock(clock::armed(condition, self.now)),
+                Condition::Cron { .. } => {
+                    self.arm_cron(at, node, condition, cause);
                     continue;
                 }
                 Condition::Absent { span, .. } => {
@@ -72,10 +67,11 @@ impl Transaction<'_> {
         let Some((task, rule)) = snapshot.spec.rule(index) else { return };
         let id = RuleId::Task { run, rule: index };
         for firing in self.offer(id, 0, &rule.condition, stimulus) {
-            let (events, window) = (firing.events.clone(), firing.window);
+            let depth = firing.depth;
+            let (events, window, rerun) = (firing.events.clone(), firing.window, firing.rerun);
             let fired = Record::RuleFired { run, rule: index, firing };
             let cause = Some(self.record(stimulus.offset(), fired));
-            let start = Start { cause, events, window };
+            let start = Start { cause, events, window, rerun };
             match rule.action {
                 Action::Start => {
                     self.start_task(run, task, start);
@@ -84,6 +80,11 @@ impl Transaction<'_> {
                     self.stop_task(run, &task.name, StopReason::Rule, cause);
                 }
                 Action::Restart => self.restart_task(run, task, start),
+                Action::Emit => {
+                    if let (Some(emission), Some(cause)) = (&rule.emission, cause) {
+                        self.derive((run, index), emission, (cause, depth), stimulus);
+                    }
+                }
             }
         }
     }
@@ -98,13 +99,14 @@ impl Transaction<'_> {
     ) -> Vec<Firing> {
         match condition {
             Condition::On { key, filter } => match stimulus {
-                Stimulus::Event { offset, event }
+                Stimulus::Event { offset, event, depth }
                     if key.matches(event.key.as_str())
                         && filter
                             .as_ref()
                             .is_none_or(|f| self.passes(at, node, f, *offset, event)) =>
                 {
-                    vec![Firing { events: vec![*offset], ..self.firing_of_now() }]
+                    let (events, depth) = (vec![*offset], *depth);
+                    vec![Firing { events, depth, ..self.firing_of_now() }]
                 }
                 _ => Vec::new(),
             },
@@ -137,12 +139,8 @@ impl Transaction<'_> {
             Condition::Throttle { span, .. } => {
                 self.offer_throttle(at, node, condition, *span, stimulus)
             }
-            Condition::Every { period, clock, missed, .. } => {
-                self.offer_clock(at, node, (*period, clock, *missed), stimulus)
-            }
-            Condition::Cron { expression, zone, missed } => {
-                self.offer_cron(at, node, (expression, zone, *missed), stimulus)
-            }
+            Condition::Every { .. } => self.offer_clock(at, node, condition, stimulus),
+            Condition::Cron { .. } => self.offer_cron(at, node, condition, stimulus),
         }
     }
 
@@ -198,7 +196,7 @@ impl Transaction<'_> {
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
         let met = self.offer_below(at, node, condition, stimulus);
-        let (Stimulus::Event { offset, event }, false) = (stimulus, met.is_empty()) else {
+        let (Stimulus::Event { offset, event, .. }, false) = (stimulus, met.is_empty()) else {
             return Vec::new();
         };
         let kept = match self.state.node_state(at, node) {

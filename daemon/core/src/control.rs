@@ -48,7 +48,11 @@ impl Transaction<'_> {
         }
         self.check_goes_on(run)?;
         let cause = Some(self.control(run, control, request));
-        self.restart_task(run, &spec, Start { cause, events: Vec::new(), window: None });
+        self.restart_task(
+            run,
+            &spec,
+            Start { cause, events: Vec::new(), window: None, rerun: false },
+        );
         Ok(Answer::Done)
     }
 
@@ -88,9 +92,13 @@ impl Transaction<'_> {
         let cause = Some(self.control(run, control, request));
         match status {
             None => {
-                let events = Vec::new();
-                let created =
-                    Record::TaskExecutionCreated { id: id.clone(), events, window, repeats: None };
+                let created = Record::TaskExecutionCreated {
+                    id: id.clone(),
+                    events: Vec::new(),
+                    window,
+                    repeats: None,
+                    backfill: None,
+                };
                 let created = self.record(cause, created);
                 self.finish_execution(&id, mark.status(), Some(created));
             }
@@ -137,7 +145,9 @@ impl Transaction<'_> {
         let cause = Some(self.control(run, control, request));
         let id = ExecutionId { run, task, sequence };
         let repeats = (!from_here).then_some(of);
-        let created = Record::TaskExecutionCreated { id: id.clone(), events, window, repeats };
+        let backfill = None;
+        let created =
+            Record::TaskExecutionCreated { id: id.clone(), events, window, repeats, backfill };
         self.record(cause, created);
         self.advance_queue(run, &spec);
         Ok(Answer::Execution(id))

@@ -40,12 +40,14 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::RunFinished { .. }
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }
+        | Record::EmissionFailed { .. }
         | Record::RuleFired { .. }
         | Record::TicksMissed { .. }
         | Record::TriggerAdded(_)
         | Record::TriggerChanged { .. }
         | Record::WorkflowEnabled { .. }
         | Record::NamespaceDeleted { .. }
+        | Record::BackfillRequested(_)
         | Record::TaskExecutionCreated { .. }
         | Record::TaskRestartRequested { .. }
         | Record::AttemptStarted { .. }

@@ -85,6 +85,7 @@ impl Transaction<'_> {
             Input::RerunTask(asked) => self.rerun_task(asked),
             Input::PauseRun(run) => self.pause_run(run),
             Input::ResumeRun(run) => self.resume_run(run),
+            Input::Backfill(ask) => self.backfill(ask),
             Input::AddTrigger(add) => self.add_trigger(add),
             Input::PauseTrigger(id) => self.pause_trigger(id),
             Input::ResumeTrigger(id) => self.resume_trigger(id),

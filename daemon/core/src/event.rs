@@ -29,11 +29,11 @@ impl Transaction<'_> {
         if let Some(id) = &speaker {
             self.hear_of(id);
         }
-        self.stimulate(Stimulus::Event { offset, event: Arc::new(event) });
+        self.stimulate(Stimulus::Event { offset, event: Arc::new(event), depth: 0 });
         Ok(Answer::Emitted { offset, duplicate: false })
     }
 
-    fn check_event(&self, event: &Event) -> Result<(), Rejection> {
+    pub(crate) fn check_event(&self, event: &Event) -> Result<(), Rejection> {
         let too_large = |what: &str, bytes: usize, bytes_max: usize| {
             let message = format!(
                 "emit {}: {what} has {bytes} bytes, at most {bytes_max} are allowed",

@@ -86,6 +86,21 @@ impl Expressions {
         number.ok_or_else(|| format!("`{expression}` gave {result}, not a number"))
     }
 
+    /// What the expression gives of the event.
+    ///
+    /// # Errors
+    /// Why there is nothing that an event can say.
+    pub(crate) fn value(
+        &mut self,
+        expression: &str,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<JsonText, String> {
+        let result = self.evaluate(Kind::Expression, expression, &mut scope_of(event, now))?;
+        let value = to_json(&result, 0).map_err(|what| format!("`{expression}` gave {what}"))?;
+        Ok(JsonText::from_value(&value))
+    }
+
     /// Runs a script with what it kept; gives whether to fire, and what it keeps now.
     ///
     /// # Errors

@@ -195,7 +195,7 @@ impl Transaction<'_> {
     ) -> Vec<Firing> {
         let Condition::Sum { expr, reaches, carry, .. } = condition else { return Vec::new() };
         let met = self.offer_below(at, node, condition, stimulus);
-        let (Stimulus::Event { offset, event }, false) = (stimulus, met.is_empty()) else {
+        let (Stimulus::Event { offset, event, .. }, false) = (stimulus, met.is_empty()) else {
             return Vec::new();
         };
         let (mut total, mut so_far) = match self.state.node_state(at, node) {

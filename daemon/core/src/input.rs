@@ -3,7 +3,7 @@
 //! Must never hold anything that is not data: no channels, no handles.
 
 use aiflow_model::record::{DaemonStarted, FileEntry, Mark, Outcome, TrimReason, Usage};
-use aiflow_model::wire::{AddTrigger, RerunTask, StartRun, TaskControl, TaskRequest};
+use aiflow_model::wire::{AddTrigger, Backfill, RerunTask, StartRun, TaskControl, TaskRequest};
 use aiflow_model::{
     AttemptId, EventKey, ExecutionId, JsonText, LoggedRecord, Namespace, Offset, RunId,
     SnapshotNumber, TaskName, TriggerId, WorkflowName,
@@ -62,6 +62,8 @@ pub enum Input {
     PauseRun(RunId),
     /// Let what waits in a run start.
     ResumeRun(RunId),
+    /// Run windows of a task.
+    Backfill(Backfill),
     /// Put a trigger on a workflow.
     AddTrigger(AddTrigger),
     /// Let a trigger look at nothing.
@@ -101,6 +103,7 @@ impl Input {
             | Self::StartTask(..)
             | Self::RestartTask(_)
             | Self::RerunTask(_)
+            | Self::Backfill(_)
             | Self::AddTrigger(_) => true,
             Self::StartDaemon(_)
             | Self::StopRun(_)
@@ -149,6 +152,8 @@ pub enum Answer {
     },
     /// The run, new or started by the same request before.
     Run(RunId),
+    /// So many windows will run.
+    Backfilled(u32),
     /// The new trigger.
     Trigger(TriggerId),
     /// The execution that was marked, or that does another one anew.

@@ -6,12 +6,14 @@
 //! conditions begin in `condition`.
 
 mod attempt;
+mod backfill;
 mod clock;
 mod condition;
 mod contact;
 mod control;
 pub mod definition;
 mod effect;
+mod emission;
 mod engine;
 mod event;
 mod expression;

@@ -68,8 +68,10 @@ impl Transaction<'_> {
         }
         let is_running =
             self.state.run(id.run).is_some_and(|r| r.status == RunStatus::Running && !r.paused);
-        let state = self.state.task(id.run, &id.task);
-        let has_turn = state.is_some_and(|state| state.busy_count() < task.parallel as usize);
+        let has_turn = self.state.task(id.run, &id.task).is_some_and(|state| {
+            let lane = state.execution(id.sequence).and_then(|execution| execution.backfill);
+            state.busy_in(lane) < state.places(lane, task.parallel)
+        });
         let mut others = demands.iter().filter(|demand| demand.pool != *here);
         let is_held = others.any(|demand| is_short(demand) || self.is_behind_another(id, demand));
         if is_running && has_turn && !is_held { Room::Yes } else { Room::NotElsewhere }

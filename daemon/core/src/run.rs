@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aiflow_model::record::{RunStarted, StopReason};
+use aiflow_model::spec::WorkflowSpec;
 use aiflow_model::state::{ExecutionStatus, Run, RunStatus, Snapshot};
 use aiflow_model::time::Window;
 use aiflow_model::wire::StartRun;
@@ -90,7 +91,7 @@ impl Transaction<'_> {
         }
         for task in snapshot.spec.tasks.iter().filter(|task| task.starts_with_run()) {
             let events = events.clone();
-            self.start_task(run, task, Start { cause: Some(cause), events, window });
+            self.start_task(run, task, Start { cause: Some(cause), events, window, rerun: false });
         }
         self.unsettle(run);
     }
@@ -148,8 +149,8 @@ impl Transaction<'_> {
         if !run.status.is_alive() || run.status == RunStatus::Waiting || !run.is_idle() {
             return;
         }
-        let has_clock = self.state.snapshot_of(id).is_some_and(|s| s.spec.has_clock());
-        if let Some(status) = final_status(run, has_clock) {
+        let ticks = self.state.snapshot_of(id).is_some_and(|s| still_ticks(run, &s.spec));
+        if let Some(status) = final_status(run, ticks) {
             let ends = run.tasks.iter().filter_map(|task| task.latest()).map(|e| e.offset);
             let cause = ends.max();
             let (namespace, workflow) = (run.namespace.clone(), run.workflow.clone());
@@ -181,15 +182,23 @@ impl Transaction<'_> {
     }
 }
 
+/// Whether some clock of a run is not over.
+fn still_ticks(run: &Run, spec: &WorkflowSpec) -> bool {
+    spec.rules().any(|(index, _, rule)| {
+        let mut nodes = (0..).zip(rule.condition.nodes());
+        nodes.any(|(node, part)| part.is_clock() && !part.is_over(run.node_state(index, node)))
+    })
+}
+
 /// How an idle run ends; none: it waits for events or its clocks.
-fn final_status(run: &Run, has_clock: bool) -> Option<RunStatus> {
+fn final_status(run: &Run, ticks: bool) -> Option<RunStatus> {
     if run.status == RunStatus::Stopping {
         return Some(RunStatus::Stopped);
     }
     let latest = |wanted: ExecutionStatus| {
         run.tasks.iter().filter(|t| t.latest().is_some_and(|e| e.status == wanted)).count()
     };
-    if has_clock {
+    if ticks {
         None
     } else if latest(ExecutionStatus::Failed) > 0 {
         Some(RunStatus::Failed)

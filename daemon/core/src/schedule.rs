@@ -5,21 +5,42 @@
 //! through both hours. Zones are those that were built in, so that every host decides the same.
 //! The next time is recorded; replay never computes one.
 
-use aiflow_model::spec::Missed;
+use std::collections::BTreeSet;
+
+use aiflow_model::jitter::jitter;
+use aiflow_model::spec::Condition;
 use aiflow_model::state::{Firing, NodeState};
-use aiflow_model::time::Window;
+use aiflow_model::time::{Span, Window};
 use aiflow_model::{Offset, RuleId, Timestamp};
 use croner::Cron;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::engine::WINDOWS_PER_BATCH_MAX;
 use crate::transaction::{Stimulus, Transaction};
 
-/// A calendar's times in a zone.
+/// A calendar's times in a zone, but for the days that it leaves out.
 pub(crate) struct Calendar {
     cron: Cron,
     zone: TimeZone,
+    dates: BTreeSet<Date>,
+    weekdays: Vec<Weekday>,
 }
+
+/// Most days that are left out.
+pub(crate) const EXCEPT_MAX: usize = 1_000;
+const WEEKDAYS: [(&str, Weekday); 7] = [
+    ("MON", Weekday::Monday),
+    ("TUE", Weekday::Tuesday),
+    ("WED", Weekday::Wednesday),
+    ("THU", Weekday::Thursday),
+    ("FRI", Weekday::Friday),
+    ("SAT", Weekday::Saturday),
+    ("SUN", Weekday::Sunday),
+];
+
+/// A day that no calendar has.
+pub(crate) struct NoDay;
 
 impl Calendar {
     /// Reads an expression of five fields, six with seconds, or a name such as `@daily`.
@@ -33,28 +54,89 @@ impl Calendar {
         let cron: Cron = expression
             .parse()
             .map_err(|error| format!("{expression:?} is no cron expression: {error}"))?;
-        Ok(Self { cron, zone })
+        Ok(Self { cron, zone, dates: BTreeSet::new(), weekdays: Vec::new() })
+    }
+
+    /// The calendar of a condition; none of others.
+    pub(crate) fn of(condition: &Condition) -> Result<Self, String> {
+        let Condition::Cron { expression, zone, except, .. } = condition else {
+            return Err("this is no calendar".to_owned());
+        };
+        let mut calendar = Self::new(expression, zone)?;
+        for day in except {
+            // The reader has refused what is no day.
+            let _ = calendar.leave_out(day);
+        }
+        Ok(calendar)
+    }
+
+    /// Leaves out a date or a day of the week.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub(crate) fn leave_out(&mut self, day: &str) -> Result<(), NoDay> {
+        if let Some((_, weekday)) = WEEKDAYS.iter().find(|(name, _)| *name == day) {
+            self.weekdays.push(*weekday);
+            return Ok(());
+        }
+        self.dates.insert(day.parse().map_err(|_| NoDay)?);
+        Ok(())
     }
 
     /// The first time after `after`; none when there is no other.
     pub(crate) fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        self.find(after, |start| self.cron.find_next_occurrence(start, false))
+        let start = self.zoned(after)?;
+        let mut found = self.cron.find_next_occurrence(&start, false).ok()?;
+        // A day that is left out is passed as a whole, however often it ticks.
+        for _ in 0..DAYS_MAX {
+            if !self.leaves_out(&found) {
+                return Some(timestamp(&found));
+            }
+            let morrow = found.date().tomorrow().ok()?.to_zoned(self.zone.clone()).ok()?;
+            found = self.cron.find_next_occurrence(&morrow, true).ok()?;
+        }
+        None
     }
 
     /// The last time at or before `until`.
     pub(crate) fn previous(&self, until: Timestamp) -> Option<Timestamp> {
-        self.find(until, |start| self.cron.find_previous_occurrence(start, true))
+        let start = self.zoned(until)?;
+        let mut found = self.cron.find_previous_occurrence(&start, true).ok()?;
+        for _ in 0..DAYS_MAX {
+            if !self.leaves_out(&found) {
+                return Some(timestamp(&found));
+            }
+            let midnight = found.date().to_zoned(self.zone.clone()).ok()?;
+            found = self.cron.find_previous_occurrence(&midnight, false).ok()?;
+        }
+        None
     }
 
-    fn find<E>(
-        &self,
-        start: Timestamp,
-        find: impl Fn(&jiff::Zoned) -> Result<jiff::Zoned, E>,
-    ) -> Option<Timestamp> {
-        let start = jiff::Timestamp::from_microsecond(start.0).ok()?;
-        let found = find(&start.to_zoned(self.zone.clone())).ok()?;
-        Some(Timestamp(found.timestamp().as_microsecond()))
+    fn leaves_out(&self, time: &jiff::Zoned) -> bool {
+        self.weekdays.contains(&time.weekday()) || self.dates.contains(&time.date())
     }
+
+    fn zoned(&self, time: Timestamp) -> Option<jiff::Zoned> {
+        let time = jiff::Timestamp::from_microsecond(time.0).ok()?;
+        Some(time.to_zoned(self.zone.clone()))
+    }
+}
+
+/// Most days in a row that are looked at for a time: what names none in so many never comes.
+const DAYS_MAX: usize = 10_000;
+
+fn timestamp(time: &jiff::Zoned) -> Timestamp {
+    Timestamp(time.timestamp().as_microsecond())
+}
+
+/// When a tick fires that may be put off: always the same for the same rule and tick.
+fn due_of(at: RuleId, node: u32, tick: Timestamp, longest: Option<Span>) -> Timestamp {
+    let Some(longest) = longest else { return tick };
+    let rule = match at {
+        RuleId::Task { run, rule } => format!("{run}.{rule}"),
+        RuleId::Trigger(trigger) => format!("trigger {trigger}"),
+    };
+    tick.plus(jitter(&format!("{rule}.{node}.{tick}"), longest))
 }
 
 impl Transaction<'_> {
@@ -63,42 +145,59 @@ impl Transaction<'_> {
         &mut self,
         at: RuleId,
         node: u32,
-        expression: &str,
-        zone: &str,
+        condition: &Condition,
         cause: Option<Offset>,
     ) {
         // The reader has refused what is no calendar.
-        let Ok(calendar) = Calendar::new(expression, zone) else { return };
+        let Ok(calendar) = Calendar::of(condition) else { return };
         let previous = calendar.previous(self.now).unwrap_or(self.now);
-        let state = NodeState::Cron { previous, next: calendar.next(self.now) };
-        self.advance(at, node, state, cause);
+        let next = calendar.next(self.now);
+        self.set_cron(at, node, condition, (previous, next), cause);
+    }
+
+    fn set_cron(
+        &mut self,
+        at: RuleId,
+        node: u32,
+        condition: &Condition,
+        (previous, next): (Timestamp, Option<Timestamp>),
+        cause: Option<Offset>,
+    ) {
+        let Condition::Cron { jitter, .. } = condition else { return };
+        let due = next.filter(|_| jitter.is_some()).map(|tick| due_of(at, node, tick, *jitter));
+        self.advance(at, node, NodeState::Cron { previous, next, due }, cause);
     }
 
     pub(crate) fn offer_cron(
         &mut self,
         at: RuleId,
         node: u32,
-        (expression, zone, missed): (&str, &str, Missed),
+        condition: &Condition,
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
-        let Some(NodeState::Cron { previous, next }) = self.state.node_state(at, node) else {
+        let (Condition::Cron { missed, jitter, .. }, Some(NodeState::Cron { previous, next, .. })) =
+            (condition, self.state.node_state(at, node))
+        else {
             return Vec::new();
         };
         let (mut previous, mut next) = (*previous, *next);
-        if next.is_none_or(|next| next > self.now) {
+        let now = self.now;
+        let is_due = |tick: &Timestamp| due_of(at, node, *tick, *jitter) <= now;
+        if !next.as_ref().is_some_and(is_due) {
             return Vec::new();
         }
-        let Ok(calendar) = Calendar::new(expression, zone) else { return Vec::new() };
+        let Ok(calendar) = Calendar::of(condition) else { return Vec::new() };
         let mut windows = Vec::new();
-        while let Some(tick) = next.filter(|tick| *tick <= self.now)
+        while let Some(tick) = next.filter(is_due)
             && windows.len() < WINDOWS_PER_BATCH_MAX
         {
             windows.push(Window { start: previous, end: tick });
             (previous, next) = (tick, calendar.next(tick));
         }
-        let more = next.is_some_and(|next| next <= self.now);
-        self.drop_missed(at, node, &mut windows, missed, more);
-        self.advance(at, node, NodeState::Cron { previous, next }, stimulus.offset());
+        let more = next.as_ref().is_some_and(is_due);
+        let put_off = jitter.unwrap_or_default();
+        self.drop_missed(at, node, &mut windows, (*missed, put_off), more);
+        self.set_cron(at, node, condition, (previous, next), stimulus.offset());
         let firing = |window| Firing { window: Some(window), ..self.firing_of_now() };
         windows.into_iter().map(firing).collect()
     }
@@ -188,5 +287,24 @@ mod tests {
                 time = next;
             }
         }
+    }
+    #[test]
+    fn days_that_are_left_out_are_passed_as_a_whole() {
+        let mut calendar = Calendar::new("* * * * * *", "Europe/Berlin").unwrap();
+        for day in ["SAT", "SUN", "2026-03-30"] {
+            assert!(calendar.leave_out(day).is_ok());
+        }
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        // Friday's last second in Berlin, then over a weekend with a shift to Tuesday.
+        let friday = time("2026-03-27T22:59:59Z");
+        assert_eq!(calendar.next(friday), Some(time("2026-03-30T22:00:00Z")));
+        assert_eq!(calendar.previous(time("2026-03-29T12:00:00Z")), Some(friday));
+        for bad in ["2026-02-30", "sat", "Saturday", "12-25", ""] {
+            assert!(calendar.leave_out(bad).is_err(), "{bad}");
+        }
+        for (day, _) in WEEKDAYS {
+            assert!(calendar.leave_out(day).is_ok());
+        }
+        assert_eq!(calendar.next(friday), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use aiflow_model::record::StopReason;
 use aiflow_model::spec::{Overlap, TaskSpec};
-use aiflow_model::state::{Execution, ExecutionStatus, RunStatus, TaskState};
+use aiflow_model::state::{Execution, ExecutionStatus, Lane, RunStatus, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::{ErrorCode, ExecutionId, Offset, Record, Rejection, RunId, Sequence, TaskName};
 
@@ -15,6 +15,8 @@ pub(crate) struct Start {
     pub(crate) cause: Option<Offset>,
     pub(crate) events: Vec<Offset>,
     pub(crate) window: Option<Window>,
+    /// The window had fired before.
+    pub(crate) rerun: bool,
 }
 
 impl Transaction<'_> {
@@ -34,8 +36,11 @@ impl Transaction<'_> {
         if is_full && !queues {
             return false;
         }
+        if start.rerun && waits_already(state, start.window) {
+            return false;
+        }
         let replaces = start.window.is_none() && task.overlap == Overlap::Latest;
-        self.create_execution(run, &task.name, start);
+        self.create_execution(run, &task.name, start, None);
         if replaces {
             self.replace_waiting(run, &task.name);
         }
@@ -43,11 +48,17 @@ impl Transaction<'_> {
         true
     }
 
-    fn create_execution(&mut self, run: RunId, task: &TaskName, start: Start) {
+    pub(crate) fn create_execution(
+        &mut self,
+        run: RunId,
+        task: &TaskName,
+        start: Start,
+        backfill: Lane,
+    ) {
         let Some(state) = self.task_state(run, task) else { return };
         let id = ExecutionId { run, task: task.clone(), sequence: state.next_sequence() };
-        let Start { cause, events, window } = start;
-        let created = Record::TaskExecutionCreated { id, events, window, repeats: None };
+        let Start { cause, events, window, rerun: _ } = start;
+        let created = Record::TaskExecutionCreated { id, events, window, repeats: None, backfill };
         self.record(cause, created);
     }
 
@@ -75,12 +86,20 @@ impl Transaction<'_> {
         if self.state.run(run).is_some_and(|run| run.paused) || self.free_pools(run, task) {
             return;
         }
+        let lanes: Vec<Lane> =
+            self.task_state(run, &task.name).map_or(Vec::new(), |task| task.lanes().collect());
+        for lane in lanes {
+            self.advance_lane(run, task, lane);
+        }
+    }
+
+    fn advance_lane(&mut self, run: RunId, task: &TaskSpec, lane: Lane) {
         loop {
             let Some(state) = self.task_state(run, &task.name) else { return };
-            if state.busy_count() >= task.parallel as usize {
+            if state.busy_in(lane) >= state.places(lane, task.parallel) {
                 return;
             }
-            let Some(waiting) = state.first_waiting() else { return };
+            let Some(waiting) = state.first_waiting_in(lane) else { return };
             let (cause, sequence) = (waiting.offset, waiting.sequence);
             let id = ExecutionId { run, task: task.name.clone(), sequence };
             self.queue_attempt(&id, Some(cause));
@@ -104,7 +123,11 @@ impl Transaction<'_> {
     ) -> u32 {
         let Some(state) = self.task_state(run, task) else { return 0 };
         let has_restart = state.restart.is_some() && reason != StopReason::Restart;
-        let alive: Vec<Sequence> = state.alive.iter().copied().collect();
+        let restarts = reason == StopReason::Restart;
+        // What somebody asked for is not lost to a restart.
+        let is_meant = |e: &&Execution| !(restarts && e.backfill.is_some());
+        let alive: Vec<Sequence> =
+            state.alive_executions().filter(is_meant).map(|e| e.sequence).collect();
         let mut stopping = 0;
         for sequence in alive {
             let id = ExecutionId { run, task: task.clone(), sequence };
@@ -173,7 +196,12 @@ impl Transaction<'_> {
         match &state.restart {
             Some(restart) if state.busy_count() == 0 => {
                 let (cause, events) = (Some(restart.offset), restart.events.clone());
-                self.create_execution(run, &task.name, Start { cause, events, window: None });
+                self.create_execution(
+                    run,
+                    &task.name,
+                    Start { cause, events, window: None, rerun: false },
+                    None,
+                );
             }
             Some(_) | None => {}
         }
@@ -187,7 +215,7 @@ impl Transaction<'_> {
     ) -> Result<Answer, Rejection> {
         self.find_living_run(run)?;
         let spec = self.find_task(run, task)?;
-        let start = Start { cause: None, events: Vec::new(), window: None };
+        let start = Start { cause: None, events: Vec::new(), window: None, rerun: false };
         if self.start_task(run, &spec, start) {
             return Ok(Answer::Done);
         }
@@ -203,7 +231,7 @@ impl Transaction<'_> {
     ) -> Result<Answer, Rejection> {
         self.find_run(run)?;
         let spec = self.find_task(run, task)?;
-        if self.task_state(run, task).is_none_or(|state| state.alive.is_empty()) {
+        if self.task_state(run, task).is_none_or(|state| state.alive_count() == 0) {
             let message = format!("nothing of task {task} of run {run} is alive");
             return Err(Rejection::new(ErrorCode::NotAlive, message)
                 .hint(format!("aiflow task-execution list {run}")));
@@ -221,4 +249,10 @@ impl Transaction<'_> {
                 .hint(format!("its tasks: {}", names.join(", ")))
         })
     }
+}
+
+/// Whether an execution on this window has yet to begin, and so will see what came late.
+fn waits_already(state: &TaskState, window: Option<Window>) -> bool {
+    let mut waiting = state.alive_executions().filter(|e| e.status == ExecutionStatus::Waiting);
+    waiting.any(|execution| execution.window == window)
 }

@@ -23,6 +23,8 @@ pub(crate) enum Stimulus {
         offset: Offset,
         /// What it says.
         event: Arc<Event>,
+        /// Through how many derived events it came.
+        depth: u32,
     },
     /// An execution of a task began to run, or ended.
     TaskChanged {

@@ -6,8 +6,8 @@ use aiflow_core::{Answer, Input};
 use aiflow_model::error::Rejection;
 use aiflow_model::record::Mark;
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, ExecutionReply, NamedWorkflow, RunReply, StopReply, TriggerReply,
-    UploadReply,
+    BackfillReply, Call, Emit, EmitReply, ExecutionReply, NamedWorkflow, RunReply, StopReply,
+    TriggerReply, UploadReply,
 };
 
 use crate::queries::to_json;
@@ -60,6 +60,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         Call::TaskSkip(asked) => Input::MarkTask(asked, Mark::Skipped),
         Call::TaskMarkSuccess(asked) => Input::MarkTask(asked, Mark::Success),
         Call::TaskRerun(asked) => Input::RerunTask(asked),
+        Call::TaskBackfill(asked) => Input::Backfill(asked),
         look @ (Call::Hello(_)
         | Call::NamespaceList(_)
         | Call::FilePut(_)
@@ -103,6 +104,7 @@ pub(crate) fn reply(answer: Answer) -> Result<String, Rejection> {
         Answer::Uploaded { namespace, workflow, snapshot, unchanged } => {
             to_json(&UploadReply { workflow, namespace, snapshot, unchanged })
         }
+        Answer::Backfilled(windows) => to_json(&BackfillReply { windows }),
         Answer::Run(run) => to_json(&RunReply { run }),
         Answer::Trigger(trigger) => to_json(&TriggerReply { trigger }),
         Answer::Execution(id) => {

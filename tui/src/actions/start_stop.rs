@@ -2,6 +2,7 @@
 //!
 //! Must never ask the daemon itself: a yes does.
 
+use aiflow_model::state::TaskState;
 use aiflow_model::{RunId, State};
 
 use crate::conn::Request;
@@ -58,13 +59,18 @@ fn what_lives(state: &State, id: RunId) -> Vec<String> {
         return Vec::new();
     };
     let tasks = snapshot.spec.tasks.iter().zip(&run.tasks);
-    let alive = tasks.filter(|(_, task)| !task.alive.is_empty()).map(|(spec, task)| {
-        let busy = task.busy_count();
-        format!("{}: {busy} running, {} waiting", spec.name, task.alive.len() - busy)
+    let alive = tasks.filter(|(_, task)| task.alive_count() > 0).map(|(spec, task)| {
+        let (busy, alive) = busy_and_alive(task);
+        format!("{}: {busy} running, {} waiting", spec.name, alive - busy)
     });
     let mut lines: Vec<String> = alive.collect();
     lines.push("The run ends, and cannot be resumed.".to_owned());
     lines
+}
+
+/// How many executions hold a place, and how many have not ended.
+fn busy_and_alive(task: &TaskState) -> (usize, usize) {
+    (task.lanes().map(|lane| task.busy_in(lane)).sum(), task.alive_count())
 }
 
 /// Asks whether to start the selected task.
@@ -83,7 +89,7 @@ pub(super) fn start_task(model: &mut Model) {
 pub(super) fn stop_task(model: &mut Model) {
     let Some((run, task)) = model.selected_task() else { return };
     let state = model.state.task(run, &task);
-    let (busy, alive) = state.map_or((0, 0), |state| (state.busy_count(), state.alive.len()));
+    let (busy, alive) = state.map_or((0, 0), busy_and_alive);
     let question = format!("Stop task {task} of run {run}?");
     let consequences = vec![format!("{busy} running and {} waiting end", alive - busy)];
     ask(model, question, consequences, Request::StopTask { run, task });

@@ -2,6 +2,7 @@
 //!
 //! Must never print data anywhere but on stdout, nor anything else on it.
 
+mod backfill;
 mod completions;
 mod confirm;
 mod diagnostics;
@@ -79,6 +80,8 @@ enum Verb {
     TaskExecution(task_execution::Verb),
     /// Start a run, and with --wait stay until it ends: 0 success, 1 failed, 6 stopped.
     Run(run::Arguments),
+    /// Run windows of a task anew, or those before its clock began.
+    Backfill(backfill::Arguments),
     /// What is alive: runs and task executions.
     Ps,
     /// Show what a task wrote.
@@ -145,6 +148,7 @@ impl Verb {
             Self::WorkflowExecution(verb) => verb.perform(session).await,
             Self::TaskExecution(verb) => verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
+            Self::Backfill(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
@@ -194,7 +198,9 @@ mod tests {
             workflow-schedule add w 1h --missed skip|workflow-schedule add w @daily --tz UTC|\
             workflow-schedule list|workflow-schedule show 1|workflow-schedule delete 1 --yes|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
-            run w --param a=1 --wait|ps|logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
+            run w --param a=1 --wait|backfill 3 t 2013-01-01T00:00:00Z|\
+            backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|\
+            logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
             emit k v --wait 1m|heartbeat|event list|event list k --limit 5 --from 7|event count k|\
             event listen k --from 0 -n x|tui|version|completions bash";

@@ -74,7 +74,7 @@ pub(crate) fn clocks(sight: Sight<'_>, run: &Run) -> Vec<ClockView> {
             };
             let known = run.node_state(rule_index, node);
             let (marks, next) = match known {
-                Some(NodeState::Clock { marks, next }) => (marks.as_slice(), *next),
+                Some(NodeState::Clock(clock)) => (clock.marks.as_slice(), clock.next),
                 _ => (&[][..], None),
             };
             let low = known.and_then(NodeState::watermark).map(|mark| mark.time);

@@ -4,11 +4,13 @@
 //! never renamed or reused. Records are written as JSON, the variant's name outside.
 
 mod attempt;
+mod backfill;
 mod control;
 mod event;
 mod trigger;
 
 pub use attempt::{Outcome, StopReason, Usage};
+pub use backfill::BackfillRequested;
 pub use control::{Mark, RunControl, RunControlled};
 pub use event::{Event, EventFacts, EventIdentity};
 pub use trigger::{MissedTicks, TriggerAdded, TriggerChange, TriggerOrigin};
@@ -129,6 +131,15 @@ pub enum Record<E = Event> {
         /// What was used up.
         firing: Firing,
     },
+    /// A rule was to derive an event, and could not.
+    EmissionFailed {
+        /// The run.
+        run: RunId,
+        /// The rule.
+        rule: RuleIndex,
+        /// Why.
+        reason: String,
+    },
     /// An execution of a task came into being; it waits for its turn.
     TaskExecutionCreated {
         /// Which.
@@ -142,7 +153,13 @@ pub enum Record<E = Event> {
         /// The execution that it does anew, where rules look at its end only if it differs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repeats: Option<Sequence>,
+        /// The backfill that it is part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backfill: Option<Offset>,
     },
+    /// Windows of a task are to run that no clock fires, or that have run before; each is created
+    /// as an execution of its own.
+    BackfillRequested(Box<BackfillRequested>),
     /// A task is to start anew once what is alive of it has ended.
     TaskRestartRequested {
         /// The run.
@@ -267,12 +284,14 @@ impl Record {
             Self::EventEmitted(event) => event.execution,
             Self::RunStarted(started) => Some(started.run),
             Self::RunControlled(controlled) => Some(controlled.run),
+            Self::BackfillRequested(asked) => Some(asked.run),
             Self::RunBegan { run }
             | Self::RunStopRequested { run }
             | Self::RunFinished { run, .. }
             | Self::ConditionAdvanced { run, .. }
             | Self::FilterFailed { run, .. }
             | Self::RuleFired { run, .. }
+            | Self::EmissionFailed { run, .. }
             | Self::TicksMissed { run, .. }
             | Self::RunDeleted { run }
             | Self::TaskRestartRequested { run, .. } => Some(*run),

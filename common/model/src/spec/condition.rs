@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::firing::NodeState;
 use crate::status::ExecutionStatus;
 use crate::time::{Span, Timestamp};
 use crate::{EventKey, KeyPattern, TaskName};
@@ -110,6 +111,15 @@ pub enum Condition {
         /// What becomes of windows that the wall passed while nobody looked.
         #[serde(default, skip_serializing_if = "Missed::is_all")]
         missed: Missed,
+        /// No window ends after this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+        /// Sources of a watermark that are passed when they were silent for so long.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        idle: BTreeMap<EventKey, Span>,
+        /// What a watermark does that lies in windows which have fired.
+        #[serde(default, skip_serializing_if = "Late::is_ignore")]
+        late: Late,
     },
     /// The wall has reached a time of a calendar.
     Cron {
@@ -120,6 +130,12 @@ pub enum Condition {
         /// What becomes of times that passed while nobody looked.
         #[serde(default, skip_serializing_if = "Missed::is_all")]
         missed: Missed,
+        /// Longest time by which each is put off, drawn from its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jitter: Option<Span>,
+        /// Dates (`2026-12-25`) and days of the week (`SAT`) at which nothing fires.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        except: Vec<String>,
     },
 }
 
@@ -144,6 +160,25 @@ pub enum Missed {
     Latest,
     /// None fires; they are recorded as missed.
     Skip,
+}
+
+/// What becomes of windows that have fired when a source says that it had not come so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Late {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// Each fires anew.
+    Rerun,
+}
+
+impl Late {
+    /// Whether nothing becomes of them.
+    #[must_use]
+    pub const fn is_ignore(&self) -> bool {
+        matches!(self, Self::Ignore)
+    }
 }
 
 impl Missed {
@@ -231,6 +266,18 @@ impl Condition {
     #[must_use]
     pub fn is_clock(&self) -> bool {
         matches!(self, Self::Every { .. } | Self::Cron { .. })
+    }
+
+    /// Whether it is a clock that will never tick again, as what it knows says.
+    #[must_use]
+    pub fn is_over(&self, state: Option<&NodeState>) -> bool {
+        match (self, state) {
+            (Self::Every { period, until, .. }, Some(NodeState::Clock(clock))) => {
+                clock.is_over(*period, *until)
+            }
+            (Self::Cron { .. }, Some(NodeState::Cron { next, .. })) => next.is_none(),
+            _ => false,
+        }
     }
 
     /// Whether all that meets it is an event, one at a time.

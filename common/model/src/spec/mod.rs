@@ -8,10 +8,12 @@ mod confinement;
 mod pool;
 mod task;
 
-pub use condition::{Clock, Condition, Missed};
+pub use condition::{Clock, Condition, Late, Missed};
 pub use confinement::{Confinement, Limits};
 pub use pool::{Demand, PoolId};
-pub use task::{Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec};
+pub use task::{
+    Action, Backoff, Command, Emission, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,
+};
 
 use std::collections::BTreeMap;
 

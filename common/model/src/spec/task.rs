@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Condition, Confinement};
 use crate::time::Span;
-use crate::{PoolName, TaskName};
+use crate::{EventKey, PoolName, TaskName};
 
 /// One task of a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,22 @@ pub struct Rule {
     pub action: Action,
     /// When.
     pub condition: Condition,
+    /// What is emitted, when that is the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emission: Option<Box<Emission>>,
+}
+
+/// An event that a rule derives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emission {
+    /// What it is about.
+    pub key: EventKey,
+    /// Expression over the event that met the condition; without it that event's value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Whether all runs of the namespace see it, or only the rule's own.
+    #[serde(default)]
+    pub to_namespace: bool,
 }
 
 /// What a rule does to its task.
@@ -103,6 +119,8 @@ pub enum Action {
     Stop,
     /// Stops those that are alive, then starts one.
     Restart,
+    /// Derives an event.
+    Emit,
 }
 
 impl Action {
@@ -113,6 +131,7 @@ impl Action {
             Self::Start => "start",
             Self::Stop => "stop",
             Self::Restart => "restart",
+            Self::Emit => "emit",
         }
     }
 }

@@ -3,15 +3,17 @@
 //! Must never decide, never look at a clock, never fail on a log that the core wrote; a record that
 //! does not fit what came before is a damaged log or a bug, and says so.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::deadline::due_at;
 use super::{
-    Attempt, Deadline, Execution, ExecutionStatus, NodeState, PendingRestart, Run, RunStatus,
-    Snapshot, State, TaskState,
+    Attempt, Backfill, Deadline, Execution, ExecutionStatus, Lane, NodeState, PendingRestart, Run,
+    RunStatus, Snapshot, State, TaskState,
 };
 use crate::record::{
-    EventFacts, LoggedRecord, Outcome, Record, RunStarted, StopReason, Usage, WorkflowUploaded,
+    BackfillRequested, EventFacts, LoggedRecord, Outcome, Record, RunStarted, StopReason, Usage,
+    WorkflowUploaded,
 };
 use crate::time::{Timestamp, Window};
 use crate::{AttemptId, ExecutionId, Offset, RuleId, RuleIndex, RunId, TaskName};
@@ -78,12 +80,14 @@ impl State {
             }
             Record::FilterFailed { run, .. }
             | Record::TicksMissed { run, .. }
+            | Record::EmissionFailed { run, .. }
             | Record::RuleFired { run, .. } => self.run_mut(*run).map(drop),
-            Record::TaskExecutionCreated { id, events, window, repeats } => {
-                self.fold_created(id, events, *window, at)?;
+            Record::TaskExecutionCreated { id, events, window, repeats, backfill } => {
+                self.fold_created(id, events, (*window, *backfill), at)?;
                 self.execution_mut(id)?.repeats = *repeats;
                 Ok(())
             }
+            Record::BackfillRequested(asked) => self.fold_backfill(asked, at),
             Record::TaskRestartRequested { run, task, events } => {
                 let restart = PendingRestart { events: events.clone(), offset: at.offset };
                 self.task_mut(*run, task)?.restart = Some(restart);
@@ -238,20 +242,27 @@ impl State {
         &mut self,
         id: &ExecutionId,
         events: &[Offset],
-        window: Option<Window>,
+        (window, backfill): (Option<Window>, Lane),
         at: At,
     ) -> Fit {
         let task = self.task_mut(id.run, &id.task)?;
         if task.next_sequence() != id.sequence {
             return Err(format!("execution {id} is not the next"));
         }
-        task.alive.insert(id.sequence);
-        task.restart = None;
+        match backfill {
+            None => task.restart = None,
+            Some(offset) => {
+                let backfill = task.backfills.get_mut(&offset);
+                backfill.ok_or_else(|| format!("no backfill {offset}"))?.windows += 1;
+            }
+        }
+        task.lane_mut(backfill).map(|lane| lane.insert(id.sequence));
         task.executions.push(Execution {
             sequence: id.sequence,
             status: ExecutionStatus::Waiting,
             window,
             events: events.to_vec(),
+            backfill,
             // Most executions have one attempt; room for more is asked for when there are more.
             attempts: Vec::with_capacity(1),
             created_at: at.time,
@@ -264,6 +275,13 @@ impl State {
             offset: at.offset,
         });
         self.place(id);
+        Ok(())
+    }
+
+    fn fold_backfill(&mut self, asked: &BackfillRequested, at: At) -> Fit {
+        let (parallel, request) = (asked.parallel, asked.request.clone());
+        let backfill = Backfill { parallel, request, windows: 0, alive: BTreeSet::new() };
+        self.task_mut(asked.run, &asked.task)?.backfills.insert(at.offset, backfill);
         Ok(())
     }
 
@@ -331,7 +349,9 @@ impl State {
             execution.deadline = None;
             execution.ended_at = Some(at.time);
         })?;
-        self.task_mut(id.run, &id.task)?.alive.remove(&id.sequence);
+        let task = self.task_mut(id.run, &id.task)?;
+        let lane = task.execution(id.sequence).and_then(|execution| execution.backfill);
+        task.lane_mut(lane).map(|lane| lane.remove(&id.sequence));
         Ok(())
     }
 

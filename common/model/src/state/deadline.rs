@@ -118,21 +118,24 @@ impl Deadlines {
 type Act = fn(&mut Deadlines, Deadline, Option<Timestamp>);
 
 /// When a node comes to its time: on the wall the end of a window, a time of the calendar, or what
-/// a timer waits for; with a watermark at once when it is past the end of a window.
+/// a timer waits for; with a watermark at once when it is past the end of a window, else when a
+/// source has been silent for too long.
 #[must_use]
 pub(super) fn due_at(condition: &Condition, state: &NodeState) -> Option<Timestamp> {
     match (condition, state) {
-        (Condition::Every { period, clock, .. }, NodeState::Clock { next: Some(next), .. }) => {
-            let end = next.plus(*period);
+        (Condition::Every { period, clock, until, idle, .. }, NodeState::Clock(state)) => {
+            let end = state.next_end(*period, *until);
             match clock {
-                Clock::Wall => Some(end),
-                Clock::Watermark(_) => {
-                    let passed = state.watermark().filter(|watermark| watermark.time >= end);
-                    passed.map(|_| Timestamp(i64::MIN))
+                Clock::Wall => end,
+                Clock::Watermark(_) if state.is_over(*period, *until) => None,
+                Clock::Watermark(keys) => {
+                    let passed = end.zip(state.lowest()).filter(|(end, low)| low.time >= *end);
+                    let silences = || state.silences(keys, idle).map(|(_, due)| due).min();
+                    passed.map(|_| Timestamp(i64::MIN)).or_else(silences)
                 }
             }
         }
-        (Condition::Cron { .. }, NodeState::Cron { next, .. }) => *next,
+        (Condition::Cron { .. }, NodeState::Cron { next, due, .. }) => due.or(*next),
         (Condition::Throttle { .. }, NodeState::Timer { due, gathered }) => {
             gathered.as_ref().and(*due)
         }

@@ -2,7 +2,7 @@
 //!
 //! Must never hold more than the records said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +11,38 @@ use crate::status::ExecutionStatus;
 use crate::time::{Timestamp, Window};
 use crate::{AttemptNumber, Offset, Sequence};
 
+/// Where an execution waits: with those that rules started, or in its backfill.
+pub type Lane = Option<Offset>;
+
 /// One task in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskState {
     /// All executions, in the order of their sequence numbers, which count from 1.
     pub executions: Vec<Execution>,
-    /// Those that have not ended.
+    /// Those that have not ended, but for those of backfills.
     pub alive: BTreeSet<Sequence>,
+    /// Windows that somebody asked for, by the record that says so.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub backfills: BTreeMap<Offset, Backfill>,
     /// A start that waits until nothing is alive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<PendingRestart>,
+}
+
+/// Windows that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backfill {
+    /// How many of its executions are active at once.
+    pub parallel: u32,
+    /// The request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// How many windows it has.
+    pub windows: u32,
+    /// Executions that have not ended.
+    #[serde(default)]
+    pub alive: BTreeSet<Sequence>,
 }
 
 /// A start that waits until nothing of the task is alive.
@@ -46,6 +67,9 @@ pub struct Execution {
     /// Event offsets that fired it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Offset>,
+    /// The backfill that it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Offset>,
     /// Its attempts so far.
     pub attempts: Vec<Attempt>,
     /// When it came into being.
@@ -116,21 +140,71 @@ impl TaskState {
         self.executions.last()
     }
 
-    /// Executions that have not ended, oldest first.
+    /// Executions that have not ended, oldest first; then those of backfills.
     pub fn alive_executions(&self) -> impl Iterator<Item = &Execution> {
-        self.alive.iter().filter_map(|sequence| self.execution(*sequence))
+        let backfilled = self.backfills.values().flat_map(|backfill| &backfill.alive);
+        self.alive.iter().chain(backfilled).filter_map(|sequence| self.execution(*sequence))
     }
 
-    /// How many executions hold a place: alive and past waiting.
+    /// How many executions have not ended.
+    #[must_use]
+    pub fn alive_count(&self) -> usize {
+        let backfilled: usize = self.backfills.values().map(|backfill| backfill.alive.len()).sum();
+        self.alive.len() + backfilled
+    }
+
+    /// The lanes in which executions wait for each other: that of the rules, and one for each
+    /// backfill.
+    pub fn lanes(&self) -> impl Iterator<Item = Lane> {
+        std::iter::once(None).chain(self.backfills.keys().copied().map(Some))
+    }
+
+    /// Executions of a lane that have not ended, oldest first.
+    pub fn lane(&self, lane: Lane) -> impl Iterator<Item = &Execution> {
+        let alive = match lane {
+            None => Some(&self.alive),
+            Some(backfill) => self.backfills.get(&backfill).map(|backfill| &backfill.alive),
+        };
+        alive.into_iter().flatten().filter_map(|sequence| self.execution(*sequence))
+    }
+
+    /// How many executions of a lane may be active at once, when it is `parallel` in that of the
+    /// rules.
+    #[must_use]
+    pub fn places(&self, lane: Lane, parallel: u32) -> usize {
+        let backfill = lane.and_then(|backfill| self.backfills.get(&backfill));
+        backfill.map_or(parallel, |backfill| backfill.parallel) as usize
+    }
+
+    pub(super) fn lane_mut(&mut self, lane: Lane) -> Option<&mut BTreeSet<Sequence>> {
+        match lane {
+            None => Some(&mut self.alive),
+            Some(backfill) => self.backfills.get_mut(&backfill).map(|backfill| &mut backfill.alive),
+        }
+    }
+
+    /// How many executions of a lane hold a place: alive and past waiting.
+    #[must_use]
+    pub fn busy_in(&self, lane: Lane) -> usize {
+        self.lane(lane).filter(|e| e.status != ExecutionStatus::Waiting).count()
+    }
+
+    /// How many executions that rules started hold a place.
     #[must_use]
     pub fn busy_count(&self) -> usize {
-        self.alive_executions().filter(|e| e.status != ExecutionStatus::Waiting).count()
+        self.busy_in(None)
     }
 
-    /// The oldest execution that waits for a place.
+    /// The oldest execution of a lane that waits for a place.
+    #[must_use]
+    pub fn first_waiting_in(&self, lane: Lane) -> Option<&Execution> {
+        self.lane(lane).find(|e| e.status == ExecutionStatus::Waiting)
+    }
+
+    /// The oldest execution that rules started and that waits for a place.
     #[must_use]
     pub fn first_waiting(&self) -> Option<&Execution> {
-        self.alive_executions().find(|e| e.status == ExecutionStatus::Waiting)
+        self.first_waiting_in(None)
     }
 
     /// The sequence number of the next execution.

@@ -19,14 +19,14 @@ mod trigger;
 pub use apply::ApplyError;
 pub use deadline::{Deadline, Deadlines};
 pub use event_ids::{EVENT_IDS_MAX, EventIds};
-pub use execution::{Attempt, Execution, PendingRestart, TaskState};
+pub use execution::{Attempt, Backfill, Execution, Lane, PendingRestart, TaskState};
 pub use pool::{Pools, Waiter};
 pub use run::Run;
 pub use stored::{STATE_VERSION, StoredStateError};
 pub use subscription::Subscriptions;
 pub use trigger::Trigger;
 
-pub use crate::firing::{CONSUMED_MAX, Firing, NodeState, Watermark};
+pub use crate::firing::{CONSUMED_MAX, ClockState, Firing, NodeState, Watermark};
 pub use crate::status::{ExecutionStatus, RunStatus};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use super::{Run, State};
+use super::{Lane, Run, State};
 use crate::spec::{Demand, PoolId};
 use crate::status::{ExecutionStatus, RunStatus};
 use crate::{ExecutionId, Namespace, Offset, RunId, TaskName, WorkflowName};
@@ -16,8 +16,8 @@ use crate::{ExecutionId, Namespace, Offset, RunId, TaskName, WorkflowName};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pools {
     pools: BTreeMap<PoolId, Pool>,
-    /// Who stands in line for a task of a run: only its next execution.
-    heads: BTreeMap<(RunId, TaskName), Waiter>,
+    /// Who stands in line for a task of a run: only its next execution, one for each lane.
+    heads: BTreeMap<(RunId, TaskName, Lane), Waiter>,
     workflows: BTreeMap<(Namespace, WorkflowName), Runs>,
 }
 
@@ -112,7 +112,12 @@ impl Pools {
         }
     }
 
-    fn place_head(&mut self, task: (RunId, TaskName), head: Option<&Waiter>, demands: &[Demand]) {
+    fn place_head(
+        &mut self,
+        task: (RunId, TaskName, Lane),
+        head: Option<&Waiter>,
+        demands: &[Demand],
+    ) {
         let before = match head {
             Some(head) => self.heads.insert(task, head.clone()),
             None => self.heads.remove(&task),
@@ -145,12 +150,13 @@ impl State {
         let Some(task) = self.task(id.run, &id.task) else { return };
         let Some(execution) = task.execution(id.sequence) else { return };
         let is_active = execution.status.is_alive() && execution.status != ExecutionStatus::Waiting;
-        let head = task.first_waiting().map(|execution| {
+        let lane = execution.backfill;
+        let head = task.first_waiting_in(lane).map(|execution| {
             let id = ExecutionId { sequence: execution.sequence, ..id.clone() };
             Waiter { priority, since: execution.offset, id }
         });
         self.pools.place_execution(id, is_active, &demands);
-        self.pools.place_head((id.run, id.task.clone()), head.as_ref(), &demands);
+        self.pools.place_head((id.run, id.task.clone(), lane), head.as_ref(), &demands);
     }
 
     /// Takes in where each run that has not ended and each of its executions stand.

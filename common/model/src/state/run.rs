@@ -106,6 +106,6 @@ impl Run {
     /// Whether nothing of any task is alive or about to start.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.tasks.iter().all(|task| task.alive.is_empty() && task.restart.is_none())
+        self.tasks.iter().all(|task| task.alive_count() == 0 && task.restart.is_none())
     }
 }

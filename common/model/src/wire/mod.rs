@@ -2,11 +2,13 @@
 //!
 //! Must never hold a connection: framing and sockets are the client's and the server's.
 
+mod backfill;
 mod control;
 mod reply;
 mod request;
 mod view;
 
+pub use backfill::{Backfill, BackfillReply};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use reply::{
     EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,

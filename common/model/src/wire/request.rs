@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{RerunTask, TaskControl, TaskRequest};
+use crate::wire::{Backfill, RerunTask, TaskControl, TaskRequest};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -129,6 +129,8 @@ calls! {
     TaskMarkSuccess(TaskControl) = "task.mark_success";
     /// Does an execution of a task anew.
     TaskRerun(RerunTask) = "task.rerun";
+    /// Runs windows of a task that no clock fires, or that have run before.
+    TaskBackfill(Backfill) = "task.backfill";
     /// Reads a piece of an attempt's output.
     LogRead(LogRead) = "log.read";
     /// Lists events.

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Event, Outcome, TriggerOrigin};
-use crate::state::{Attempt, Execution, ExecutionStatus, Run, RunStatus, State, Trigger};
+use crate::state::{
+    Attempt, Execution, ExecutionStatus, Run, RunStatus, State, TaskState, Trigger,
+};
 use crate::time::Timestamp;
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, SnapshotNumber,
@@ -189,7 +191,7 @@ impl RunView {
             params: run.params.clone(),
             trigger: run.trigger,
             events: run.events.clone(),
-            alive: run.tasks.iter().map(|task| task.alive.len()).sum(),
+            alive: run.tasks.iter().map(TaskState::alive_count).sum(),
             ended: Ended {
                 success: count(ExecutionStatus::Success),
                 failed: count(ExecutionStatus::Failed),

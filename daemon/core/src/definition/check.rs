@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use aiflow_model::TaskName;
 use aiflow_model::spec::{Action, Condition, TaskSpec};
 
+use super::emission;
 use super::reader::{Reader, nearest};
 use super::workflow::Draft;
 
@@ -34,6 +35,7 @@ pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     if all_exist {
         check_startable(reader, draft);
     }
+    emission::check_circles(reader, &draft.spec, &draft.places);
 }
 
 /// Grows the set of tasks that can start until it grows no more; the others never can.
@@ -77,7 +79,7 @@ fn can_start(task: &TaskSpec, startable: &BTreeSet<&str>) -> bool {
         || task
             .rules
             .iter()
-            .filter(|rule| rule.action != Action::Stop)
+            .filter(|rule| matches!(rule.action, Action::Start | Action::Restart))
             .any(|rule| can_be_met(&rule.condition, startable))
 }
 

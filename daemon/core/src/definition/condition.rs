@@ -4,15 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use aiflow_model::spec::{CONDITION_DEPTH_MAX, Clock, Condition, FILTER_BYTES_MAX, Missed};
+use aiflow_model::spec::{CONDITION_DEPTH_MAX, Condition, FILTER_BYTES_MAX};
 use aiflow_model::state::ExecutionStatus;
-use aiflow_model::time::{Span, Timestamp};
-use aiflow_model::{EventKey, KeyPattern, TaskName};
+use aiflow_model::time::Span;
+use aiflow_model::{KeyPattern, TaskName};
 
+use super::clock;
 use super::node::{Node, Value};
 use super::reader::{Map, Reader, Reference, nearest};
 use crate::expression::{self, Kind};
-use crate::schedule::Calendar;
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.
 const KINDS: &[(&str, &[&str])] = &[
@@ -28,8 +28,8 @@ const KINDS: &[(&str, &[&str])] = &[
     ("debounce", &["debounce"]),
     ("throttle", &["throttle"]),
     ("state", &["state"]),
-    ("every", &["every", "clock", "from", "missed"]),
-    ("cron", &["cron", "tz", "missed"]),
+    ("every", clock::EVERY_KEYS),
+    ("cron", clock::CRON_KEYS),
 ];
 const COUNT_MAX: u64 = 1_000_000_000;
 /// Most that is counted within a time: what each was met by is kept.
@@ -38,8 +38,6 @@ const COUNT_WITHIN_MAX: u64 = 1_000;
 const SCRIPT_BYTES_MAX: usize = 16 << 10;
 /// Shortest period of a clock: a thousand windows a second are more than tasks can follow.
 const PERIOD_MIN: Span = Span(1_000);
-const MISSED: [(&str, Missed); 3] =
-    [("all", Missed::All), ("latest", Missed::Latest), ("skip", Missed::Skip)];
 const STATUSES: [(&str, ExecutionStatus); 5] = [
     ("running", ExecutionStatus::Running),
     ("success", ExecutionStatus::Success),
@@ -108,8 +106,8 @@ pub(crate) fn read(
                 _ => Condition::Throttle { of, span },
             })
         }
-        "every" => read_every(reader, map, subject),
-        _ => read_cron(reader, map, subject),
+        "every" => clock::read_every(reader, map, subject),
+        _ => clock::read_cron(reader, map, subject),
     };
     match map.get("within") {
         Some(node) => read_within(reader, node, condition?),
@@ -129,7 +127,7 @@ fn read_within(reader: &mut Reader, node: &Node, of: Condition) -> Option<Condit
     Some(Condition::Within { of: Box::new(of), span })
 }
 
-fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {
+pub(crate) fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {
     let span: Span = reader.parse(node, what)?;
     if span < PERIOD_MIN {
         reader.fault(node.place, format!("{what} has to be at least {PERIOD_MIN}"));
@@ -230,7 +228,7 @@ fn read_on(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Conditio
     Some(Condition::On { key, filter })
 }
 
-fn read_expression(
+pub(crate) fn read_expression(
     reader: &mut Reader,
     node: &Node,
     what: &str,
@@ -335,82 +333,4 @@ fn read_count(
     let of = read(reader, of, references, depth + 1);
     let n = reader.number(n, "n", 1, COUNT_MAX)?;
     Some(Condition::Count { of: Box::new(of?), n })
-}
-
-fn read_every(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condition> {
-    let period = read_span(reader, subject, "every")?;
-    let from = match map.get("from") {
-        Some(node) => Some(reader.parse(node, "from")?),
-        None => None,
-    };
-    let clock = match map.get("clock") {
-        Some(node) => read_clock(reader, node)?,
-        None => Clock::Wall,
-    };
-    let missed = read_missed(reader, map)?;
-    if let (Some(node), Clock::Watermark(_)) = (map.get("missed"), &clock) {
-        let message = "a watermark misses nothing: each window fires once it has passed";
-        reader.fault_with_hint(node.place, message, Some("leave `missed` out".to_owned()));
-        return None;
-    }
-    Some(Condition::Every { period, clock, from, missed })
-}
-
-fn read_missed(reader: &mut Reader, map: Map<'_>) -> Option<Missed> {
-    match map.get("missed") {
-        Some(node) => reader.word(node, "missed", &MISSED),
-        None => Some(Missed::All),
-    }
-}
-
-fn read_cron(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condition> {
-    let expression = reader.text(subject, "cron")?.to_owned();
-    let zone = match map.get("tz") {
-        Some(node) => reader.text(node, "tz")?.to_owned(),
-        None => "UTC".to_owned(),
-    };
-    let missed = read_missed(reader, map)?;
-    match Calendar::new(&expression, &zone) {
-        Ok(calendar) if calendar.next(Timestamp(0)).is_some() => {
-            Some(Condition::Cron { expression, zone, missed })
-        }
-        Ok(_) => {
-            reader.fault(subject.place, format!("{expression:?} names no time that ever comes"));
-            None
-        }
-        Err(message) => {
-            let hint = Some("cron: \"0 6 * * MON\", tz: Europe/Berlin".to_owned());
-            reader.fault_with_hint(subject.place, message, hint);
-            None
-        }
-    }
-}
-
-fn read_clock(reader: &mut Reader, node: &Node) -> Option<Clock> {
-    if let Value::Scalar { .. } = node.value {
-        return reader.word(node, "clock", &[("wall", ())]).map(|()| Clock::Wall);
-    }
-    let map = reader.map(node, "a clock", &["watermark"])?;
-    let Some(node) = map.get("watermark") else {
-        let hint = Some("clock: {watermark: my.watermark}".to_owned());
-        reader.fault_with_hint(node.place, "the clock does not say what ticks", hint);
-        return None;
-    };
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        Value::Scalar { .. } | Value::Map(_) => std::slice::from_ref(node),
-    };
-    let mut keys: Vec<EventKey> = Vec::new();
-    for item in items {
-        let key: EventKey = reader.parse(item, "watermark")?;
-        if keys.contains(&key) {
-            reader.fault(item.place, format!("`{key}` stands twice"));
-        }
-        keys.push(key);
-    }
-    if keys.is_empty() {
-        reader.fault(node.place, "a watermark clock needs at least one event key");
-        return None;
-    }
-    Some(Clock::Watermark(keys))
 }

@@ -4,8 +4,10 @@
 //! a hint says what to write.
 
 mod check;
+mod clock;
 mod condition;
 mod confinement;
+mod emission;
 mod node;
 mod pool;
 mod reader;

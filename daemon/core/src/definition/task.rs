@@ -12,7 +12,7 @@ use aiflow_model::time::Span;
 
 use super::node::{Entry, Node, Value};
 use super::reader::{Map, Reader, Reference};
-use super::{condition, confinement, pool};
+use super::{condition, confinement, emission, pool};
 
 const KEYS: &[&str] = &[
     "kind",
@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "parallel",
     "retry",
     "timeout",
+    "emit",
     "grace",
     "priority",
     "pools",
@@ -70,8 +71,9 @@ pub(crate) fn read(
             continue;
         }
         let condition = condition::read(reader, node, references, 0);
-        rules.extend(condition.map(|condition| Rule { action, condition }));
+        rules.extend(condition.map(|condition| Rule { action, condition, emission: None }));
     }
+    rules.extend(emission::read_emits(reader, map, references));
     let retry = match map.get("retry") {
         Some(node) if restart_policy.is_some() => {
             reader.fault(node.place, "a task has either `retry` or a `restart` policy");

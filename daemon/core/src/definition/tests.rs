@@ -133,6 +133,37 @@ fn faults_of_conditions_name_their_place() {
         &with("{every: 1h, clock: {watermark: w}, missed: skip}"),
         "a watermark misses nothing",
     );
+    let clocked = |rest: &str| with(&format!("{{every: 1h, {rest}}}"));
+    refused(
+        &clocked("clock: {watermark: w, idle: 5m}"),
+        "6:43 the only source of a clock cannot be",
+    );
+    refused(
+        &clocked("clock: {watermark: [{key: w, idle: 5m}]}"),
+        "the only source of a clock cannot",
+    );
+    refused(&clocked("clock: {watermark: [v, {key: w, idel: 5m}]}"), "did you mean `idle`?");
+    refused(
+        &clocked("clock: {watermark: [v, {idle: 5m}]}"),
+        "6:47 the source does not say its `key`",
+    );
+    refused(&clocked("clock: {watermark: [v, w], idle: 0s}"), "6:57 idle has to be at least 1ms");
+    refused(&clocked("late: rerun"), "6:30 nothing is late on the wall | leave `late` out, or say");
+    refused(&clocked("clock: {watermark: w}, late: retry"), "late cannot be `retry`");
+    refused(&clocked("until: soon"), "6:31 until: \"soon\" is not a time");
+    refused(
+        &clocked("from: 2013-01-01T00:00:00Z, until: 2013-01-01T00:59:00Z"),
+        "6:59 no window fits between `from` and `until`",
+    );
+    let cron = |rest: &str| with(&format!("{{cron: \"0 6 * * *\", {rest}}}"));
+    assert!(read(&cron("jitter: 5m, except: [SAT, 2026-12-25]")).is_ok());
+    refused(
+        &cron("except: [SAT, Sunday]"),
+        "6:46 \"Sunday\" is neither a date nor a day of the week",
+    );
+    refused(&cron("except: 2026-02-30"), "neither a date nor a day of the week | except: [SAT,");
+    refused(&cron("except: [MON, TUE, WED, THU, FRI, SAT, SUN]"), "names no time that ever comes");
+    refused(&cron("jitter: 0s"), "jitter has to be at least 1ms");
     let deep = format!("{}{{on: x}}{}", "{any: [".repeat(20), "]}".repeat(20));
     refused(&with(&deep), "nested deeper than");
 }
@@ -165,6 +196,33 @@ fn faults_of_pools_and_retries_name_their_place() {
     refused(&top("max_active_tasks: many"), "2:19 max_active_tasks has to be a whole number");
     refused(&top("pools: {a.b: 1}"), "2:9 pool \"a.b\" is not a valid name");
     refused(&top("max_active_run: 1"), "2:1 a workflow has no key `max_active_run` | did you mean");
+}
+
+#[test]
+fn derived_events_and_their_circles_name_their_place() {
+    let with = |emit: &str| {
+        format!("workflow: w\ntasks:\n  a:\n    bash: x\n    emit: {emit}\n  b: {{bash: y}}\n")
+    };
+    assert!(read(&with("{when: {on: p}, key: q, value: value.n + 1, scope: namespace}")).is_ok());
+    assert!(read(&with("[{when: {on: p}, key: q}, {when: {on: q}, key: r}]")).is_ok());
+    refused(&with("{when: {on: p}}"), "5:11 emit needs `when` and `key` | emit: {when:");
+    refused(&with("{when: {onn: p}, key: q}"), "5:18 this is no condition | did you mean `on`?");
+    refused(&with("{when: {after: c}, key: q}"), "5:26 there is no task `c`");
+    refused(
+        &with("{when: {on: p}, key: \"q*\"}"),
+        "5:32 key: event key \"q*\" is not a valid name",
+    );
+    refused(&with("{when: {on: p}, key: q, value: 1 +}"), "`value` does not compile");
+    refused(&with("{when: {on: p}, key: q, scope: all}"), "scope cannot be `all`");
+    refused(&with("{when: {on: p}, kye: q}"), "did you mean `key`?");
+    refused(
+        &with("{when: {on: \"p*\", if: value < 3}, key: p.next}"),
+        "3:3 the event `p.next` comes back to the rule that emits it: p.next, then p.next",
+    );
+    refused(
+        &with("[{when: {on: p}, key: q}, {when: {count: {of: {on: q}, n: 2}}, key: p}]"),
+        "3:3 the event `q` comes back to the rule that emits it: q, then p, then q | emit a key",
+    );
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Every example of a condition, and of what a task says of itself, does what its expectation says.
 //!
 //! A step is `emit KEY [JSON]`, `pass SPAN`, `begin TASK` (its process runs), `end TASK CODE`, for
-//! all attempts of the task that are alive, or `active TASK N`: so many of its attempts are alive.
+//! all attempts of the task that are alive, `active TASK N`: so many of its attempts are
+//! alive, or `backfill TASK FROM TO`.
 
 use std::path::Path;
 
 use aiflow_core::Input;
+use aiflow_model::wire::Backfill;
 use aiflow_model::{AttemptId, Record};
 
 use crate::support::Scenario;
@@ -30,6 +32,13 @@ fn take(s: &mut Scenario, step: &str) {
             for id in alive(s, task) {
                 s.exit(&id.to_string(), code.parse().unwrap());
             }
+        }
+        ("backfill", Some((task, times))) => {
+            let (from, to) = times.split_once(' ').unwrap();
+            let (from, to) = (from.parse().unwrap(), Some(to.parse().unwrap()));
+            let (run, task) = (aiflow_model::RunId(1), task.parse().unwrap());
+            let (parallel, request) = (Some(2), None);
+            s.give(Input::Backfill(Backfill { run, task, from, to, parallel, request }));
         }
         ("active", Some((task, count))) => {
             assert_eq!(alive(s, task).len(), count.parse::<usize>().unwrap(), "{step}");

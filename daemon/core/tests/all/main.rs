@@ -1,11 +1,15 @@
 //! The core as a whole: scenarios (given, when, expect) and properties over random inputs.
 
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod conditions;
 #[cfg(test)]
 mod contact;
 #[cfg(test)]
 mod control;
+#[cfg(test)]
+mod emissions;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
