@@ -73,7 +73,7 @@ impl Transaction<'_> {
             Input::Emit { namespace, key, value, source, id, execution, speaker } => {
                 let event =
                     aiflow_model::record::Event { namespace, key, value, source, id, execution };
-                self.emit(event, speaker)
+                self.emit(event, speaker.as_ref())
             }
             Input::Heartbeat(id) => self.heartbeat(&id),
             Input::StartRun(start) => self.start_run(start),

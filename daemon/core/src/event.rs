@@ -15,18 +15,18 @@ impl Transaction<'_> {
     pub(crate) fn emit(
         &mut self,
         event: Event,
-        speaker: Option<AttemptId>,
+        speaker: Option<&AttemptId>,
     ) -> Result<Answer, Rejection> {
         self.check_event(&event)?;
         let ids = &self.state.event_ids;
         if let Some(offset) = ids.find(event.namespace.as_str(), &event.source, &event.id) {
             return Ok(Answer::Emitted { offset, duplicate: true });
         }
-        if let (Some(id), Some(run)) = (&speaker, event.execution) {
+        if let (Some(id), Some(run)) = (speaker, event.execution) {
             self.check_speaks(id, run)?;
         }
         let offset = self.record(None, Record::EventEmitted(event.clone()));
-        if let Some(id) = &speaker {
+        if let Some(id) = speaker {
             self.hear_of(id);
         }
         self.stimulate(Stimulus::Event { offset, event: Arc::new(event), depth: 0 });

@@ -27,13 +27,15 @@ use crate::home::Home;
 /// Most files of one workflow.
 const FILES_MAX: usize = 10_000;
 
+/// A run, and the number of the user if it is not the daemon's.
+type PlacedFor = (RunId, Option<u32>);
+
 /// Contents by hash. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct FileStore {
     directory: PathBuf,
-    /// Runs whose files are in place, by the user when it is not the daemon's; the lock also lets one
-    /// thread place them at a time.
-    placed: Arc<Mutex<BTreeSet<(RunId, Option<u32>)>>>,
+    /// For whom the files are in place; the lock also lets one thread place them at a time.
+    placed: Arc<Mutex<BTreeSet<PlacedFor>>>,
 }
 
 fn invalid(message: String) -> Rejection {

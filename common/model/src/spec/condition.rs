@@ -30,8 +30,7 @@ pub enum Condition {
         /// Task and the status that is wanted of it.
         tasks: BTreeMap<TaskName, ExecutionStatus>,
     },
-    /// The latest execution of the task runs and has not been heard of for as long as its `heartbeat`
-    /// says.
+    /// An execution of the task runs and has not been heard of for as long as its `heartbeat` says.
     Silent {
         /// Which task.
         task: TaskName,

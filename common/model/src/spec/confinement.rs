@@ -18,7 +18,7 @@ pub struct Confinement {
     /// Login name of the user that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_as: Option<String>,
-    /// Files of secrets, absolute paths, by the variable `NAME`; the task finds where to read each in
+    /// Files of secrets, absolute paths, by the variable `NAME`; a task finds where to read each in
     /// `NAME_FILE`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,

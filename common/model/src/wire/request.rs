@@ -196,8 +196,8 @@ pub struct Emit {
     /// Only for the rules of this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<RunId>,
-    /// Proof of which attempt says it: the task's `AIFLOW_TOKEN`. Only for its own run, and while the
-    /// attempt lives.
+    /// Proof of which attempt says it: the `AIFLOW_TOKEN` of its task. Only for its own run, while
+    /// the attempt lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }

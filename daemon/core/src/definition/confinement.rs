@@ -27,7 +27,7 @@ fn read_limits(reader: &mut Reader, node: &Node) -> Option<Limits> {
     let map = reader.map(node, "limits", LIMITS)?;
     let cpu_time = map.get("cpu_time").and_then(|node| {
         let span: Span = reader.parse(node, "cpu_time")?;
-        if span < Span::from_seconds(1) || span.0 % Span::from_seconds(1).0 != 0 {
+        if span < Span::from_seconds(1) || !span.0.is_multiple_of(Span::from_seconds(1).0) {
             let hint = Some("cpu_time: 10m".to_owned());
             reader.fault_with_hint(node.place, "cpu_time has to be whole seconds", hint);
         }
