@@ -286,7 +286,8 @@ fn no_text_makes_the_reader_panic() {
 fn what_a_task_may_use_is_read() {
     let spec = read(
         "workflow: w\ntasks:\n  a:\n    bash: x\n    heartbeat: 30s\n    run_as: nobody\n    \
-         limits: {memory: 512MiB, open_files: 64, processes: 9, file_size: 1GB, cpu_time: 10m}\n    \
+         limits: {memory: 512MiB, open_files: 64, processes: 9, file_size: 1GB, \
+         cpu_time: 10m}\n    \
          secrets: {DB_PASSWORD: /etc/aiflow/db}\n",
     );
     let task = spec.unwrap().task("a").unwrap().clone();

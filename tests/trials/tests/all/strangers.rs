@@ -12,47 +12,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aiflow_model::AttemptId;
+use aiflow_model::wire::Call;
 use aiflow_test_support::{Daemon, pause, wait_until};
 use serde_json::json;
 
 /// The user and group that stand for a stranger.
 const NOBODY: u32 = 65534;
-
-/// Every request of the protocol, and what is no request.
-const VERBS: [&str; 32] = [
-    "hello",
-    "emit",
-    "namespace.add",
-    "namespace.delete",
-    "namespace.list",
-    "file.put",
-    "workflow.upload",
-    "workflow.list",
-    "workflow.show",
-    "workflow.enable",
-    "workflow.disable",
-    "workflow.delete",
-    "trigger.add",
-    "trigger.list",
-    "trigger.show",
-    "trigger.pause",
-    "trigger.resume",
-    "trigger.delete",
-    "execution.start",
-    "execution.list",
-    "execution.show",
-    "execution.stop",
-    "execution.delete",
-    "task.list",
-    "task.start",
-    "task.stop",
-    "log.read",
-    "event.list",
-    "event.count",
-    "follow",
-    "daemon.status",
-    "daemon.stop",
-];
 
 fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
@@ -110,7 +75,7 @@ fn another_user_is_refused_before_a_byte_is_read() {
     assert_eq!(as_nobody(&daemon, ""), None, "the socket is private");
     open_to_all(&socket);
     let known = |verb: &str| format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{verb}\"}}\n");
-    let inputs = VERBS.map(known);
+    let inputs: Vec<String> = Call::METHODS.iter().copied().map(known).collect();
     for input in inputs.iter().map(String::as_str).chain(["", "x\n", "{", "\n\n\n"]) {
         assert_eq!(as_nobody(&daemon, input).as_deref(), Some(""), "{input} got an answer");
     }
@@ -121,20 +86,6 @@ fn another_user_is_refused_before_a_byte_is_read() {
     assert_eq!(own.receive()["error"]["data"]["code"], "E0001");
     assert_eq!(daemon.ok(&["event", "count"]), before);
     assert!(daemon.errors().contains("a connection of another user was refused"));
-}
-
-#[test]
-fn the_verbs_are_all_that_the_protocol_has() {
-    let text = aiflow_test_support::repository().join("docs/protocol.md");
-    let text = std::fs::read_to_string(text).unwrap();
-    let rows = text.lines().filter(|line| line.starts_with("| `"));
-    let first = rows.filter_map(|line| line.split('|').nth(1));
-    let names = first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|name| {
-        name.contains('.') && !name.contains(['/', '<', ' ']) || ["hello", "emit"].contains(name)
-    });
-    for name in names {
-        assert!(VERBS.contains(&name), "{name} is a request that no stranger has tried");
-    }
 }
 
 #[test]
