@@ -2,12 +2,12 @@
 //!
 //! Must never decide anything, nor look at the state.
 
-use aiflow_core::{Answer, Input};
+use aiflow_core::{Answer, Effect, Input};
 use aiflow_model::error::Rejection;
 use aiflow_model::record::Mark;
 use aiflow_model::wire::{
-    Call, Emit, EmitReply, ExecutionReply, NamedWorkflow, RunReply, StopReply, TriggerReply,
-    UploadReply,
+    Call, EffectView, Emit, EmitReply, ExecutionReply, NamedWorkflow, RunReply, StopReply,
+    TriggerReply, UploadReply,
 };
 
 use crate::queries::to_json;
@@ -69,6 +69,7 @@ pub(crate) fn asked(call: Call) -> Asked {
         | Call::EventList(_)
         | Call::EventCount(_)
         | Call::Follow(_)
+        | Call::DryRun(_)
         | Call::DaemonStatus(_)
         | Call::DaemonStop(_)) => return Asked::Look(look),
     };
@@ -83,6 +84,15 @@ fn emitted(emit: Emit) -> Input {
         source: emit.source.unwrap_or_else(|| "unnamed".to_owned()),
         id: emit.id.unwrap_or_else(|| uuid::Uuid::now_v7().to_string()),
         execution: emit.execution,
+    }
+}
+
+/// An effect as the wire tells it.
+pub(crate) fn effect_view(effect: Effect) -> EffectView {
+    match effect {
+        Effect::Launch(id) => EffectView::Launch(id),
+        Effect::Stop(id) => EffectView::Stop(id),
+        Effect::DropLog(before) => EffectView::DropLog(before),
     }
 }
 

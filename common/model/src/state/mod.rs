@@ -13,6 +13,7 @@ mod run;
 mod stored;
 mod subscription;
 mod trigger;
+mod undo;
 
 pub use apply::ApplyError;
 pub use deadline::{Deadline, Deadlines};
@@ -22,6 +23,7 @@ pub use run::Run;
 pub use stored::{STATE_VERSION, StoredStateError};
 pub use subscription::Subscriptions;
 pub use trigger::Trigger;
+pub use undo::Undo;
 
 pub use crate::firing::{CONSUMED_MAX, Firing, NodeState, Watermark};
 pub use crate::status::{ExecutionStatus, RunStatus};

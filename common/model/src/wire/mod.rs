@@ -3,11 +3,13 @@
 //! Must never hold a connection: framing and sockets are the client's and the server's.
 
 mod control;
+mod dry_run;
 mod reply;
 mod request;
 mod view;
 
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
+pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use reply::{
     EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,
     RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply, WorkflowView,

@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod flights;
 #[cfg(test)]
 mod guide;
