@@ -9,8 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aiflow_model::wire::{Call, Follow, FollowReply, Hello, HelloRequest, REQUEST_BYTES_MAX};
-use aiflow_model::{ErrorCode, Rejection, wire::PROTOCOL_VERSION};
+use aiflow_model::wire::{
+    Call, DryRun, DryRunReply, Follow, FollowReply, Hello, HelloRequest, REQUEST_BYTES_MAX,
+};
+use aiflow_model::{ErrorCode, JsonText, Rejection, wire::PROTOCOL_VERSION};
 use interprocess::local_socket::GenericFilePath;
 use interprocess::local_socket::tokio::{Stream, prelude::*};
 use serde::de::DeserializeOwned;
@@ -82,6 +84,17 @@ impl Client {
     /// [`CallError`].
     pub async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, CallError> {
         self.submit(&call).await?.receive().await
+    }
+
+    /// Asks what a call would cause, without doing it.
+    ///
+    /// # Errors
+    /// [`CallError`]; the refusals are those of the call itself.
+    pub async fn dry_run(&self, call: &Call) -> Result<DryRunReply, CallError> {
+        let method = call.method();
+        let params = JsonText::parse(encode(call)?.get());
+        let params = params.map_err(|source| CallError::Protocol { method, source })?;
+        self.call(Call::DryRun(DryRun { method: method.to_owned(), params })).await
     }
 
     /// Sends a call without waiting for its answer: calls that are submitted one after another

@@ -19,7 +19,7 @@ const DEADLINES_PER_BATCH_MAX: usize = 1_000;
 /// The state and what is compiled for it.
 #[derive(Debug, Default)]
 pub struct Engine {
-    state: State,
+    pub(crate) state: State,
     expressions: Expressions,
 }
 
@@ -41,9 +41,13 @@ impl Engine {
     /// # Errors
     /// A [`Rejection`] when the input is not allowed; then nothing has changed.
     pub fn decide(&mut self, input: Input, now: Timestamp) -> Result<Decision, Rejection> {
-        let mut transaction = Transaction::new(&mut self.state, &mut self.expressions, now);
+        let mut transaction = self.transaction(now);
         let answer = transaction.take(input)?;
         Ok(Decision { records: transaction.finish(), answer })
+    }
+
+    pub(crate) fn transaction(&mut self, now: Timestamp) -> Transaction<'_> {
+        Transaction::new(&mut self.state, &mut self.expressions, now)
     }
 
     /// When to call with [`Input::Tick`] next.
@@ -62,7 +66,7 @@ impl Engine {
 }
 
 impl Transaction<'_> {
-    fn take(&mut self, input: Input) -> Result<Answer, Rejection> {
+    pub(crate) fn take(&mut self, input: Input) -> Result<Answer, Rejection> {
         match input {
             Input::StartDaemon(started) => {
                 self.record(None, Record::DaemonStarted(started));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aiflow_model::record::Event;
 use aiflow_model::spec::PoolId;
-use aiflow_model::state::Snapshot;
+use aiflow_model::state::{Snapshot, Undo};
 use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName, Timestamp};
 
 use crate::expression::Expressions;
@@ -69,6 +69,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) expressions: &'a mut Expressions,
     pub(crate) now: Timestamp,
+    /// Where this is only tried: the way back.
+    pub(crate) undo: Option<Undo>,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
     /// Pools in which somebody may now find room.
@@ -86,6 +88,7 @@ impl<'a> Transaction<'a> {
             state,
             expressions,
             now,
+            undo: None,
             batch: Vec::new(),
             agenda: VecDeque::new(),
             freed: BTreeSet::new(),
@@ -96,6 +99,9 @@ impl<'a> Transaction<'a> {
     /// Decides a record: it becomes part of the batch and of the state.
     pub(crate) fn record(&mut self, cause: Option<Offset>, record: Record) -> Offset {
         let offset = self.state.next_offset;
+        if let Some(undo) = &mut self.undo {
+            undo.note(self.state, &record);
+        }
         let logged = LoggedRecord { offset, time: self.now, cause, record };
         let applied = self.state.apply(&logged);
         // A record that does not fit would damage the log; nothing of this batch has left yet.
@@ -115,7 +121,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Draws all consequences and gives the batch.
-    pub(crate) fn finish(mut self) -> Vec<LoggedRecord> {
+    pub(crate) fn finish(&mut self) -> Vec<LoggedRecord> {
         loop {
             while let Some(stimulus) = self.agenda.pop_front() {
                 self.offer_to_rules(&stimulus);
@@ -127,7 +133,7 @@ impl<'a> Transaction<'a> {
             }
             match self.unsettled.pop_first() {
                 Some(run) => self.settle_run(run),
-                None => return self.batch,
+                None => return std::mem::take(&mut self.batch),
             }
         }
     }

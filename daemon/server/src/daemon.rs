@@ -310,16 +310,8 @@ impl Daemon {
 
     /// Decides a request and answers it once it is durable.
     pub(crate) fn decide(&mut self, input: Input, reply: Reply) -> Result<(), Failure> {
-        if let Space::Low { kind } = self.space
-            && input.is_new_work()
-        {
-            let message = format!("the disk has no room for new work: {kind}; nothing was done");
-            let hint = format!("free some space: df -h {}", self.home.root().display());
-            reply.refuse(Rejection::new(ErrorCode::DiskFull, message).hint(hint));
-            return Ok(());
-        }
-        let decided = self.engine.decide(input, self.clock.now());
-        match decided {
+        let room = self.check_room(&input);
+        match room.and_then(|()| self.engine.decide(input, self.clock.now())) {
             Ok(decision) => {
                 self.log(&decision)?;
                 self.answer(reply, inputs::reply(decision.answer));
@@ -327,6 +319,17 @@ impl Daemon {
             Err(rejection) => reply.refuse(rejection),
         }
         Ok(())
+    }
+
+    /// New work is refused while the disk is short of room.
+    pub(crate) fn check_room(&self, input: &Input) -> Result<(), Rejection> {
+        let Space::Low { kind } = self.space else { return Ok(()) };
+        if !input.is_new_work() {
+            return Ok(());
+        }
+        let message = format!("the disk has no room for new work: {kind}; nothing was done");
+        let hint = format!("free some space: df -h {}", self.home.root().display());
+        Err(Rejection::new(ErrorCode::DiskFull, message).hint(hint))
     }
 
     /// Answers once everything that the state shows now is durable.

@@ -2,12 +2,12 @@
 //!
 //! Must never decide anything, nor look at the state.
 
-use aiflow_core::{Answer, Input};
+use aiflow_core::{Answer, Effect, Input};
 use aiflow_model::error::Rejection;
 use aiflow_model::record::Mark;
 use aiflow_model::wire::{
-    BackfillReply, Call, Emit, EmitReply, ExecutionReply, NamedWorkflow, RunReply, StopReply,
-    TriggerReply, UploadReply,
+    BackfillReply, Call, EffectView, Emit, EmitReply, ExecutionReply, NamedWorkflow, RunReply,
+    StopReply, TriggerReply, UploadReply,
 };
 
 use crate::queries::to_json;
@@ -75,6 +75,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::EventList(_)
         | Call::EventCount(_)
         | Call::Follow(_)
+        | Call::DryRun(_)
         | Call::DaemonStatus(_)
         | Call::DaemonStop(_)) => return Ok(Asked::Look(look)),
     };
@@ -94,6 +95,16 @@ fn emitted(emit: Emit, tokens: &TokenKey, is_inside: bool) -> Result<Input, Reje
         // What lay in the spool may come when the task is long over, and is no sign of life.
         speaker: speaker.filter(|_| !is_inside),
     })
+}
+
+/// An effect as the wire tells it.
+pub(crate) fn effect_view(effect: Effect) -> EffectView {
+    match effect {
+        Effect::Launch(id) => EffectView::Launch(id),
+        Effect::Stop(id) => EffectView::Stop(id),
+        Effect::DropLog(before) => EffectView::DropLog(before),
+        Effect::ClearAway => EffectView::ClearAway,
+    }
 }
 
 /// The result of a request that was decided, as JSON text.

@@ -4,10 +4,12 @@
 
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
-    Call, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello, HelloRequest, LogRead,
-    PROTOCOL_VERSION, Status,
+    Call, DryRun, DryRunReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello,
+    HelloRequest, LogRead, PROTOCOL_VERSION, Status,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
+
+use serde_json::value::RawValue;
 
 use crate::connection::Reply;
 use crate::daemon::Daemon;
@@ -41,6 +43,7 @@ impl Daemon {
         let state = self.engine.state();
         let looked = match call {
             Call::Follow(follow) => return self.follow(follow, reply),
+            Call::DryRun(tried) => self.dry_run(&tried),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
             Call::LogRead(read) => return self.read_output(&read, reply),
@@ -63,6 +66,31 @@ impl Daemon {
         };
         self.answer(reply, looked);
         Ok(())
+    }
+
+    /// What a request would cause.
+    fn dry_run(&mut self, tried: &DryRun) -> Answered {
+        let refused = |message| Rejection::new(ErrorCode::InvalidParams, message);
+        let params = tried.params.to::<Box<RawValue>>();
+        let params = params.map_err(|error| refused(format!("dry_run: {error}")))?;
+        let call = Call::read(&tried.method, Some(&params))?;
+        let Asked::Decide(input) = inputs::asked(call, &self.tokens, false)? else {
+            let message = format!("dry_run: {} changes nothing that is recorded", tried.method);
+            return Err(refused(message).hint("call it as it is"));
+        };
+        self.check_room(&input)?;
+        let preview = self.engine.preview(input, self.clock.now())?;
+        let result = inputs::reply(preview.answer)?;
+        let effects = preview.effects.into_iter().map(inputs::effect_view).collect();
+        let unwritten = |error: serde_json::Error| {
+            Rejection::new(ErrorCode::Internal, format!("dry_run: {error}"))
+        };
+        to_json(&DryRunReply {
+            result: RawValue::from_string(result).map_err(unwritten)?,
+            records: preview.records,
+            effects,
+            more: preview.more,
+        })
     }
 
     fn follow(&mut self, follow: Follow, reply: Reply) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use aiflow_model::exit_code;
 use clap::Args;
 
 use super::failure::Failure;
+use super::session::Session;
 
 /// Whether to ask.
 #[derive(Debug, Clone, Copy, Args)]
@@ -18,12 +19,12 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
-    /// Asks whether to do this; the question names what is lost.
+    /// Asks whether to do this; the question names what is lost. With `--dry-run` nothing is.
     ///
     /// # Errors
     /// When the answer is not yes, or nobody can be asked.
-    pub(crate) fn ask(self, question: &str) -> Result<(), Failure> {
-        if self.yes {
+    pub(crate) fn ask(self, session: &Session, question: &str) -> Result<(), Failure> {
+        if self.yes || session.dry_run {
             return Ok(());
         }
         if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {

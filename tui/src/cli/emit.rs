@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use aiflow_client::{new_id, spool, with_retry};
-use aiflow_model::wire::Emit;
+use aiflow_model::wire::{Call, Emit, EmitReply};
 use aiflow_model::{EventKey, JsonText, RunId, time::Span};
 use clap::Args;
 
@@ -48,6 +48,10 @@ impl Arguments {
         let home = session.home()?;
         let wait = Some(self.wait.to_std());
         let emit = self.event(read_stdin, |name| std::env::var(name).ok())?;
+        if session.dry_run {
+            let client = session.connect().await?;
+            return session.change::<EmitReply>(&client, Call::Emit(emit)).await.map(drop);
+        }
         let work = async |client: &aiflow_client::Client| client.emit(emit.clone()).await;
         match with_retry(home.socket(), wait, work).await {
             Ok(reply) => session.output.answer(&reply, &reply.offset.to_string()),

@@ -6,6 +6,7 @@ mod backfill;
 mod completions;
 mod confirm;
 mod diagnostics;
+mod dry_run;
 mod emit;
 mod event;
 mod failure;
@@ -108,6 +109,7 @@ pub(crate) fn main() -> u8 {
     let session = Session {
         home: Home::from_environment(options.home),
         output: Output::new(options.output.unwrap_or_default()),
+        dry_run: options.dry_run,
     };
     let result = runtime().and_then(|runtime| runtime.block_on(verb.perform(&session)));
     match result {
@@ -197,6 +199,7 @@ mod tests {
             workflow-trigger delete 1 -y|workflow-trigger delete-all w -y|\
             workflow-schedule add w 1h --missed skip|workflow-schedule add w @daily --tz UTC|\
             workflow-schedule list|workflow-schedule show 1|workflow-schedule delete 1 --yes|\
+            --dry-run task-execution stop 3 t|emit k 1 --dry-run|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
             run w --param a=1 --wait|backfill 3 t 2013-01-01T00:00:00Z|\
             backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|\

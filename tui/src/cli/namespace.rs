@@ -3,12 +3,11 @@
 //! Must never make a namespace as a side effect of another verb.
 
 use aiflow_model::Namespace;
-use aiflow_model::wire::{Empty, NamespaceName};
+use aiflow_model::wire::{Call, Empty, NamespaceName};
 use clap::Subcommand;
 
 use super::confirm::Confirmation;
 use super::failure::Failure;
-use super::output::note;
 use super::session::Session;
 
 /// What to do with namespaces.
@@ -36,16 +35,14 @@ impl Verb {
         match self {
             Self::Add { name: namespace } => {
                 let text = format!("namespace {namespace} is there");
-                client.add_namespace(NamespaceName { namespace }).await?;
-                note(&text);
-                Ok(())
+                let call = Call::NamespaceAdd(NamespaceName { namespace });
+                session.change_and_note(&client, call, &text).await
             }
             Self::Delete { name: namespace, confirmation } => {
-                confirmation.ask(&format!("Delete namespace {namespace}?"))?;
+                confirmation.ask(session, &format!("Delete namespace {namespace}?"))?;
                 let text = format!("namespace {namespace} is deleted");
-                client.delete_namespace(NamespaceName { namespace }).await?;
-                note(&text);
-                Ok(())
+                let call = Call::NamespaceDelete(NamespaceName { namespace });
+                session.change_and_note(&client, call, &text).await
             }
             Self::List => session.output.list(&client.list_namespaces(Empty {}).await?),
         }

@@ -18,6 +18,9 @@ pub(crate) struct GlobalOptions {
     /// How results are written [default: table]
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
+    /// Change nothing: only print what the daemon would record and do
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
 }
 
 /// One namespace.

@@ -5,7 +5,7 @@
 use aiflow_client::{Broken, Client, Subscription};
 use aiflow_model::record::Record;
 use aiflow_model::state::RunStatus;
-use aiflow_model::wire::{Follow, RunRef, RunView};
+use aiflow_model::wire::{Call, Follow, RunRef, RunReply, RunView};
 use aiflow_model::{RunId, exit_code};
 use clap::Args;
 
@@ -28,7 +28,12 @@ impl Arguments {
     pub(crate) async fn perform(self, session: &Session) -> Result<u8, Failure> {
         let request = self.start.request();
         // That no daemon is there at all is told at once.
-        drop(session.connect().await?);
+        let client = session.connect().await?;
+        if session.dry_run {
+            let foretold = session.change::<RunReply>(&client, Call::RunStart(request)).await;
+            return foretold.map(|_| exit_code::SUCCESS);
+        }
+        drop(client);
         let start = async |client: &Client| client.start_run(request.clone()).await;
         let reply = session.persist(start).await?;
         let for_people = matches!(session.output.format(), Format::Table | Format::Plain);

@@ -33,8 +33,14 @@ pub(crate) enum Verb {
 impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Self::Start => server_start::perform(session).await,
-            Self::Stop => server_stop::perform(session).await,
+            Self::Start => {
+                session.refuse_dry_run("server start")?;
+                server_start::perform(session).await
+            }
+            Self::Stop => {
+                session.refuse_dry_run("server stop")?;
+                server_stop::perform(session).await
+            }
             Self::Status => session.output.show(&session.connect().await?.status(Empty {}).await?),
             Self::Detach { command } => Err(detach(&command)),
         }

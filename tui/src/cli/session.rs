@@ -12,6 +12,8 @@ use super::output::Output;
 pub(crate) struct Session {
     pub(crate) home: Result<Home, NoHome>,
     pub(crate) output: Output,
+    /// Whether nothing is to be changed.
+    pub(crate) dry_run: bool,
 }
 
 impl Session {

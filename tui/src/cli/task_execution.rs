@@ -2,13 +2,14 @@
 //!
 //! Must never do a thing twice for one command: what would is given an id.
 
-use aiflow_client::new_id;
-use aiflow_model::wire::{ExecutionReply, RerunTask, RunRef, TaskControl, TaskRef, TaskRequest};
+use aiflow_client::{Client, new_id};
+use aiflow_model::wire::{
+    Call, ExecutionReply, RerunTask, RunRef, StopReply, TaskControl, TaskRef, TaskRequest,
+};
 use aiflow_model::{ExecutionId, RunId, Sequence, TaskName};
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
-use super::output::note;
 use super::session::Session;
 
 /// What to do with task executions.
@@ -79,9 +80,12 @@ impl Which {
     }
 }
 
-fn tell(session: &Session, reply: &ExecutionReply) -> Result<(), Failure> {
+async fn control(session: &Session, client: &Client, call: Call) -> Result<(), Failure> {
+    let Some(reply) = session.change::<ExecutionReply>(client, call).await? else {
+        return Ok(());
+    };
     let id = ExecutionId { run: reply.run, task: reply.task.clone(), sequence: reply.sequence };
-    session.output.answer(reply, &id.to_string())
+    session.output.answer(&reply, &id.to_string())
 }
 
 impl Verb {
@@ -93,29 +97,30 @@ impl Verb {
             }
             Self::Start { run, task } => {
                 let asked = format!("task {task} of run {run} is to start");
-                client.start_task(TaskRef { run, task }).await?;
-                note(&asked);
-                Ok(())
+                let call = Call::TaskStart(TaskRef { run, task });
+                session.change_and_note(&client, call, &asked).await
             }
             Self::Stop { run, task } => {
-                let reply = client.stop_task(TaskRef { run, task }).await?;
+                let call = Call::TaskStop(TaskRef { run, task });
+                let Some(reply) = session.change::<StopReply>(&client, call).await? else {
+                    return Ok(());
+                };
                 session.output.answer(&reply, &format!("stopping {}", reply.stopping))
             }
             Self::Restart { run, task } => {
                 let asked = format!("task {task} of run {run} is to start anew");
                 let request = Some(new_id());
-                client.restart_task(TaskRequest { run, task, request }).await?;
-                note(&asked);
-                Ok(())
+                let call = Call::TaskRestart(TaskRequest { run, task, request });
+                session.change_and_note(&client, call, &asked).await
             }
-            Self::Skip(which) => tell(session, &client.skip_task(which.request()).await?),
+            Self::Skip(which) => control(session, &client, Call::TaskSkip(which.request())).await,
             Self::MarkSuccess(which) => {
-                tell(session, &client.mark_task_success(which.request()).await?)
+                control(session, &client, Call::TaskMarkSuccess(which.request())).await
             }
             Self::Rerun { run, task, sequence, from_here } => {
                 let request = Some(new_id());
                 let asked = RerunTask { run, task, sequence, from_here, request };
-                tell(session, &client.rerun_task(asked).await?)
+                control(session, &client, Call::TaskRerun(asked)).await
             }
         }
     }

@@ -32,13 +32,17 @@ pub(crate) async fn perform(
     let directory = file.parent().unwrap_or(Path::new(""));
     let found = files::find(directory, &files::listed(&source))?;
     let client = session.connect().await?;
-    bring(&client, &found).await?;
+    if !session.dry_run {
+        bring(&client, &found).await?;
+    }
     let files = found.into_iter().map(|file| file.entry).collect();
     let upload = Upload { namespace: within.namespace, source, files };
     let source = upload.source.clone();
-    let reply = client.upload_workflow(Box::new(upload)).await;
-    let reply =
-        reply.map_err(|error| diagnostics::explain(error, &file.to_string_lossy(), &source))?;
+    let call = Call::WorkflowUpload(Box::new(upload));
+    let stored = session.try_change::<UploadReply>(&client, call).await;
+    let stored =
+        stored.map_err(|error| diagnostics::explain(error, &file.to_string_lossy(), &source))?;
+    let Some(reply) = session.made(stored)? else { return Ok(()) };
     session.output.answer(&reply, &summary(&reply))
 }
 

@@ -5,13 +5,12 @@
 use std::path::PathBuf;
 
 use aiflow_model::WorkflowName;
-use aiflow_model::wire::{NamedWorkflow, NamespaceFilter};
+use aiflow_model::wire::{Call, NamedWorkflow, NamespaceFilter};
 use clap::Subcommand;
 
 use super::confirm::Confirmation;
 use super::failure::Failure;
 use super::options::{InNamespace, WithinNamespace};
-use super::output::note;
 use super::session::Session;
 use super::upload;
 
@@ -77,25 +76,22 @@ impl Verb {
             Self::Enable { name: workflow, within } => {
                 let text = format!("workflow {workflow} starts runs again");
                 let name = NamedWorkflow { namespace: within.namespace, workflow };
-                session.connect().await?.enable_workflow(name).await?;
-                note(&text);
-                Ok(())
+                let client = session.connect().await?;
+                session.change_and_note(&client, Call::WorkflowEnable(name), &text).await
             }
             Self::Disable { name: workflow, within } => {
                 let text = format!("workflow {workflow} starts nothing new");
                 let name = NamedWorkflow { namespace: within.namespace, workflow };
-                session.connect().await?.disable_workflow(name).await?;
-                note(&text);
-                Ok(())
+                let client = session.connect().await?;
+                session.change_and_note(&client, Call::WorkflowDisable(name), &text).await
             }
             Self::Delete { name: workflow, within, confirmation } => {
                 let client = session.connect().await?;
-                confirmation.ask(&format!("Delete workflow {workflow} with all of its runs?"))?;
+                let question = format!("Delete workflow {workflow} with all of its runs?");
+                confirmation.ask(session, &question)?;
                 let text = format!("workflow {workflow} is deleted");
                 let name = NamedWorkflow { namespace: within.namespace, workflow };
-                client.delete_workflow(name).await?;
-                note(&text);
-                Ok(())
+                session.change_and_note(&client, Call::WorkflowDelete(name), &text).await
             }
         }
     }

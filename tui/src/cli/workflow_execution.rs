@@ -2,9 +2,9 @@
 //!
 //! Must never start a run twice for one command: the request carries an id.
 
-use aiflow_client::{CallError, new_id};
+use aiflow_client::{CallError, Client, new_id};
 use aiflow_model::state::RunStatus;
-use aiflow_model::wire::{OptionalWorkflow, RunRef, StartRun};
+use aiflow_model::wire::{Call, OptionalWorkflow, RunRef, RunReply, StartRun, StopReply};
 use aiflow_model::{ErrorCode, JsonText, Offset, RunId, WorkflowName};
 use clap::{Args, Subcommand};
 
@@ -109,7 +109,10 @@ impl Verb {
         let client = session.connect().await?;
         match self {
             Self::Start(start) => {
-                let reply = client.start_run(start.request()).await?;
+                let call = Call::RunStart(start.request());
+                let Some(reply) = session.change::<RunReply>(&client, call).await? else {
+                    return Ok(());
+                };
                 session.output.answer(&reply, &reply.run.to_string())
             }
             Self::List { name: workflow, within } => {
@@ -119,42 +122,55 @@ impl Verb {
             Self::Show { run } => session.output.show(&client.show_run(RunRef { run }).await?),
             Self::Listen { run, from } => listen::listen_to_run(session, run, from).await,
             Self::Stop { run } => {
-                let reply = client.stop_run(RunRef { run }).await?;
+                let call = Call::RunStop(RunRef { run });
+                let Some(reply) = session.change::<StopReply>(&client, call).await? else {
+                    return Ok(());
+                };
                 session.output.answer(&reply, &format!("stopping {}", reply.stopping))
             }
             Self::Pause { run } => {
-                client.pause_run(RunRef { run }).await?;
-                note(&format!("run {run} is paused; what is alive goes on"));
-                Ok(())
+                let text = format!("run {run} is paused; what is alive goes on");
+                session.change_and_note(&client, Call::RunPause(RunRef { run }), &text).await
             }
             Self::Resume { run } => {
-                client.resume_run(RunRef { run }).await?;
-                note(&format!("run {run} goes on"));
-                Ok(())
+                let text = format!("run {run} goes on");
+                session.change_and_note(&client, Call::RunResume(RunRef { run }), &text).await
             }
-            Self::StopAll { name: workflow, within, confirmation } => {
-                confirmation.ask(&format!("Stop all runs of {workflow}?"))?;
-                let (namespace, workflow) = (Some(within.namespace), Some(workflow));
-                let runs = client.list_runs(OptionalWorkflow { namespace, workflow }).await?;
-                let mut stopping = 0;
-                let lives = |status| matches!(status, RunStatus::Waiting | RunStatus::Running);
-                for run in runs.iter().filter(|run| lives(run.status)) {
-                    match client.stop_run(RunRef { run: run.id }).await {
-                        Ok(_) => stopping += 1,
-                        // It ended in the meantime.
-                        Err(CallError::Rejected(r)) if r.code == ErrorCode::RunEnded => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                note(&format!("stopping {stopping} runs"));
-                Ok(())
+            Self::StopAll { name, within, confirmation } => {
+                confirmation.ask(session, &format!("Stop all runs of {name}?"))?;
+                stop_all(session, &client, within, name).await
             }
             Self::Delete { run, confirmation } => {
-                confirmation.ask(&format!("Delete run {run}?"))?;
-                client.delete_run(RunRef { run }).await?;
-                note(&format!("run {run} is deleted"));
-                Ok(())
+                confirmation.ask(session, &format!("Delete run {run}?"))?;
+                let text = format!("run {run} is deleted");
+                session.change_and_note(&client, Call::RunDelete(RunRef { run }), &text).await
             }
         }
     }
+}
+
+async fn stop_all(
+    session: &Session,
+    client: &Client,
+    within: InNamespace,
+    workflow: WorkflowName,
+) -> Result<(), Failure> {
+    let (namespace, workflow) = (Some(within.namespace), Some(workflow));
+    let runs = client.list_runs(OptionalWorkflow { namespace, workflow }).await?;
+    let mut stopping = 0;
+    let lives = |status| matches!(status, RunStatus::Waiting | RunStatus::Running);
+    for run in runs.iter().filter(|run| lives(run.status)) {
+        let call = Call::RunStop(RunRef { run: run.id });
+        let change = match session.try_change::<StopReply>(client, call).await {
+            Ok(change) => change,
+            // It ended in the meantime.
+            Err(CallError::Rejected(r)) if r.code == ErrorCode::RunEnded => continue,
+            Err(error) => return Err(error.into()),
+        };
+        stopping += usize::from(session.made(change)?.is_some());
+    }
+    if !session.dry_run {
+        note(&format!("stopping {stopping} runs"));
+    }
+    Ok(())
 }

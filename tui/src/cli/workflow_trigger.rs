@@ -4,9 +4,12 @@
 //! read a condition: the daemon does.
 
 use aiflow_client::{Client, new_id};
-use aiflow_model::wire::{AddTrigger, OptionalWorkflow, TriggerRef, TriggerView};
+use aiflow_model::wire::{
+    AddTrigger, Call, OptionalWorkflow, TriggerRef, TriggerReply, TriggerView,
+};
 use aiflow_model::{TriggerId, WorkflowName};
 use clap::{Args, Subcommand};
+use serde::de::IgnoredAny;
 
 use super::confirm::Confirmation;
 use super::diagnostics;
@@ -116,8 +119,10 @@ pub(crate) async fn add(
     let request = Some(new_id());
     let text = condition.clone();
     let add = AddTrigger { namespace: within.namespace, workflow, condition, request };
-    let added = session.connect().await?.add_trigger(add).await;
-    let reply = added.map_err(|error| diagnostics::explain(error, "CONDITION", &text))?;
+    let client = session.connect().await?;
+    let added = session.try_change::<TriggerReply>(&client, Call::TriggerAdd(add)).await;
+    let added = added.map_err(|error| diagnostics::explain(error, "CONDITION", &text))?;
+    let Some(reply) = session.made(added)? else { return Ok(()) };
     session.output.answer(&reply, &reply.trigger.to_string())
 }
 
@@ -131,20 +136,19 @@ impl KnownVerb {
             }
             Self::Show(id) => session.output.show(&client.show_trigger(id.reference()).await?),
             Self::Pause(id) => {
-                client.pause_trigger(id.reference()).await?;
-                note(&format!("{} {} is paused", noun.word(), id.trigger));
-                Ok(())
+                let text = format!("{} {} is paused", noun.word(), id.trigger);
+                session.change_and_note(&client, Call::TriggerPause(id.reference()), &text).await
             }
             Self::Resume(id) => {
-                client.resume_trigger(id.reference()).await?;
-                note(&format!("{} {} looks at what comes from now on", noun.word(), id.trigger));
-                Ok(())
+                let word = noun.word();
+                let text = format!("{word} {} looks at what comes from now on", id.trigger);
+                session.change_and_note(&client, Call::TriggerResume(id.reference()), &text).await
             }
             Self::Delete { id, confirmation } => {
-                confirmation.ask(&format!("Delete {} {}?", noun.word(), id.trigger))?;
-                client.delete_trigger(id.reference()).await?;
-                note(&format!("{} {} is deleted", noun.word(), id.trigger));
-                Ok(())
+                let question = format!("Delete {} {}?", noun.word(), id.trigger);
+                confirmation.ask(session, &question)?;
+                let text = format!("{} {} is deleted", noun.word(), id.trigger);
+                session.change_and_note(&client, Call::TriggerDelete(id.reference()), &text).await
             }
             Self::DeleteAll { workflow, within, confirmation } => {
                 let question = format!("Delete all {}s of {workflow}?", noun.word());
@@ -152,11 +156,14 @@ impl KnownVerb {
                 let filter = OptionalWorkflow { namespace, workflow };
                 let mut own = of_kind(&client, filter, noun).await?;
                 own.retain(|view| view.origin == aiflow_model::record::TriggerOrigin::Request);
-                confirmation.ask(&question)?;
+                confirmation.ask(session, &question)?;
                 for view in &own {
-                    client.delete_trigger(TriggerRef { trigger: view.id }).await?;
+                    let call = Call::TriggerDelete(TriggerRef { trigger: view.id });
+                    session.change::<IgnoredAny>(&client, call).await?;
                 }
-                note(&format!("{} {}s are deleted", own.len(), noun.word()));
+                if !session.dry_run {
+                    note(&format!("{} {}s are deleted", own.len(), noun.word()));
+                }
                 Ok(())
             }
         }

@@ -128,7 +128,7 @@ impl State {
         }
     }
 
-    fn look_away(&mut self, id: TriggerId) {
+    pub(super) fn look_away(&mut self, id: TriggerId) {
         if let Some(trigger) = self.triggers.get(&id) {
             self.subscriptions.remove_trigger(trigger);
             self.deadlines.remove_trigger(trigger);

@@ -91,6 +91,16 @@ impl Deadlines {
         self.each_rule(run, spec, Self::clear);
     }
 
+    pub(super) fn remove_executions(&mut self, run: &Run, spec: &WorkflowSpec) {
+        for (task, state) in spec.tasks.iter().zip(&run.tasks) {
+            for execution in state.alive_executions() {
+                let sequence = execution.sequence;
+                let id = ExecutionId { run: run.id, task: task.name.clone(), sequence };
+                self.clear_execution(id, execution);
+            }
+        }
+    }
+
     fn each_rule(&mut self, run: &Run, spec: &WorkflowSpec, act: Act) {
         for ((rule, _, definition), nodes) in spec.rules().zip(&run.conditions) {
             let rule = RuleId::Task { run: run.id, rule };

@@ -15,6 +15,7 @@ mod run;
 mod stored;
 mod subscription;
 mod trigger;
+mod undo;
 
 pub use apply::ApplyError;
 pub use deadline::{Deadline, Deadlines};
@@ -25,6 +26,7 @@ pub use run::Run;
 pub use stored::{STATE_VERSION, StoredStateError};
 pub use subscription::Subscriptions;
 pub use trigger::Trigger;
+pub use undo::Undo;
 
 pub use crate::firing::{CONSUMED_MAX, ClockState, Firing, NodeState, Watermark};
 pub use crate::status::{ExecutionStatus, RunStatus};

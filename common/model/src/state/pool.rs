@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use super::{Lane, Run, State};
+use super::{Lane, Run, State, TaskState};
 use crate::spec::{Demand, PoolId};
 use crate::status::{ExecutionStatus, RunStatus};
 use crate::{ExecutionId, Namespace, Offset, RunId, TaskName, WorkflowName};
@@ -87,17 +87,44 @@ impl Pools {
 
     /// Takes in where a run stands.
     pub(super) fn place_run(&mut self, run: &Run) {
+        self.remove_run(run);
+        if run.status.is_alive() {
+            let key = (run.namespace.clone(), run.workflow.clone());
+            let runs = self.workflows.entry(key).or_default();
+            let place = match run.status {
+                RunStatus::Waiting => &mut runs.waiting,
+                _ => &mut runs.active,
+            };
+            place.insert(run.id);
+        }
+    }
+
+    /// Forgets where a run stands.
+    pub(super) fn remove_run(&mut self, run: &Run) {
         let key = (run.namespace.clone(), run.workflow.clone());
-        let runs = self.workflows.entry(key.clone()).or_default();
+        let Some(runs) = self.workflows.get_mut(&key) else { return };
         runs.active.remove(&run.id);
         runs.waiting.remove(&run.id);
-        match run.status {
-            RunStatus::Waiting => drop(runs.waiting.insert(run.id)),
-            RunStatus::Running | RunStatus::Stopping => drop(runs.active.insert(run.id)),
-            RunStatus::Success | RunStatus::Failed | RunStatus::Stopped => {}
-        }
         if runs.active.is_empty() && runs.waiting.is_empty() {
             self.workflows.remove(&key);
+        }
+    }
+
+    /// Forgets what the executions of a task took, and who stands in line for it.
+    pub(super) fn remove_task(
+        &mut self,
+        run: RunId,
+        name: &TaskName,
+        task: &TaskState,
+        demands: &[Demand],
+    ) {
+        if demands.is_empty() {
+            return;
+        }
+        for execution in task.alive_executions() {
+            let id = ExecutionId { run, task: name.clone(), sequence: execution.sequence };
+            self.place_execution(&id, false, demands);
+            self.place_head((run, name.clone(), execution.backfill), None, demands);
         }
     }
 
@@ -166,12 +193,7 @@ impl State {
         for run in self.runs.values().filter(|run| run.status.is_alive()) {
             self.pools.place_run(run);
             let snapshot = self.snapshots.get(&run.snapshot).filter(|s| s.spec.has_pools());
-            for (spec, task) in snapshot.iter().flat_map(|s| s.spec.tasks.iter().zip(&run.tasks)) {
-                alive.extend(task.alive_executions().map(|execution| {
-                    let sequence = execution.sequence;
-                    ExecutionId { run: run.id, task: spec.name.clone(), sequence }
-                }));
-            }
+            alive.extend(snapshot.into_iter().flat_map(|snapshot| run.alive_ids(&snapshot.spec)));
         }
         alive.iter().for_each(|id| self.place(id));
     }

@@ -12,7 +12,8 @@ use crate::spec::WorkflowSpec;
 use crate::status::RunStatus;
 use crate::time::{Timestamp, Window};
 use crate::{
-    JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber, TriggerId, WorkflowName,
+    ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId, SnapshotNumber, TriggerId,
+    WorkflowName,
 };
 
 /// One run.
@@ -60,6 +61,18 @@ pub struct Run {
 }
 
 impl Run {
+    /// Its executions that have not ended.
+    pub(super) fn alive_ids(&self, spec: &WorkflowSpec) -> Vec<ExecutionId> {
+        let tasks = spec.tasks.iter().zip(&self.tasks);
+        let ids = tasks.flat_map(|(task, state)| {
+            state.alive_executions().map(|execution| {
+                let sequence = execution.sequence;
+                ExecutionId { run: self.id, task: task.name.clone(), sequence }
+            })
+        });
+        ids.collect()
+    }
+
     pub(super) fn new(
         started: &RunStarted,
         spec: &WorkflowSpec,

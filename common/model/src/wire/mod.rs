@@ -4,12 +4,14 @@
 
 mod backfill;
 mod control;
+mod dry_run;
 mod reply;
 mod request;
 mod view;
 
 pub use backfill::{Backfill, BackfillReply};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
+pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use reply::{
     EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,
     RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply, WorkflowView,

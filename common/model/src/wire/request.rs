@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{Backfill, RerunTask, TaskControl, TaskRequest};
+use crate::wire::{Backfill, DryRun, RerunTask, TaskControl, TaskRequest};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -139,6 +139,8 @@ calls! {
     EventCount(EventQuery) = "event.count";
     /// Follows records, from a state or from an offset.
     Follow(Follow) = "follow";
+    /// Tells what a request would cause, without doing it.
+    DryRun(DryRun) = "dry_run";
     /// How the daemon is.
     DaemonStatus(Empty) = "daemon.status";
     /// Asks the daemon to go down; tasks go on.

@@ -2,7 +2,7 @@
 //!
 //! Every scenario checks on its way that replay gives the live state.
 
-use aiflow_core::{Answer, Effect, Engine, Input, effect_of};
+use aiflow_core::{Answer, Decision, Effect, Engine, Input, Preview, effect_of};
 use aiflow_model::record::{DaemonStarted, Outcome, Payload, Usage};
 use aiflow_model::time::Span;
 use aiflow_model::wire::StartRun;
@@ -74,7 +74,13 @@ impl Scenario {
 
     /// Gives an input.
     pub(crate) fn try_give(&mut self, input: Input) -> Result<Answer, Rejection> {
-        let decision = self.engine.decide(input, self.now)?;
+        let is_tried = self.replays_each_step || self.log.len().is_multiple_of(5);
+        let preview = is_tried.then(|| self.preview(&input));
+        let decision = self.engine.decide(input, self.now);
+        if let Some(preview) = preview {
+            self.check_preview(preview, decision.as_ref());
+        }
+        let decision = decision?;
         for record in &decision.records {
             self.effects.extend(effect_of(self.engine.state(), &record.record));
         }
@@ -83,6 +89,34 @@ impl Scenario {
             self.check_replay();
         }
         Ok(decision.answer)
+    }
+
+    /// What an input would cause. That is found out without a trace.
+    fn preview(&mut self, input: &Input) -> Result<Preview, Rejection> {
+        let before = self.engine.state().clone();
+        let preview = self.engine.preview(input.clone(), self.now);
+        assert_eq!(*self.engine.state(), before, "a preview of {input:?} left a trace");
+        preview
+    }
+
+    /// What was foretold is what came.
+    fn check_preview(
+        &self,
+        preview: Result<Preview, Rejection>,
+        decision: Result<&Decision, &Rejection>,
+    ) {
+        match (preview, decision) {
+            (Ok(preview), Ok(decision)) => {
+                assert_eq!(preview.records, decision.records);
+                assert_eq!(preview.answer, decision.answer);
+                let state = self.engine.state();
+                let records = decision.records.iter();
+                let effects = records.filter_map(|logged| effect_of(state, &logged.record));
+                assert_eq!(preview.effects, effects.collect::<Vec<_>>());
+            }
+            (Err(foretold), Err(rejection)) => assert_eq!(foretold, *rejection),
+            (preview, decision) => panic!("{preview:?} was foretold, {decision:?} came"),
+        }
     }
 
     /// Replays the log and compares with the live state.

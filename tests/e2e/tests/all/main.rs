@@ -9,6 +9,8 @@ mod command_line;
 #[cfg(test)]
 mod confinement;
 #[cfg(test)]
+mod dry_run;
+#[cfg(test)]
 mod flights;
 #[cfg(test)]
 mod guide;

@@ -1,0 +1,45 @@
+//! What an input would cause: it is decided as ever, and the state is brought back.
+//!
+//! Costs what the input touches, as the decision itself does. Must never leave a trace.
+
+use aiflow_model::{LoggedRecord, Rejection, Timestamp};
+
+use crate::effect::{Effect, effect_of};
+use crate::engine::Engine;
+use crate::input::{Answer, Input};
+
+/// What an input would cause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preview {
+    /// The batch that it would be.
+    pub records: Vec<LoggedRecord>,
+    /// What that would ask of the world.
+    pub effects: Vec<Effect>,
+    /// What the one who asks would be told.
+    pub answer: Answer,
+    /// More falls due at once, in the batches after this one.
+    pub more: bool,
+}
+
+impl Engine {
+    /// Decides one input at `now` and takes it back: the state is as before.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that the input would meet.
+    pub fn preview(&mut self, input: Input, now: Timestamp) -> Result<Preview, Rejection> {
+        let undo = self.state.begin_undo();
+        let mut transaction = self.transaction(now);
+        transaction.undo = Some(undo);
+        // A rejection comes before the first record: there is nothing to take back.
+        let answer = transaction.take(input)?;
+        let records = transaction.finish();
+        let undo = transaction.undo.take();
+        let effects = records.iter().filter_map(|logged| effect_of(&self.state, &logged.record));
+        let effects = effects.collect();
+        let more = self.state.deadlines.first_due(now).is_some();
+        if let Some(undo) = undo {
+            self.state.undo(undo);
+        }
+        Ok(Preview { records, effects, answer, more })
+    }
+}
