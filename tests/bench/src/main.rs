@@ -4,6 +4,7 @@
 //! Must never fail because a figure is bad: it measures, people judge. Invoked with the name of a
 //! mode instead, this program is the tiny task that the rows start.
 
+mod adoption;
 mod bare;
 mod bench;
 mod daemon;
@@ -37,6 +38,7 @@ Without a ROW all are measured:
   replay             records per second at a start, from a log of 1,000,000
   queries            events by key from a cold log, and the restart that comes before
   starts             task starts per second, 8 at once
+  adoption           a restart until 200 live tasks are adopted
   idle               memory and wake-ups when nothing is due
 --dir DIR            where homes and files of comparison lie [default: below the build directory]
 --records N          length of the log of `queries` [default: 1,000,000]
@@ -44,13 +46,14 @@ Without a ROW all are measured:
 
 type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
 
-const ROWS: [(&str, Measure); 7] = [
+const ROWS: [(&str, Measure); 8] = [
     ("first-instruction", first_instruction::measure),
     ("emits", durable_emits::measure),
     ("log", log::measure),
     ("replay", replay::measure),
     ("queries", queries::measure),
     ("starts", task_starts::measure),
+    ("adoption", adoption::measure),
     ("idle", idle::measure),
 ];
 
