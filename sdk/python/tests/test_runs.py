@@ -181,6 +181,15 @@ class InTask(DaemonTest):
         scopes = {event.key: event.execution for event in self.client.list_events().events}
         self.assertEqual(scopes, {"own": run, "all": None, "many": run})
 
+    def test_a_task_says_that_it_lives_and_nobody_else_does(self) -> None:
+        with self.assertRaises(aiflow.NotInTask):
+            self.client.heartbeat()
+        say = "import aiflow\nwith aiflow.Client() as client: client.heartbeat()"
+        with Workflow("lives") as workflow:
+            Exec("say", [sys.executable, "-c", say], env=PYTHON)
+        run = self._start(workflow, {})
+        self.assertEqual(self.client.wait_run(run, WITHIN).status, "success")
+
     def test_a_task_spools_while_the_daemon_is_down(self) -> None:
         script = (
             "import aiflow, os, select\n"

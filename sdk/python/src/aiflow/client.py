@@ -66,6 +66,7 @@ class Client:
         self._namespace = os.environ.get("AIFLOW_NAMESPACE") or "default"
         self._source = _own_source()
         self._run = _own_run()
+        self._token = os.environ.get("AIFLOW_TOKEN") or None
         self._link = Link(self.home.socket, reply_within)
 
     def __enter__(self) -> "Client":
@@ -106,6 +107,15 @@ class Client:
             return EmitResult(event.source, event.id, spooled=path)
         duplicate = bool(answer.get("duplicate"))
         return EmitResult(event.source, event.id, answer["offset"], duplicate)
+
+    def heartbeat(self) -> None:
+        """Inside a task with a `heartbeat`: says that it lives; so does each event that it emits.
+
+        Raises `NotInTask`, `Rejected`, `Unavailable`.
+        """
+        if self._token is None:
+            raise NotInTask("AIFLOW_TOKEN is not set: a heartbeat is a task's")
+        self._ask("task.heartbeat", {"token": self._token})
 
     def emit_many(
         self,
@@ -351,7 +361,9 @@ class Client:
             execution = self._run
         source = self._source if event.source is None else event.source
         id = new_id() if event.id is None else event.id
-        return write_event(event.key, event.value, namespace, source, id, execution)
+        # Proves who speaks, where that is allowed: to the own run.
+        token = self._token if execution is not None and execution == self._run else None
+        return write_event(event.key, event.value, namespace, source, id, execution, token)
 
     def _query(
         self,

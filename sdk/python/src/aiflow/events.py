@@ -62,14 +62,20 @@ def to_json(value: Any) -> str:
 
 
 def write_event(
-    key: str, value: Any, namespace: str, source: str, id: str, execution: Optional[int]
+    key: str,
+    value: Any,
+    namespace: str,
+    source: str,
+    id: str,
+    execution: Optional[int],
+    token: Optional[str] = None,
 ) -> Outgoing:
     """Checks an event and writes it. Raises `Rejected` or `InvalidEvent`."""
     for what, text in (("source", source), ("id", id)):
         if not isinstance(text, str):
             message = "the %s of the event %s is %r, which is no text" % (what, key, text)
             raise InvalidEvent(message)
-    head = _head(namespace, key, source, execution)
+    head = _head(namespace, key, source, execution, token)
     said = _value_text(key, value)
     if len(id) * 4 > IDENTITY_BYTES_MAX:
         _check_identity("id", id)
@@ -81,7 +87,9 @@ def write_event(
 
 
 @functools.lru_cache(maxsize=256)
-def _head(namespace: str, key: str, source: str, execution: Optional[int]) -> str:
+def _head(
+    namespace: str, key: str, source: str, execution: Optional[int], token: Optional[str]
+) -> str:
     """What events of one kind share."""
     if not is_word(namespace):
         raise Rejected("E0202", "namespace %r is not a valid name: %s" % (namespace, WORD_RULE))
@@ -89,6 +97,8 @@ def _head(namespace: str, key: str, source: str, execution: Optional[int]) -> st
         raise Rejected("E0202", "event key %r is not a valid name: %s" % (key, KEY_RULE))
     _check_identity("source", source)
     scope = "" if execution is None else '"execution":%d,' % execution
+    if token is not None:
+        scope += '"token":%s,' % to_json(token)
     names = (to_json(namespace), to_json(key), to_json(source), scope)
     return '{"namespace":%s,"key":%s,"source":%s,%s' % names
 
