@@ -13,7 +13,6 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::process::to_pid;
-use crate::user::User;
 
 /// A child that has ended and still stands in the process table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,9 +261,17 @@ pub(crate) fn return_free_memory() {
 /// Most groups of a user that are taken over.
 const GROUPS_MAX: c_int = 65_536;
 
+/// A user as the host's database has it.
+pub(crate) struct Account {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) name: String,
+    pub(crate) home: String,
+}
+
 /// Looks a user up in the host's database; `None` when there is none of that name.
 #[expect(unsafe_code, reason = "the host's user database is offered by libc only")]
-pub(crate) fn find_user(name: &str) -> io::Result<Option<User>> {
+pub(crate) fn find_user(name: &str) -> io::Result<Option<Account>> {
     let name = std::ffi::CString::new(name)?;
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -293,15 +300,17 @@ pub(crate) fn find_user(name: &str) -> io::Result<Option<User>> {
                 return Err(io::Error::from_raw_os_error(errno));
             }
             let text = |pointer| CStr::from_ptr(pointer).to_string_lossy().into_owned();
-            (entry.pw_uid, entry.pw_gid, text(entry.pw_name), text(entry.pw_dir))
+            let (name, home) = (text(entry.pw_name), text(entry.pw_dir));
+            Account { uid: entry.pw_uid, gid: entry.pw_gid, name, home }
         };
-        let (uid, gid, login, home) = found;
-        return Ok(Some(User { uid, gid, groups: groups_of(&name, gid)?, name: login, home }));
+        return Ok(Some(found));
     }
 }
 
+/// All groups of a user, `gid` among them.
 #[expect(unsafe_code, reason = "the host's user database is offered by libc only")]
-fn groups_of(name: &CStr, gid: u32) -> io::Result<Vec<u32>> {
+pub(crate) fn groups_of(name: &str, gid: u32) -> io::Result<Vec<u32>> {
+    let name = std::ffi::CString::new(name)?;
     let mut count: c_int = 64;
     loop {
         let mut groups = vec![0; usize::try_from(count).unwrap_or(0)];
@@ -321,12 +330,11 @@ fn groups_of(name: &CStr, gid: u32) -> io::Result<Vec<u32>> {
 
 /// Becomes another user for good. The groups first: afterwards it may not any more.
 #[expect(unsafe_code, reason = "std's and rustix's calls change one thread or are not on")]
-pub(crate) fn become_user(user: &User) -> rustix::io::Result<()> {
-    let (uid, gid) = (user.uid, user.gid);
+pub(crate) fn become_user(uid: u32, gid: u32, groups: &[u32]) -> rustix::io::Result<()> {
     // SAFETY: the list of groups is read as long as it is. The raw calls, since this process has
     // one thread and the C library's would signal others.
     let failed = unsafe {
-        libc::setgroups(user.groups.len(), user.groups.as_ptr()) == -1
+        libc::setgroups(groups.len(), groups.as_ptr()) == -1
             || libc::syscall(libc::SYS_setresgid, gid, gid, gid) == -1
             || libc::syscall(libc::SYS_setresuid, uid, uid, uid) == -1
     };

@@ -52,16 +52,16 @@ impl User {
     /// # Errors
     /// [`UserError`].
     pub fn find(name: &str) -> Result<Self, UserError> {
-        let name = name.to_owned();
-        match system::find_user(&name) {
-            Err(source) => Err(UserError::Database { name, source }),
-            Ok(None) => Err(UserError::Unknown { name }),
-            Ok(Some(user)) if user.uid == rustix::process::geteuid().as_raw() => Ok(user),
-            Ok(Some(_)) if !rustix::process::geteuid().is_root() => {
-                Err(UserError::NotRoot { name })
-            }
-            Ok(Some(user)) => Ok(user),
+        let failed = |source| UserError::Database { name: name.to_owned(), source };
+        let account = system::find_user(name).map_err(failed)?;
+        let account = account.ok_or_else(|| UserError::Unknown { name: name.to_owned() })?;
+        let own = rustix::process::geteuid();
+        if !own.is_root() && own.as_raw() != account.uid {
+            return Err(UserError::NotRoot { name: name.to_owned() });
         }
+        let groups = system::groups_of(&account.name, account.gid).map_err(failed)?;
+        let system::Account { uid, gid, name, home } = account;
+        Ok(Self { uid, gid, groups, name, home })
     }
 
     /// `UID:GID:GROUP,GROUP`, as the shim is given it.

@@ -8,7 +8,6 @@ use aiflow_model::EventKey;
 use aiflow_model::spec::{Clock, Condition, Late, Missed};
 use aiflow_model::time::{Span, Timestamp};
 
-use super::condition::read_span;
 use super::node::{Node, Value};
 use super::reader::{Map, Reader};
 use crate::schedule::{Calendar, EXCEPT_MAX};
@@ -21,7 +20,7 @@ const MISSED: [(&str, Missed); 3] =
     [("all", Missed::All), ("latest", Missed::Latest), ("skip", Missed::Skip)];
 
 pub(crate) fn read_every(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condition> {
-    let period = read_span(reader, subject, "every")?;
+    let period = reader.span(subject, "every")?;
     let from = match map.get("from") {
         Some(node) => Some(reader.parse(node, "from")?),
         None => None,
@@ -87,7 +86,7 @@ pub(crate) fn read_cron(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Op
     };
     let missed = read_missed(reader, map)?;
     let jitter = match map.get("jitter") {
-        Some(node) => Some(read_span(reader, node, "jitter")?),
+        Some(node) => Some(reader.span(node, "jitter")?),
         None => None,
     };
     let except = match map.get("except") {
@@ -129,7 +128,7 @@ fn read_clock(reader: &mut Reader, node: &Node) -> Option<(Clock, BTreeMap<Event
         Value::Scalar { .. } | Value::Map(_) => std::slice::from_ref(node),
     };
     let idle_of_all = match map.get("idle") {
-        Some(node) => Some(read_span(reader, node, "idle")?),
+        Some(node) => Some(reader.span(node, "idle")?),
         None => None,
     };
     let mut keys: Vec<EventKey> = Vec::new();
@@ -166,7 +165,7 @@ fn read_source(reader: &mut Reader, node: &Node) -> Option<(EventKey, Option<Spa
         return None;
     };
     let idle = match map.get("idle") {
-        Some(node) => Some(read_span(reader, node, "idle")?),
+        Some(node) => Some(reader.span(node, "idle")?),
         None => None,
     };
     Some((reader.parse(key, "key")?, idle))

@@ -36,8 +36,6 @@ const COUNT_MAX: u64 = 1_000_000_000;
 const COUNT_WITHIN_MAX: u64 = 1_000;
 /// Longest script, in bytes.
 const SCRIPT_BYTES_MAX: usize = 16 << 10;
-/// Shortest period of a clock: a thousand windows a second are more than tasks can follow.
-const PERIOD_MIN: Span = Span(1_000);
 const STATUSES: [(&str, ExecutionStatus); 5] = [
     ("running", ExecutionStatus::Running),
     ("success", ExecutionStatus::Success),
@@ -116,7 +114,7 @@ pub(crate) fn read(
 }
 
 fn read_within(reader: &mut Reader, node: &Node, of: Condition) -> Option<Condition> {
-    let span = read_span(reader, node, "within")?;
+    let span = reader.span(node, "within")?;
     if let Condition::Count { n, .. } = &of
         && *n > COUNT_WITHIN_MAX
     {
@@ -125,15 +123,6 @@ fn read_within(reader: &mut Reader, node: &Node, of: Condition) -> Option<Condit
         return None;
     }
     Some(Condition::Within { of: Box::new(of), span })
-}
-
-pub(crate) fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {
-    let span: Span = reader.parse(node, what)?;
-    if span < PERIOD_MIN {
-        reader.fault(node.place, format!("{what} has to be at least {PERIOD_MIN}"));
-        return None;
-    }
-    Some(span)
 }
 
 /// `absent: {of: C, for: 10m}` and its like.
@@ -152,7 +141,7 @@ fn read_timer(
         return None;
     };
     let of = read(reader, of, references, depth + 1);
-    let span = read_span(reader, span, key)?;
+    let span = reader.span(span, key)?;
     Some((of?, span))
 }
 

@@ -74,7 +74,7 @@ fn read_user(reader: &mut Reader, node: &Node) -> Option<String> {
 fn read_secrets(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {
     let mut secrets = BTreeMap::new();
     for entry in reader.open_map(node, "secrets")? {
-        super::task::check_variable(reader, entry);
+        reader.check_variable(entry);
         let Some(path) = reader.text(&entry.node, "a secret") else { continue };
         if !path.starts_with('/') || path.contains('\0') {
             let message = format!("secret {} has to be the absolute path of a file", entry.key);

@@ -6,9 +6,14 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use aiflow_model::error::Diagnostic;
+use aiflow_model::time::Span;
 use aiflow_model::{JsonText, TaskName};
 
 use super::node::{Entry, Node, Place, Value};
+
+/// Shortest length of time: a clock that ticks a thousand times a second is more than tasks can
+/// follow.
+const SPAN_MIN: Span = Span(1_000);
 
 /// Collects faults.
 #[derive(Debug, Default)]
@@ -129,6 +134,29 @@ impl Reader {
             self.fault_with_hint(node.place, format!("{what} cannot be `{text}`"), Some(hint));
         }
         found
+    }
+
+    /// A length of time that is not too short.
+    pub(crate) fn span(&mut self, node: &Node, what: &str) -> Option<Span> {
+        let span: Span = self.parse(node, what)?;
+        if span < SPAN_MIN {
+            self.fault(node.place, format!("{what} has to be at least {SPAN_MIN}"));
+            return None;
+        }
+        Some(span)
+    }
+
+    /// Whether the key of an entry can be the name of a variable of the task.
+    pub(crate) fn check_variable(&mut self, entry: &Entry) {
+        let name = entry.key.as_str();
+        let is_name = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit());
+        if !is_name || name.starts_with("AIFLOW_") {
+            let hint = Some("letters, digits and _; AIFLOW_… are the daemon's".to_owned());
+            let message = format!("{name:?} cannot be set as a variable");
+            self.fault_with_hint(entry.place, message, hint);
+        }
     }
 
     /// A value of any kind as JSON, typed as YAML's core schema says.

@@ -10,7 +10,7 @@ use aiflow_model::spec::{
 };
 use aiflow_model::time::Span;
 
-use super::node::{Entry, Node, Value};
+use super::node::{Node, Value};
 use super::reader::{Map, Reader, Reference};
 use super::{condition, confinement, emission, pool};
 
@@ -91,14 +91,14 @@ pub(crate) fn read(
         overlap,
         parallel: u32::try_from(parallel).unwrap_or(1),
         retry,
-        timeout: map.get("timeout").and_then(|node| read_span(reader, node, "timeout")),
+        timeout: map.get("timeout").and_then(|node| reader.span(node, "timeout")),
         grace: map
             .get("grace")
             .and_then(|node| reader.parse(node, "grace"))
             .unwrap_or(GRACE_DEFAULT),
         priority: pool::read_priority(reader, map).unwrap_or(0),
         pools: pool::read_uses(reader, map).unwrap_or_default(),
-        heartbeat: map.get("heartbeat").and_then(|node| read_span(reader, node, "heartbeat")),
+        heartbeat: map.get("heartbeat").and_then(|node| reader.span(node, "heartbeat")),
         confinement: confinement::read(reader, map),
     })
 }
@@ -134,33 +134,12 @@ fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
 fn read_env(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {
     let mut env = BTreeMap::new();
     for entry in reader.open_map(node, "env")? {
-        check_variable(reader, entry);
+        reader.check_variable(entry);
         if let Some(value) = reader.text(&entry.node, "a variable") {
             env.insert(entry.key.clone(), value.to_owned());
         }
     }
     Some(env)
-}
-
-/// Whether the key of an entry can be the name of a variable of the task.
-pub(crate) fn check_variable(reader: &mut Reader, entry: &Entry) {
-    let name = entry.key.as_str();
-    let is_name = !name.is_empty()
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !name.starts_with(|c: char| c.is_ascii_digit());
-    if !is_name || name.starts_with("AIFLOW_") {
-        let hint = Some("letters, digits and _; AIFLOW_… are the daemon's".to_owned());
-        let message = format!("{name:?} cannot be set as a variable");
-        reader.fault_with_hint(entry.place, message, hint);
-    }
-}
-
-fn read_span(reader: &mut Reader, node: &Node, what: &str) -> Option<Span> {
-    let span: Span = reader.parse(node, what)?;
-    if span == Span(0) {
-        reader.fault(node.place, format!("{what} has to be longer than nothing"));
-    }
-    Some(span)
 }
 
 fn read_retry(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
@@ -199,7 +178,7 @@ fn read_codes(reader: &mut Reader, node: &Node) -> Option<Vec<i32>> {
 }
 
 fn read_jitter(reader: &mut Reader, map: Map<'_>) -> Option<Span> {
-    map.get("jitter").and_then(|node| read_span(reader, node, "jitter"))
+    map.get("jitter").and_then(|node| reader.span(node, "jitter"))
 }
 
 /// `restart` stands for a policy when it says on which ends; else it is a condition.

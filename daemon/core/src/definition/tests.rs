@@ -190,7 +190,7 @@ fn faults_of_pools_and_retries_name_their_place() {
         &with("retry: {attempts: 2, on: [0]}"),
         "6:31 an exit code has to be a whole number from 1",
     );
-    refused(&with("retry: {attempts: 2, jitter: 0s}"), "6:34 jitter has to be longer than nothing");
+    refused(&with("retry: {attempts: 2, jitter: 0s}"), "6:34 jitter has to be at least 1ms");
     let top = |line: &str| format!("workflow: w\n{line}\ntasks: {{a: {{bash: x}}}}\n");
     refused(&top("max_active_runs: 0"), "2:18 max_active_runs has to be a whole number from 1");
     refused(&top("max_active_tasks: many"), "2:19 max_active_tasks has to be a whole number");
@@ -253,7 +253,7 @@ fn what_the_guide_shows_is_read() {
         }
         for line in block.lines() {
             let text = format!(
-                "workflow: w\ntasks:\n  a: {{bash: x}}\n  b: {{bash: x}}\n  c: {{bash: x, start: {line}}}\n"
+                "workflow: w\ntasks:\n  a: {{bash: x, heartbeat: 1m}}\n  b: {{bash: x}}\n  c: {{bash: x, start: {line}}}\n"
             );
             assert_eq!(read(&text).map(drop), Ok(()), "{line}");
         }
@@ -305,7 +305,7 @@ fn what_a_task_may_use_is_read() {
 fn what_a_task_cannot_use_is_refused() {
     let task = |line: &str| format!("workflow: w\ntasks:\n  a:\n    bash: x\n    {line}\n");
     for (line, expected) in [
-        ("heartbeat: 0s", "5:16 heartbeat has to be longer than nothing"),
+        ("heartbeat: 0s", "5:16 heartbeat has to be at least 1ms"),
         (
             "limits: {memory: lots}",
             "5:22 memory has to be a size of at least 1.0 MiB | memory: 512MiB",

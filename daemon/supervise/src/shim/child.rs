@@ -130,7 +130,7 @@ fn prepare(shim: Pid, ends: &Ends<'_>, confinement: &Confinement, secrets: &Secr
     }
     // Before the signal at the death of the parent, which a change of user would clear.
     if let Some(user) = &confinement.user {
-        system::become_user(user).map_err(at(USER))?;
+        system::become_user(user.uid, user.gid, &user.groups).map_err(at(USER))?;
     }
     // A second line only: what makes "at most once" true is the pipe, and what ends the rest of
     // the task is the shim or recovery.
