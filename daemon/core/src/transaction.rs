@@ -58,6 +58,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) now: Timestamp,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
+    /// The key or window for which conditions gather at the moment.
+    pub(crate) part: Option<String>,
     /// Pools in which somebody may now find room.
     pub(crate) freed: BTreeSet<PoolId>,
     unsettled: BTreeSet<RunId>,
@@ -75,6 +77,7 @@ impl<'a> Transaction<'a> {
             now,
             batch: Vec::new(),
             agenda: VecDeque::new(),
+            part: None,
             freed: BTreeSet::new(),
             unsettled: BTreeSet::new(),
         }

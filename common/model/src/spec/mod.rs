@@ -7,7 +7,7 @@ mod condition;
 mod pool;
 mod task;
 
-pub use condition::{Clock, Condition, Late, Missed};
+pub use condition::{Clock, Condition, Late, Missed, Reset};
 pub use pool::{Demand, PoolId};
 pub use task::{
     Action, Backoff, Command, Emission, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,

@@ -10,6 +10,7 @@ mod emission;
 mod node;
 mod pool;
 mod reader;
+mod reset;
 mod task;
 mod workflow;
 
