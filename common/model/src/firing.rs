@@ -123,6 +123,16 @@ pub enum NodeState {
     },
     /// Of `every`.
     Clock(ClockState),
+    /// Of what gathers for each key or window by itself.
+    Parts(BTreeMap<String, Self>),
+    /// In a record: what one of these parts knows now.
+    Part {
+        /// The key, or the window.
+        part: String,
+        /// None: nothing any more.
+        #[serde(default)]
+        state: Option<Box<Self>>,
+    },
 }
 
 /// What a clock knows.
@@ -189,18 +199,56 @@ pub struct Watermark {
 
 impl NodeState {
     /// Events that it remembers.
-    pub fn events(&self) -> impl Iterator<Item = Offset> + '_ {
-        let (firings, marks): (Vec<&Firing>, &[Option<Watermark>]) = match self {
-            Self::All { met } => (met.iter().flatten().collect(), &[]),
-            Self::Recent { met } => (met.iter().collect(), &[]),
-            Self::Sequence { reached } => (reached.iter().flatten().collect(), &[]),
-            Self::Count { so_far, .. } | Self::Sum { so_far, .. } => (vec![so_far], &[]),
-            Self::Timer { gathered, .. } => (gathered.iter().collect(), &[]),
-            Self::Clock(clock) => (Vec::new(), &clock.marks),
-            Self::Script { .. } | Self::Cron { .. } => (Vec::new(), &[]),
+    #[must_use]
+    pub fn events(&self) -> Box<dyn Iterator<Item = Offset> + '_> {
+        let firings: Vec<&Firing> = match self {
+            Self::All { met } => met.iter().flatten().collect(),
+            Self::Recent { met } => met.iter().collect(),
+            Self::Sequence { reached } => reached.iter().flatten().collect(),
+            Self::Count { so_far, .. } | Self::Sum { so_far, .. } => vec![so_far],
+            Self::Timer { gathered, .. } => gathered.iter().collect(),
+            Self::Clock(clock) => {
+                return Box::new(clock.marks.iter().flatten().map(|mark| mark.event));
+            }
+            Self::Parts(parts) => return Box::new(parts.values().flat_map(Self::events)),
+            Self::Part { state, .. } => {
+                return Box::new(state.iter().flat_map(|state| state.events()));
+            }
+            Self::Script { .. } | Self::Cron { .. } => Vec::new(),
         };
-        let consumed = firings.into_iter().flat_map(|firing| firing.events.iter().copied());
-        consumed.chain(marks.iter().flatten().map(|mark| mark.event))
+        Box::new(firings.into_iter().flat_map(|firing| firing.events.iter().copied()))
+    }
+
+    /// Whether it says no more than that nothing came yet.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Self::All { met } => met.iter().all(Vec::is_empty),
+            Self::Recent { met } => met.is_empty(),
+            Self::Sequence { reached } => reached.iter().all(Option::is_none),
+            Self::Count { met, .. } => *met == 0,
+            Self::Sum { total, .. } => *total == 0.0,
+            Self::Timer { due, gathered } => due.is_none() && gathered.is_none(),
+            Self::Parts(parts) => parts.is_empty(),
+            Self::Part { .. } | Self::Script { .. } | Self::Cron { .. } | Self::Clock(_) => false,
+        }
+    }
+
+    /// Becomes what is known of a node: all of it, or one part of it.
+    pub(crate) fn fold_into(&self, nodes: &mut BTreeMap<u32, Self>, node: u32) {
+        let Self::Part { part, state } = self else {
+            nodes.insert(node, self.clone());
+            return;
+        };
+        let known = nodes.entry(node).or_insert_with(|| Self::Parts(BTreeMap::new()));
+        let Self::Parts(parts) = known else { return };
+        match state {
+            Some(state) => drop(parts.insert(part.clone(), (**state).clone())),
+            None => drop(parts.remove(part)),
+        }
+        if parts.is_empty() {
+            nodes.remove(&node);
+        }
     }
 
     /// How far a clock of watermarks has come: the lowest of its sources, once each has spoken.

@@ -11,6 +11,7 @@ use aiflow_model::time::Window;
 use aiflow_model::{ExecutionId, JsonText, Offset, Record, RuleId, RuleIndex, RunId, TaskName};
 
 use crate::clock;
+use crate::gather::Gather;
 use crate::task::Start;
 use crate::transaction::{Stimulus, Transaction};
 
@@ -120,13 +121,14 @@ impl Transaction<'_> {
                 _ => Vec::new(),
             },
             Condition::Any(_) => self.offer_below(at, node, condition, stimulus),
-            Condition::All(_) => self.offer_all(at, node, condition, None, stimulus),
-            Condition::Sequence(_) => self.offer_sequence(at, node, condition, None, stimulus),
-            Condition::Count { n, .. } => self.offer_count(at, node, condition, *n, stimulus),
-            Condition::Within { of, span } => {
-                self.offer_within(at, node + 1, of, Some(*span), stimulus)
+            Condition::All(_)
+            | Condition::Sequence(_)
+            | Condition::Count { .. }
+            | Condition::Sum { .. }
+            | Condition::Within { .. }
+            | Condition::Reset { .. } => {
+                self.offer_gatherer(at, node, condition, Gather::default(), stimulus)
             }
-            Condition::Sum { .. } => self.offer_sum(at, node, condition, stimulus),
             Condition::State { script, .. } => {
                 self.offer_script(at, node, condition, script, stimulus)
             }
@@ -217,6 +219,16 @@ impl Transaction<'_> {
         }
     }
 
+    /// What a node knows, in the part that is looked at.
+    pub(crate) fn known(&self, at: RuleId, node: u32) -> Option<&NodeState> {
+        let state = self.state.node_state(at, node)?;
+        match (&self.part, state) {
+            (None, whole) => Some(whole),
+            (Some(part), NodeState::Parts(parts)) => parts.get(part),
+            (Some(_), _) => None,
+        }
+    }
+
     pub(crate) fn advance(
         &mut self,
         at: RuleId,
@@ -224,6 +236,13 @@ impl Transaction<'_> {
         state: NodeState,
         cause: Option<Offset>,
     ) {
+        let state = match &self.part {
+            None => state,
+            Some(part) => {
+                let state = Some(state).filter(|state| !state.is_blank()).map(Box::new);
+                NodeState::Part { part: part.clone(), state }
+            }
+        };
         let advanced = match at {
             RuleId::Task { run, rule } => Record::ConditionAdvanced { run, rule, node, state },
             RuleId::Trigger(trigger) => {

@@ -73,6 +73,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) undo: Option<Undo>,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
+    /// The key or window for which conditions gather at the moment.
+    pub(crate) part: Option<String>,
     /// Pools in which somebody may now find room.
     pub(crate) freed: BTreeSet<PoolId>,
     unsettled: BTreeSet<RunId>,
@@ -91,6 +93,7 @@ impl<'a> Transaction<'a> {
             undo: None,
             batch: Vec::new(),
             agenda: VecDeque::new(),
+            part: None,
             freed: BTreeSet::new(),
             unsettled: BTreeSet::new(),
         }

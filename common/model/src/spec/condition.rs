@@ -49,6 +49,13 @@ pub enum Condition {
         /// Longest time between the first and the last of what a firing uses up.
         span: Span,
     },
+    /// The child, which gathers, does not simply begin anew when it fires.
+    Reset {
+        /// What gathers, perhaps within a time.
+        of: Box<Self>,
+        /// What it does instead.
+        mode: Reset,
+    },
     /// The child has been met `n` times since the last time it was `n`.
     Count {
         /// What is counted.
@@ -138,6 +145,18 @@ pub enum Condition {
     },
 }
 
+/// How something that gathers forgets, other than by using up what it fires with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reset {
+    /// Each key gathers by itself.
+    PerKey,
+    /// Each window gathers by itself.
+    PerWindow,
+    /// Nothing is used up.
+    Never,
+}
+
 /// What ticks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -210,6 +229,7 @@ impl Condition {
             | Self::Cron { .. } => &[],
             Self::All(children) | Self::Any(children) | Self::Sequence(children) => children,
             Self::Within { of, .. }
+            | Self::Reset { of, .. }
             | Self::Count { of, .. }
             | Self::Sum { of, .. }
             | Self::Absent { of, .. }
@@ -325,6 +345,9 @@ impl fmt::Display for Condition {
             Self::Any(children) => join(f, children, " or "),
             Self::Sequence(children) => join(f, children, ", then "),
             Self::Within { of, span } => write!(f, "within {span}: {of}"),
+            Self::Reset { of, mode: Reset::PerKey } => write!(f, "for each key: {of}"),
+            Self::Reset { of, mode: Reset::PerWindow } => write!(f, "for each window: {of}"),
+            Self::Reset { of, mode: Reset::Never } => write!(f, "from then on: {of}"),
             Self::Count { of, n } => write!(f, "{n} times ({of})"),
             Self::Sum { of, expr, reaches, .. } => {
                 write!(f, "sum of {expr} reaches {reaches} ({of})")

@@ -8,7 +8,7 @@ mod confinement;
 mod pool;
 mod task;
 
-pub use condition::{Clock, Condition, Late, Missed};
+pub use condition::{Clock, Condition, Late, Missed, Reset};
 pub use confinement::{Confinement, Limits};
 pub use pool::{Demand, PoolId};
 pub use task::{

@@ -230,9 +230,9 @@ impl State {
             .and_then(|(_, rule)| rule.condition.nodes().nth(node as usize))
             .ok_or_else(|| format!("no node {node} in rule {rule} of run {id}"))?;
         let states = run.conditions.get_mut(rule.0 as usize).ok_or("rule out of range")?;
-        let old = states.insert(node, new.clone());
         let deadline = Deadline::Condition { rule: RuleId::Task { run: id, rule }, node };
-        let due_before = old.and_then(|old| due_at(condition, &old));
+        let due_before = states.get(&node).and_then(|old| due_at(condition, old));
+        new.fold_into(states, node);
         self.deadlines.clear(deadline.clone(), due_before);
         self.deadlines.set(deadline, due_at(condition, new));
         Ok(())

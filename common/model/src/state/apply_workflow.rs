@@ -27,9 +27,9 @@ impl State {
             TriggerChange::Advanced { node, state } => {
                 let condition = trigger.condition.nodes().nth(*node as usize);
                 let condition = condition.ok_or_else(|| format!("no node {node} in {id}"))?;
-                let old = trigger.nodes.insert(*node, state.clone());
+                let due_before = trigger.nodes.get(node).and_then(|old| due_at(condition, old));
+                state.fold_into(&mut trigger.nodes, *node);
                 let deadline = Deadline::Condition { rule: RuleId::Trigger(id), node: *node };
-                let due_before = old.and_then(|old| due_at(condition, &old));
                 let due = due_at(condition, state);
                 self.deadlines.clear(deadline.clone(), due_before);
                 if self.triggers.get(&id).is_some_and(|trigger| self.is_active(trigger)) {

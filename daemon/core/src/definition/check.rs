@@ -94,6 +94,7 @@ fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
         Condition::All(_)
         | Condition::Sequence(_)
         | Condition::Within { .. }
+        | Condition::Reset { .. }
         | Condition::Count { .. }
         | Condition::Sum { .. }
         | Condition::State { .. }

@@ -12,6 +12,7 @@ use aiflow_model::{KeyPattern, TaskName};
 use super::clock;
 use super::node::{Node, Value};
 use super::reader::{Map, Reader, Reference, nearest};
+use super::reset;
 use crate::expression::{self, Kind};
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.
@@ -19,11 +20,11 @@ const KINDS: &[(&str, &[&str])] = &[
     ("on", &["on", "if"]),
     ("after", &["after"]),
     ("silent", &["silent"]),
-    ("all", &["all", "within"]),
+    ("all", &["all", "within", "reset"]),
     ("any", &["any"]),
-    ("sequence", &["sequence", "within"]),
-    ("count", &["count", "within"]),
-    ("sum", &["sum"]),
+    ("sequence", &["sequence", "within", "reset"]),
+    ("count", &["count", "within", "reset"]),
+    ("sum", &["sum", "reset"]),
     ("absent", &["absent"]),
     ("debounce", &["debounce"]),
     ("throttle", &["throttle"]),
@@ -107,8 +108,12 @@ pub(crate) fn read(
         "every" => clock::read_every(reader, map, subject),
         _ => clock::read_cron(reader, map, subject),
     };
-    match map.get("within") {
+    let condition = match map.get("within") {
         Some(node) => read_within(reader, node, condition?),
+        None => condition,
+    };
+    match map.get("reset") {
+        Some(node) => reset::read_reset(reader, node, condition?),
         None => condition,
     }
 }

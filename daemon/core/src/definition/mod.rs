@@ -11,6 +11,7 @@ mod emission;
 mod node;
 mod pool;
 mod reader;
+mod reset;
 mod task;
 mod workflow;
 

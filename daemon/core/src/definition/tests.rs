@@ -133,6 +133,27 @@ fn faults_of_conditions_name_their_place() {
         &with("{every: 1h, clock: {watermark: w}, missed: skip}"),
         "a watermark misses nothing",
     );
+    refused(&with("{on: x, reset: never}"), "a condition `on` has no key `reset`");
+    let counted = "count: {of: {on: x}, n: 2}";
+    assert!(read(&with(&format!("{{{counted}, reset: on fire}}"))).is_ok());
+    refused(
+        &with(&format!("{{{counted}, reset: per kye}}")),
+        "reset cannot be `per kye` | did you mean `per key`?",
+    );
+    let key = "6:49 only events have keys of their own";
+    refused(
+        &with("{count: {of: {after: a}, n: 2}, reset: per key}"),
+        "only events have keys of their own",
+    );
+    refused(&with("{all: [{on: x}, {every: 1h}], reset: per key}"), key);
+    refused(
+        &with("{sequence: [{on: x}, {on: y}], reset: per window}"),
+        "only `all` and `count` gather for each",
+    );
+    refused(
+        &with("{sum: {of: {on: x}, expr: value, reaches: 1, carry: true}, reset: never}"),
+        "a sum that carries over is used up | leave out either",
+    );
     let clocked = |rest: &str| with(&format!("{{every: 1h, {rest}}}"));
     refused(
         &clocked("clock: {watermark: w, idle: 5m}"),

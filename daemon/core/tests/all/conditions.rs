@@ -221,3 +221,64 @@ fn a_clock_that_goes_back_never_fires_twice() {
     s.pass("11m");
     assert_eq!(s.firings(), 1);
 }
+
+#[test]
+fn each_key_gathers_by_itself_and_is_forgotten_when_it_fired() {
+    let mut s = on("{count: {of: {on: \"disk.*\"}, n: 2}, reset: per key}");
+    let events =
+        [("disk.a", "1"), ("disk.b", "1"), ("disk.c", "1"), ("disk.b", "1"), ("disk.b", "1")];
+    assert_eq!(after_each(&mut s, &events), [0, 0, 0, 1, 0]);
+    s.start_daemon("boot-1");
+    assert_eq!(after_each(&mut s, &[("disk.a", "1"), ("disk.c", "1")]), [1, 1]);
+}
+
+#[test]
+fn only_so_many_keys_gather_by_themselves() {
+    let mut s = on("{count: {of: {on: \"k.*\"}, n: 2}, within: 1h, reset: per key}");
+    s.replays_each_step = false;
+    for key in 0..1_002 {
+        s.emit(&format!("k.{key}"), "1");
+    }
+    assert_eq!(s.count(|r| matches!(r, Record::FilterFailed { .. })), 2, "each is recorded");
+    assert_eq!(after_each(&mut s, &[("k.7", "1"), ("k.1000", "1"), ("k.1000", "1")]), [1, 0, 1]);
+    s.check_replay();
+}
+
+#[test]
+fn what_is_never_used_up_goes_on_to_fire() {
+    let mut s = on("{all: [{on: p}, {on: q}], reset: never}");
+    assert_eq!(after_each(&mut s, &[("p", "1"), ("q", "1"), ("q", "2"), ("p", "2")]), [0, 1, 1, 1]);
+    let mut s = on("{sequence: [{on: p}, {on: q}], reset: never}");
+    assert_eq!(after_each(&mut s, &[("q", "1"), ("p", "1"), ("q", "1"), ("q", "2")]), [0, 0, 1, 1]);
+    let mut s = on("{count: {of: {on: p}, n: 2}, reset: never}");
+    assert_eq!(after_each(&mut s, &[("p", "1"); 4]), [0, 1, 1, 1]);
+    let mut s = on("{sum: {of: {on: p}, expr: value, reaches: 3}, reset: never}");
+    assert_eq!(
+        after_each(&mut s, &[("p", "2"), ("p", "2"), ("p", "-3"), ("p", "5")]),
+        [0, 1, 0, 1]
+    );
+}
+
+#[test]
+fn windows_are_joined_each_by_itself() {
+    let tasks = |reset: &str| {
+        format!(
+            "f: {{bash: x, parallel: 9, start: {{every: 1h, clock: {{watermark: w}}}}}}\ng: {{bash: x, parallel: 9, start: {{after: f}}}}\nj: {{bash: x, start: {{all: [{{after: f}}, {{after: g}}]{reset}}}}}"
+        )
+    };
+    let mut s = Scenario::new(&tasks(", reset: per window"));
+    let run = s.run();
+    for time in ["00", "03"] {
+        s.emit("w", &format!("\"2026-01-01T{time}:00:00Z\""));
+    }
+    for (task, sequence) in [("f", 3), ("f", 1), ("f", 2), ("g", 2), ("g", 3), ("g", 1)] {
+        s.exit(&format!("1.{task}.{sequence}.1"), 0);
+    }
+    let joined = s.windows(run, "j");
+    let of = |sequence: u32| {
+        let task = s.engine.state().task(run, &"g".parse().unwrap()).unwrap();
+        let ended = task.execution(aiflow_model::Sequence(sequence)).unwrap();
+        ended.window.unwrap().start.to_string()
+    };
+    assert_eq!(joined, [of(2), of(3), of(1)], "in the order in which each was complete");
+}
