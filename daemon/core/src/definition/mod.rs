@@ -5,6 +5,7 @@
 
 mod check;
 mod condition;
+mod lint;
 mod node;
 mod reader;
 mod task;
@@ -13,6 +14,7 @@ mod workflow;
 pub use aiflow_model::error::Diagnostic;
 use aiflow_model::spec::{Condition, DEFINITION_BYTES_MAX, WorkflowSpec};
 
+pub use lint::warnings;
 use reader::Reader;
 
 /// Reads a definition.

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use aiflow_core::Input;
+use aiflow_core::definition::{read, warnings};
 use aiflow_model::{AttemptId, Record};
 
 use crate::support::Scenario;
@@ -39,6 +40,8 @@ fn take(s: &mut Scenario, step: &str) {
 }
 
 fn check(definition: &str, expectation: &str, name: &str) {
+    let spec = read(definition).unwrap();
+    assert_eq!(warnings(definition, &spec), [], "{name}");
     let mut s = Scenario::of(definition);
     let workflow = definition.lines().find_map(|line| line.strip_prefix("workflow: ")).unwrap();
     if !definition.contains("\ntriggers:") {
