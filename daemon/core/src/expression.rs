@@ -170,6 +170,34 @@ pub(crate) fn check(kind: Kind, text: &str) -> Result<(), ExpressionError> {
     compile(&sandbox(), kind, text).map(drop)
 }
 
+/// What an expression gives that looks at nothing of the event.
+#[derive(Debug)]
+pub(crate) struct Constant(Dynamic);
+
+impl Constant {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        self.0.as_bool().ok()
+    }
+
+    pub(crate) fn as_number(&self) -> Option<f64> {
+        self.0.as_int().map(|whole| whole as f64).or_else(|_| self.0.as_float()).ok()
+    }
+}
+
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The constant that an expression is; none if it looks at the event, or fails.
+pub(crate) fn constant(text: &str) -> Option<Constant> {
+    let engine = sandbox();
+    // Without any name in scope whatever looks at one does not compile.
+    let ast = engine.compile_expression_with_scope(&Scope::new(), text).ok()?;
+    engine.eval_ast::<Dynamic>(&ast).ok().map(Constant)
+}
+
 fn compile(engine: &rhai::Engine, kind: Kind, text: &str) -> Result<AST, ExpressionError> {
     let mut scope = Scope::new();
     for name in NAMES {

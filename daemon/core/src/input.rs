@@ -2,6 +2,7 @@
 //!
 //! Must never hold anything that is not data: no channels, no handles.
 
+use aiflow_model::error::Diagnostic;
 use aiflow_model::record::{DaemonStarted, FileEntry, Mark, Outcome, TrimReason, Usage};
 use aiflow_model::wire::{AddTrigger, Backfill, RerunTask, StartRun, TaskControl, TaskRequest};
 use aiflow_model::{
@@ -149,6 +150,8 @@ pub enum Answer {
         snapshot: SnapshotNumber,
         /// It had been there.
         unchanged: bool,
+        /// What it says and hardly means.
+        warnings: Vec<Diagnostic>,
     },
     /// The run, new or started by the same request before.
     Run(RunId),

@@ -29,12 +29,13 @@ impl Transaction<'_> {
             rejection
         })?;
         let workflow = spec.name.clone();
+        let warnings = definition::warnings(&source, &spec);
         if let Some(current) = self.state.current_snapshot(namespace.as_str(), workflow.as_str())
             && current.source == source
             && current.files == files
         {
-            let snapshot = current.number;
-            return Ok(Answer::Uploaded { namespace, workflow, snapshot, unchanged: true });
+            let (snapshot, unchanged) = (current.number, true);
+            return Ok(Answer::Uploaded { namespace, workflow, snapshot, unchanged, warnings });
         }
         let snapshot = self.state.next_snapshot_number();
         let uploaded =
@@ -43,7 +44,8 @@ impl Transaction<'_> {
         if let Some(stored) = self.state.snapshots.get(&snapshot).cloned() {
             self.replace_triggers(&stored, cause);
         }
-        Ok(Answer::Uploaded { namespace, workflow, snapshot, unchanged: false })
+        let unchanged = false;
+        Ok(Answer::Uploaded { namespace, workflow, snapshot, unchanged, warnings })
     }
 
     pub(crate) fn find_workflow(

@@ -112,8 +112,8 @@ pub(crate) fn reply(answer: Answer) -> Result<String, Rejection> {
     match answer {
         Answer::Done => Ok("{}".to_owned()),
         Answer::Emitted { offset, duplicate } => to_json(&EmitReply { offset, duplicate }),
-        Answer::Uploaded { namespace, workflow, snapshot, unchanged } => {
-            to_json(&UploadReply { workflow, namespace, snapshot, unchanged })
+        Answer::Uploaded { namespace, workflow, snapshot, unchanged, warnings } => {
+            to_json(&UploadReply { workflow, namespace, snapshot, unchanged, warnings })
         }
         Answer::Backfilled(windows) => to_json(&BackfillReply { windows }),
         Answer::Run(run) => to_json(&RunReply { run }),

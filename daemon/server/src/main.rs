@@ -3,6 +3,7 @@
 //! The only room that reads the clock and the environment. Must never decide: that is the core's.
 
 mod attempts;
+mod check;
 mod clock;
 mod connection;
 mod daemon;
@@ -57,12 +58,15 @@ enum Command {
     /// Look at the log of a home that no daemon uses.
     #[command(subcommand)]
     Log(log_command::LogCommand),
+    /// Read a definition from stdin and print what is wrong in it, as JSON.
+    Check,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         None => start::run(arguments.home, &arguments.settings),
+        Some(Command::Check) => check::run(),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

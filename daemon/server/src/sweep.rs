@@ -1,7 +1,7 @@
 //! Clears away what ended attempts and deleted runs left on the disk.
 //!
-//! The disk is looked through off the loop; what goes is what the loop says of its state. Must never
-//! take the directory of an attempt whose end is not durably recorded.
+//! The disk is looked through off the loop; what goes is what the loop says of its state. Must
+//! never take the directory of an attempt whose end is not durably recorded.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -98,8 +98,8 @@ pub(crate) fn clear_away(directories: Vec<PathBuf>) {
     });
 }
 
-/// Finds all runs, and attempts that were last written before `keep`; removes what an earlier daemon
-/// did not finish removing.
+/// Finds all runs, and attempts that were last written before `keep`; removes what an earlier
+/// daemon did not finish removing.
 fn look_through(
     home: &Home,
     keep: Duration,

@@ -1,7 +1,7 @@
 //! Tokens of tasks: proof of which attempt speaks.
 //!
-//! A token is the id of the attempt and an HMAC-SHA-256 (RFC 2104) of it under a key of the home, so
-//! that nothing has to be kept for each. Must never tell the key, nor how far a wrong token was
+//! A token is the id of the attempt and an HMAC-SHA-256 (RFC 2104) of it under a key of the home,
+//! so that nothing has to be kept for each. Must never tell the key, nor how far a wrong token was
 //! right.
 
 use std::fs::OpenOptions;

@@ -2,8 +2,8 @@
 //!
 //! Only the shim uses them, which has one thread from its first to its last instruction; that is
 //! what makes forking and changing the environment sound. Two are for the daemon and sound among
-//! threads: one gives memory back, one looks users up. Besides the entry point of the binary no other file may use
-//! `unsafe`.
+//! threads: one gives memory back, one looks users up. Besides the entry point of the binary no
+//! other file may use `unsafe`.
 
 use std::ffi::{CStr, OsStr, c_int};
 use std::io;

@@ -27,12 +27,22 @@ pub(crate) fn explain(error: CallError, file: &str, source: &str) -> Failure {
 
 /// All faults, one after another, each with its lines ended.
 fn render(file: &str, source: &str, rejection: &Rejection) -> String {
-    rejection.diagnostics.iter().map(|fault| one(file, source, fault)).collect()
+    faults(file, source, &rejection.diagnostics)
 }
 
-fn one(file: &str, source: &str, fault: &Diagnostic) -> String {
+/// What is wrong, one after another, each with its lines ended.
+pub(crate) fn faults(file: &str, source: &str, faults: &[Diagnostic]) -> String {
+    faults.iter().map(|fault| one(file, source, "error", fault)).collect()
+}
+
+/// As [`faults`], of what is not wrong and hardly meant.
+pub(crate) fn warnings(file: &str, source: &str, warnings: &[Diagnostic]) -> String {
+    warnings.iter().map(|warning| one(file, source, "warning", warning)).collect()
+}
+
+fn one(file: &str, source: &str, kind: &str, fault: &Diagnostic) -> String {
     let Diagnostic { line, column, message, hint } = fault;
-    let mut text = format!("{file}:{line}:{column}: error: {}\n", clean(message));
+    let mut text = format!("{file}:{line}:{column}: {kind}: {}\n", clean(message));
     let index = (*line as usize).checked_sub(1);
     if let Some(shown) = index.and_then(|index| source.lines().nth(index)) {
         text.push_str(&excerpt(*line, shown, (*column as usize).saturating_sub(1)));

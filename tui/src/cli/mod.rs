@@ -3,6 +3,7 @@
 //! Must never print data anywhere but on stdout, nor anything else on it.
 
 mod backfill;
+mod check;
 mod completions;
 mod confirm;
 mod diagnostics;
@@ -185,7 +186,7 @@ mod tests {
     #[test]
     fn every_form_parses() {
         let lines = "server start|server stop|server status|namespace add n|namespace list|\
-            workflow upload f.yaml -n x|workflow list|workflow show w|\
+            workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\

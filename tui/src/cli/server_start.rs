@@ -62,7 +62,7 @@ async fn say_running(session: &Session, client: &Client) -> Result<(), Failure> 
 }
 
 /// Beside this program, else on the path.
-fn find_daemon() -> Result<PathBuf, Failure> {
+pub(super) fn find_daemon() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -17,6 +17,7 @@ use super::diagnostics;
 use super::failure::Failure;
 use super::files::{self, FoundFile, unreadable};
 use super::options::InNamespace;
+use super::output::note;
 use super::session::Session;
 
 /// Pieces on their way at once; each is in memory.
@@ -43,11 +44,13 @@ pub(crate) async fn perform(
     let stored =
         stored.map_err(|error| diagnostics::explain(error, &file.to_string_lossy(), &source))?;
     let Some(reply) = session.made(stored)? else { return Ok(()) };
+    let warnings = diagnostics::warnings(&file.to_string_lossy(), &source, &reply.warnings);
+    note(warnings.trim_end());
     session.output.answer(&reply, &summary(&reply))
 }
 
 fn summary(reply: &UploadReply) -> String {
-    let UploadReply { workflow, namespace, snapshot, unchanged } = reply;
+    let UploadReply { workflow, namespace, snapshot, unchanged, .. } = reply;
     let verb = if *unchanged { "unchanged" } else { "uploaded" };
     format!("{verb} {namespace}/{workflow} snapshot {snapshot}")
 }

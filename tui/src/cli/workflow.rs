@@ -8,6 +8,7 @@ use aiflow_model::WorkflowName;
 use aiflow_model::wire::{Call, NamedWorkflow, NamespaceFilter};
 use clap::Subcommand;
 
+use super::check;
 use super::confirm::Confirmation;
 use super::failure::Failure;
 use super::options::{InNamespace, WithinNamespace};
@@ -23,6 +24,11 @@ pub(crate) enum Verb {
         file: PathBuf,
         #[command(flatten)]
         within: InNamespace,
+    },
+    /// Tell what is wrong in a definition, and what it hardly means; needs no daemon that runs.
+    Check {
+        /// The definition, in YAML
+        file: PathBuf,
     },
     /// List workflows.
     List {
@@ -65,6 +71,7 @@ impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Upload { file, within } => upload::perform(session, &file, within).await,
+            Self::Check { file } => check::perform(session, &file),
             Self::List { within } => {
                 let filter = NamespaceFilter { namespace: within.namespace };
                 session.output.list(&session.connect().await?.list_workflows(filter).await?)

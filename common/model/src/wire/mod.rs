@@ -13,8 +13,9 @@ pub use backfill::{Backfill, BackfillReply};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use reply::{
-    EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece, NamespaceView, Records,
-    RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply, WorkflowView,
+    CheckReply, EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece,
+    NamespaceView, Records, RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply,
+    WorkflowView,
 };
 pub use request::{
     AddTrigger, Call, Emit, Empty, EventQuery, FilePiece, Follow, Heartbeat, HelloRequest, LogRead,

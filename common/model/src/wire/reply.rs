@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::EventView;
-use crate::error::Rejection;
+use crate::error::{Diagnostic, Rejection};
 use crate::record::LoggedRecord;
 use crate::state::State;
 use crate::{Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
@@ -44,6 +44,20 @@ pub struct UploadReply {
     /// The same text and files were there already; nothing new was stored.
     #[serde(default)]
     pub unchanged: bool,
+    /// What it says and hardly means, with places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What was found in a definition that was only looked at.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckReply {
+    /// Its name, if it is good.
+    pub workflow: Option<WorkflowName>,
+    /// What is wrong, with places; an upload would be refused.
+    pub faults: Vec<Diagnostic>,
+    /// What it says and hardly means, with places.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// A run was started, or had been by the same request.

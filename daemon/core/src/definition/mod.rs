@@ -8,6 +8,7 @@ mod clock;
 mod condition;
 mod confinement;
 mod emission;
+mod lint;
 mod node;
 mod pool;
 mod reader;
@@ -18,6 +19,7 @@ mod workflow;
 pub use aiflow_model::error::Diagnostic;
 use aiflow_model::spec::{Condition, DEFINITION_BYTES_MAX, WorkflowSpec};
 
+pub use lint::warnings;
 use reader::Reader;
 
 /// Reads a definition.

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use aiflow_core::Input;
+use aiflow_core::definition::{read, warnings};
 use aiflow_model::wire::Backfill;
 use aiflow_model::{AttemptId, Record};
 
@@ -51,6 +52,8 @@ fn take(s: &mut Scenario, step: &str) {
 }
 
 fn check(definition: &str, expectation: &str, name: &str) {
+    let spec = read(definition).unwrap();
+    assert_eq!(warnings(definition, &spec), [], "{name}");
     let mut s = Scenario::of(definition);
     let workflow = definition.lines().find_map(|line| line.strip_prefix("workflow: ")).unwrap();
     if !definition.contains("\ntriggers:") {

@@ -69,3 +69,8 @@ fn follow(page: &str) {
 fn the_guide_to_control_does_what_it_says() {
     follow("control.md");
 }
+
+#[test]
+fn the_guide_to_checks_does_what_it_says() {
+    follow("check.md");
+}
