@@ -86,7 +86,7 @@ fn of_run(run: &RunView) -> Process {
         workflow: run.workflow.clone(),
         task: None,
         sequence: None,
-        status: run.status.to_string(),
+        status: run.status_word().to_owned(),
         window_start: None,
         window_end: None,
         since: run.started_at.clone(),

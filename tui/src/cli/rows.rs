@@ -91,7 +91,7 @@ impl Row for RunView {
             self.id.to_string(),
             self.namespace.to_string(),
             self.workflow.to_string(),
-            if self.paused { "paused".to_owned() } else { self.status.to_string() },
+            self.status_word().to_owned(),
             self.alive.to_string(),
             self.ended.success.to_string(),
             self.ended.failed.to_string(),

@@ -2,7 +2,7 @@
 //!
 //! Must never decide a status: it only names it.
 
-use aiflow_model::state::{ExecutionStatus, RunStatus};
+use aiflow_model::state::{Execution, ExecutionStatus, Run, RunStatus};
 
 /// What colour, if any, goes with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,10 @@ impl Mark {
     }
 
     /// Of a run.
-    pub(crate) const fn of_run(status: RunStatus) -> Self {
+    pub(crate) const fn of_run(run: &Run) -> Self {
+        let status = run.status;
         match status {
+            RunStatus::Running if run.paused => Self::new("‖", "paused", Tone::Wait),
             RunStatus::Waiting => Self::new("○", status.word(), Tone::Wait),
             RunStatus::Running => Self::new("●", status.word(), Tone::Busy),
             RunStatus::Stopping => Self::new("◼", status.word(), Tone::Wait),
@@ -50,9 +52,14 @@ impl Mark {
         }
     }
 
-    /// Of an execution; one that works on a window has a shape of its own while it runs.
-    pub(crate) const fn of_execution(status: ExecutionStatus, has_window: bool) -> Self {
+    /// Of an execution; one that works on a window has a shape of its own while it runs, and so has
+    /// one that nothing is heard of.
+    pub(crate) const fn of_execution(execution: &Execution) -> Self {
+        let (status, has_window) = (execution.status, execution.window.is_some());
         match status {
+            ExecutionStatus::Running if execution.silent_since.is_some() => {
+                Self::new("?", "silent", Tone::Bad)
+            }
             ExecutionStatus::Waiting => Self::new("▷", status.word(), Tone::Wait),
             ExecutionStatus::Queued => Self::new("▷", "starting", Tone::Busy),
             ExecutionStatus::Running if has_window => Self::new("▶", status.word(), Tone::Busy),

@@ -89,8 +89,7 @@ pub(crate) fn chips(run: &Run, most: usize) -> Vec<Mark> {
     }
     latest.sort_by_key(|execution| (execution.created_at, execution.sequence));
     let skipped = latest.len().saturating_sub(most);
-    let mark =
-        |e: &&aiflow_model::state::Execution| Mark::of_execution(e.status, e.window.is_some());
+    let mark = |e: &&aiflow_model::state::Execution| Mark::of_execution(e);
     latest.iter().skip(skipped).map(mark).collect()
 }
 

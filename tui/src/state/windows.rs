@@ -131,7 +131,7 @@ fn window_rows(state: &State, run: &Run, period: Span, columns_max: usize) -> Ve
         let newest = around(task, columns_max).iter().rev();
         let of_period = newest.filter_map(|execution| {
             let window = execution.window?;
-            let mark = Mark::of_execution(execution.status, true);
+            let mark = Mark::of_execution(execution);
             (window.end.since(window.start) == period).then_some((window.start, mark))
         });
         // Of several executions on one window the newest counts: it comes first.
@@ -181,7 +181,7 @@ fn line(task: &TaskName, execution: &Execution) -> Option<WindowLine> {
     Some(WindowLine {
         task: task.clone(),
         start: window.start,
-        mark: Mark::of_execution(execution.status, true),
+        mark: Mark::of_execution(execution),
         since: execution.ended_at.or(started).unwrap_or(execution.created_at),
         attempt: execution.attempts.len(),
         retry_at: execution.deadline.filter(|_| is_retrying),

@@ -1,5 +1,6 @@
 //! What the screens look like, at the sizes that people have.
 
+use aiflow_core::Input;
 use aiflow_model::RunId;
 use aiflow_model::wire::LogPiece;
 use ratatui::Terminal;
@@ -9,7 +10,7 @@ use ratatui::style::Color;
 use super::recording::Recording;
 use super::{model_of, press};
 use crate::conn::Message;
-use crate::state::Model;
+use crate::state::{Model, Screen};
 use crate::view::{self, theme::Theme};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
@@ -53,6 +54,25 @@ fn every() -> Vec<(u16, u16)> {
 #[test]
 fn the_run() {
     check("run", &model_of(&Recording::story()), &every());
+}
+
+#[test]
+fn a_paused_run_in_which_nothing_is_heard_of_a_stream() {
+    let mut recording = Recording::empty();
+    recording.upload(
+        "workflow: watched\ntasks:\n  stream: {kind: stream, bash: x, heartbeat: 30s}\n  \
+         job: {bash: x, start: {on: go}, overlap: queue}\n",
+    );
+    let run = recording.run("watched");
+    recording.start_all();
+    recording.pass("30s");
+    recording.give(Input::Tick);
+    recording.give(Input::PauseRun(run));
+    recording.emit("go", "1", "cli", None);
+    let mut model = model_of(&recording);
+    check("paused_silent", &model, &[(80, 24)]);
+    model.screen = Screen::Runs;
+    check("paused_runs", &model, &[(80, 24)]);
 }
 
 #[test]

@@ -31,7 +31,8 @@ fn breadcrumbs<'a>(model: &Model, theme: &Theme) -> Vec<Span<'a>> {
     let run = model.open_run().filter(|_| model.screen != Screen::Runs);
     if let Some(run) = run {
         crumbs.push(run.workflow.to_string());
-        crumbs.push(format!("run {}", run.id));
+        let paused = if run.paused { " (paused)" } else { "" };
+        crumbs.push(format!("run {}{paused}", run.id));
     }
     match (model.screen, &model.log) {
         (Screen::Events, _) => crumbs = vec!["aiflow".to_owned(), "events".to_owned()],

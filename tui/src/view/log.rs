@@ -51,7 +51,7 @@ fn heading<'a>(log: &LogView, model: &Model, theme: &Theme) -> Line<'a> {
         Some(id) => {
             let execution = model.state.execution(&id.execution);
             if let Some(execution) = execution {
-                let mark = Mark::of_execution(execution.status, execution.window.is_some());
+                let mark = Mark::of_execution(execution);
                 let status = format!("{} {} ", mark.glyph, mark.word);
                 spans.push(Span::styled(status, theme.of(mark.tone)));
             }

@@ -66,7 +66,7 @@ fn workflow_line<'a>(row: &WorkflowRow, model: &Model, theme: &Theme) -> Line<'a
 
 fn run_line<'a>(id: aiflow_model::RunId, width: usize, model: &Model, theme: &Theme) -> Line<'a> {
     let Some(run) = model.state.run(id) else { return Line::default() };
-    let mark = Mark::of_run(run.status);
+    let mark = Mark::of_run(run);
     let counts = run_counts(run);
     let lasted = run.ended_at.unwrap_or(model.now).since(run.started_at);
     let mut spans = vec![

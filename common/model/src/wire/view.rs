@@ -172,6 +172,12 @@ fn text(time: Option<Timestamp>) -> Option<String> {
 }
 
 impl RunView {
+    /// Where it stands, in a word; that nothing new starts in it.
+    #[must_use]
+    pub const fn status_word(&self) -> &'static str {
+        if self.paused { "paused" } else { self.status.word() }
+    }
+
     /// The view of a run.
     #[must_use]
     pub fn of(run: &Run) -> Self {
