@@ -1,6 +1,7 @@
 //! Row: how long a new daemon takes to hold all tasks that the last one left running.
 //!
-//! Must never ask the daemon, which could answer before it has them: the kernel tells what it holds.
+//! Must never ask the daemon, which could answer before it has them: the kernel tells what it
+//! holds.
 
 use std::time::{Duration, Instant};
 
