@@ -21,6 +21,8 @@ pub(crate) const UNANSWERED_MAX: usize = 256;
 /// Most notifications of one connection that wait to be written.
 const NOTIFICATIONS_MAX: usize = 2;
 const READ_BYTES: usize = 64 << 10;
+/// Small lines are written together up to this many bytes, large ones in pieces of as many.
+const WRITE_BYTES: usize = 64 << 10;
 
 /// The way from connections to the loop.
 #[derive(Debug)]
@@ -56,6 +58,11 @@ impl Notifications {
         let Ok(place) = self.queue.reserve().await else { return false };
         place.send(Line { _weight: self.outbox.weigh(text.len()), text, _permits: None });
         true
+    }
+
+    /// Whether the next one has to wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.capacity() == 0
     }
 
     /// Waits until the client has gone.
@@ -141,7 +148,8 @@ pub(crate) async fn serve(stream: Stream, gate: Rc<Gate>) {
     let outbox = gate.outboxes.open();
     let (lines, line_queue) = mpsc::unbounded_channel();
     let (queue, notification_queue) = mpsc::channel(NOTIFICATIONS_MAX);
-    let writing = write_lines(Rc::clone(&stream), line_queue, notification_queue);
+    let writing =
+        write_lines((Rc::clone(&stream), Arc::clone(&outbox)), line_queue, notification_queue);
     let notifications = Notifications { queue, outbox: Arc::clone(&outbox) };
     let source =
         Source { gate, lines, notifications, unanswered: Semaphore::new(UNANSWERED_MAX).into() };
@@ -160,28 +168,51 @@ pub(crate) async fn serve(stream: Stream, gate: Rc<Gate>) {
 }
 
 async fn write_lines(
-    stream: Rc<Stream>,
+    (stream, outbox): (Rc<Stream>, Arc<Outbox>),
     mut lines: mpsc::UnboundedReceiver<Line>,
     mut notifications: mpsc::Receiver<Line>,
 ) {
     let mut writer = &*stream;
     let mut gathered = Vec::new();
     loop {
-        let mut buffer = Vec::new();
         tokio::select! {
             biased;
             count = lines.recv_many(&mut gathered, UNANSWERED_MAX) => if count == 0 { return },
             Some(line) = notifications.recv() => gathered.push(line),
         }
-        for line in &gathered {
-            buffer.extend_from_slice(&line.text);
+        // Not kept: most connections are quiet most of the time.
+        let mut buffer = Vec::new();
+        let mut rest = gathered.as_slice();
+        while let Some(first) = rest.first() {
+            let together = small_lines(rest);
+            // A large line is not copied.
+            let text = if together == 1 {
+                &first.text
+            } else {
+                buffer.clear();
+                rest[..together].iter().for_each(|line| buffer.extend_from_slice(&line.text));
+                &buffer
+            };
+            for piece in text.chunks(WRITE_BYTES) {
+                if writer.write_all(piece).await.is_err() {
+                    return;
+                }
+                outbox.note_move();
+            }
+            rest = &rest[together..];
         }
-        let written = writer.write_all(&buffer).await;
         gathered.clear();
-        if written.is_err() {
-            return;
-        }
     }
+}
+
+/// How many of the lines are written together: as many as are small, at least one.
+fn small_lines(lines: &[Line]) -> usize {
+    let mut bytes = 0;
+    let small = lines.iter().take_while(|line| {
+        bytes += line.text.len();
+        bytes <= WRITE_BYTES
+    });
+    small.count().max(1)
 }
 
 /// What a line turned out to be.

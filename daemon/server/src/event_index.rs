@@ -113,9 +113,9 @@ fn run_label(run: RunId) -> u64 {
 
 type Index = LabelIndex<DiskStorage, EventLabels>;
 
-/// Most questions looked into at once: more would only hold memory, and keep the threads that
-/// launches and adoptions need.
-const QUESTIONS_MAX: usize = 2;
+/// Most questions looked into at once. The index has one lock: more would only hold memory, and keep
+/// the threads that launches and adoptions need.
+const QUESTIONS_MAX: usize = 1;
 
 /// The index, shared by whoever asks. Cloning shares it.
 #[derive(Debug, Clone)]

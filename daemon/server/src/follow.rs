@@ -40,7 +40,7 @@ pub(crate) async fn follow(
     mut durable: watch::Receiver<u64>,
     notifications: Notifications,
 ) {
-    let mut reader = LogReader::new(storage);
+    let mut reader = LogReader::new(storage.clone());
     let mut next = subscription.next;
     // What the client knows to be covered.
     let mut told = next;
@@ -68,6 +68,10 @@ pub(crate) async fn follow(
             // again, nor ask for what retention has dropped meanwhile.
             if gathered.count > 0 || next - told >= RECORDS_MAX {
                 told = next;
+                if notifications.is_full() {
+                    // One that does not read holds no buffer and no file while it waits.
+                    reader = LogReader::new(storage.clone());
+                }
                 if !notifications.send(gathered.text).await {
                     return;
                 }

@@ -1,22 +1,26 @@
 //! What waits to be written to clients, in bytes: of each connection and of all together.
 //!
 //! Who asks and does not read must not fill the memory: beyond the bound the connection with the
-//! most unwritten bytes is cut off, and resumes by offset or by repeating its requests. Must never
-//! hold up whoever reads.
+//! most unwritten bytes, of those that take none, is cut off. It resumes by offset or by repeating
+//! its requests. Must never cut off whoever reads, however large what it reads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Most bytes that wait for all clients together.
+/// Bytes that may wait for all clients together.
 const UNWRITTEN_BYTES_MAX: usize = 64 << 20;
+/// Who has taken nothing for so long while something waited does not read.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// All connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outboxes {
     bytes: AtomicUsize,
     each: Mutex<Vec<Weak<Outbox>>>,
+    patience: Duration,
 }
 
 /// One connection.
@@ -24,6 +28,8 @@ pub(crate) struct Outboxes {
 pub(crate) struct Outbox {
     all: Arc<Outboxes>,
     bytes: AtomicUsize,
+    /// When it took something last, or something began to wait.
+    moved: Mutex<Instant>,
     cut: Notify,
 }
 
@@ -34,11 +40,18 @@ pub(crate) struct Weight {
     bytes: usize,
 }
 
+impl Default for Outboxes {
+    fn default() -> Self {
+        Self { bytes: AtomicUsize::new(0), each: Mutex::default(), patience: PATIENCE }
+    }
+}
+
 impl Outboxes {
     /// A new connection's.
     pub(crate) fn open(self: &Arc<Self>) -> Arc<Outbox> {
-        let (all, bytes, cut) = (Arc::clone(self), AtomicUsize::new(0), Notify::new());
-        let outbox = Arc::new(Outbox { all, bytes, cut });
+        let (all, bytes) = (Arc::clone(self), AtomicUsize::new(0));
+        let (moved, cut) = (Mutex::new(Instant::now()), Notify::new());
+        let outbox = Arc::new(Outbox { all, bytes, moved, cut });
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
         each.retain(|other| other.strong_count() > 0);
         each.push(Arc::downgrade(&outbox));
@@ -48,7 +61,8 @@ impl Outboxes {
     fn cut_the_fullest(&self) {
         let each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
         let living = each.iter().filter_map(Weak::upgrade);
-        if let Some(fullest) = living.max_by_key(|outbox| outbox.bytes.load(Ordering::Relaxed)) {
+        let stuck = living.filter(|outbox| outbox.since_it_moved() >= self.patience);
+        if let Some(fullest) = stuck.max_by_key(|outbox| outbox.bytes.load(Ordering::Relaxed)) {
             fullest.cut.notify_one();
         }
     }
@@ -57,12 +71,23 @@ impl Outboxes {
 impl Outbox {
     /// Notes that bytes wait; may cut off a connection, this one or another.
     pub(crate) fn weigh(self: &Arc<Self>, bytes: usize) -> Weight {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.bytes.fetch_add(bytes, Ordering::Relaxed) == 0 {
+            self.note_move();
+        }
         let all = self.all.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if all > UNWRITTEN_BYTES_MAX {
             self.all.cut_the_fullest();
         }
         Weight { outbox: Arc::clone(self), bytes }
+    }
+
+    /// Notes that the client has taken something.
+    pub(crate) fn note_move(&self) {
+        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn since_it_moved(&self) -> Duration {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Waits until this connection is to be cut off.
@@ -82,20 +107,37 @@ impl Drop for Weight {
 mod tests {
     use super::*;
 
+    fn outboxes(patience: Duration) -> Arc<Outboxes> {
+        Arc::new(Outboxes { patience, ..Outboxes::default() })
+    }
+
     #[tokio::test]
     async fn beyond_the_bound_the_fullest_is_cut_off() {
-        let all = Arc::new(Outboxes::default());
+        let all = outboxes(Duration::ZERO);
         let (small, large) = (all.open(), all.open());
         let kept = small.weigh(1_000);
         let held = large.weigh(UNWRITTEN_BYTES_MAX - 1_000);
         drop(small.weigh(1));
         large.is_cut().await;
-        drop(held);
-        drop(kept);
+        drop((held, kept));
         assert_eq!(all.bytes.load(Ordering::Relaxed), 0, "what was written is forgotten");
         drop(large);
         // The gone one is not looked at; the one that is left is the fullest.
         let _held = small.weigh(UNWRITTEN_BYTES_MAX + 1);
         small.is_cut().await;
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_is_not_cut_off() {
+        let all = outboxes(Duration::from_secs(3600));
+        let reader = all.open();
+        let _held = reader.weigh(2 * UNWRITTEN_BYTES_MAX);
+        drop(reader.weigh(1));
+        let is_cut = tokio::select! {
+            biased;
+            () = reader.is_cut() => true,
+            () = std::future::ready(()) => false,
+        };
+        assert!(!is_cut);
     }
 }
