@@ -5,8 +5,9 @@
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
     EventQuery, ExecutionView, FilePiece, LogPiece, LogRead, NamedWorkflow, NamespaceFilter,
-    NamespaceName, NamespaceView, OptionalWorkflow, RunRef, RunReply, RunView, StartRun, Status,
-    StopReply, TaskRef, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    NamespaceName, NamespaceView, OptionalWorkflow, RuleView, RunRef, RunReply, RunView, StartRun,
+    Status, StopReply, TaskRef, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply,
+    WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -54,6 +55,8 @@ typed! {
     show_run(RunRef) -> RunView = Call::RunShow;
     /// Stops a run; it has ended when its record says so.
     stop_run(RunRef) -> StopReply = Call::RunStop;
+    /// Lists the rules of a run, each with how far it has come.
+    list_rules(RunRef) -> Vec<RuleView> = Call::RuleList;
     /// Lists task executions of a run.
     list_task_executions(RunRef) -> Vec<ExecutionView> = Call::TaskList;
     /// Stops what is alive of a task.

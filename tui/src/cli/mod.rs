@@ -181,7 +181,8 @@ mod tests {
         let lines = "server start|server stop|server status|namespace add n|namespace list|\
             workflow upload f.yaml -n x|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
-            workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
+            workflow-execution list w|workflow-execution show 3|workflow-execution rules 3|\
+            workflow-execution stop 3|\
             workflow-execution listen 3 --from 2|\
             workflow-execution stop-all w -y|workflow-execution delete 3 -y|namespace delete n -y|\
             workflow enable w|workflow disable w -n x|workflow delete w -y|\

@@ -5,6 +5,7 @@
 mod backfill;
 mod reply;
 mod request;
+mod rule;
 mod view;
 
 pub use backfill::{Backfill, BackfillReply};
@@ -17,6 +18,7 @@ pub use request::{
     NamedWorkflow, NamespaceFilter, NamespaceName, OptionalWorkflow, RunRef, StartRun, TaskRef,
     TriggerRef, Upload,
 };
+pub use rule::RuleView;
 pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
 
 use serde::{Deserialize, Serialize};

@@ -109,6 +109,8 @@ calls! {
     RunStop(RunRef) = "execution.stop";
     /// Deletes a run that has ended.
     RunDelete(RunRef) = "execution.delete";
+    /// Lists the rules of a run, each with how far it has come.
+    RuleList(RunRef) = "rule.list";
     /// Lists task executions of a run.
     TaskList(RunRef) = "task.list";
     /// Starts a task of a run.

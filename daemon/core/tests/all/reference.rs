@@ -2,7 +2,8 @@
 //! anew.
 //!
 //! The model works out the times at which a node was met from the times of its parts, with no state
-//! in between. A second begins with a tick, at which timers that are due fire; then its events come.
+//! in between. A second begins with a tick, at which timers that are due fire; then its events
+//! come.
 
 use aiflow_model::Record;
 use proptest::prelude::*;
