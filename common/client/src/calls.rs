@@ -6,8 +6,8 @@ use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
     EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
     NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, RerunTask,
-    RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskControl, TaskRef, TaskRequest,
-    TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    RuleView, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskControl, TaskRef,
+    TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -55,6 +55,8 @@ typed! {
     show_run(RunRef) -> RunView = Call::RunShow;
     /// Stops a run; it has ended when its record says so.
     stop_run(RunRef) -> StopReply = Call::RunStop;
+    /// Lists the rules of a run, each with how far it has come.
+    list_rules(RunRef) -> Vec<RuleView> = Call::RuleList;
     /// Lists task executions of a run.
     list_task_executions(RunRef) -> Vec<ExecutionView> = Call::TaskList;
     /// Goes on without an execution of a task.

@@ -10,6 +10,7 @@ pub mod firing;
 pub mod id;
 pub mod jitter;
 pub mod json;
+pub mod progress;
 pub mod record;
 pub mod spec;
 pub mod state;

@@ -71,6 +71,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::RunList(_)
         | Call::RunShow(_)
         | Call::TaskList(_)
+        | Call::RuleList(_)
         | Call::LogRead(_)
         | Call::EventList(_)
         | Call::EventCount(_)

@@ -5,8 +5,8 @@
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::state::{Snapshot, State};
 use aiflow_model::wire::{
-    ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, RunRef,
-    RunView, TaskLine, TriggerRef, TriggerView, WorkflowView,
+    ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, RuleView,
+    RunRef, RunView, TaskLine, TriggerRef, TriggerView, WorkflowView,
 };
 use aiflow_model::{RunId, spec::TaskKind};
 use serde::Serialize;
@@ -114,6 +114,11 @@ pub(crate) fn trigger(
 pub(crate) fn run(state: &State, RunRef { run }: RunRef) -> Result<String, Rejection> {
     let found = state.run(run).ok_or_else(|| unknown_run(run))?;
     to_json(&RunView::of(found))
+}
+
+pub(crate) fn rules(state: &State, RunRef { run }: RunRef) -> Result<String, Rejection> {
+    let views = RuleView::all_of_run(state, run).ok_or_else(|| unknown_run(run))?;
+    to_json(&views)
 }
 
 pub(crate) fn tasks(state: &State, RunRef { run }: RunRef) -> Result<String, Rejection> {

@@ -59,6 +59,7 @@ impl Daemon {
             Call::TriggerShow(trigger) => queries::trigger(state, trigger),
             Call::RunList(filter) => queries::runs(state, &filter),
             Call::RunShow(run) => queries::run(state, run),
+            Call::RuleList(run) => queries::rules(state, run),
             Call::TaskList(run) => queries::tasks(state, run),
             Call::DaemonStatus(_) => self.status(),
             // Files are taken by the connection itself; what is decided was sorted out before.

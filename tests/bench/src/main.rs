@@ -18,6 +18,7 @@ mod log;
 mod processes;
 mod queries;
 mod replay;
+mod rules;
 mod task_starts;
 mod tiny;
 
@@ -39,6 +40,8 @@ Without a ROW all are measured:
   queries            events by key from a cold log, and the restart that comes before
   starts             task starts per second, 8 at once
   adoption           a restart until 200 live tasks are adopted
+  rules              an event that no rule looks at, beside 10 and 100,000 rules; memory of
+                     100,000 live runs; a chain of 1,000 tasks, hop by hop
   idle               memory and wake-ups when nothing is due
 --dir DIR            where homes and files of comparison lie [default: below the build directory]
 --records N          length of the log of `queries` [default: 1,000,000]
@@ -46,7 +49,7 @@ Without a ROW all are measured:
 
 type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
 
-const ROWS: [(&str, Measure); 8] = [
+const ROWS: [(&str, Measure); 9] = [
     ("first-instruction", first_instruction::measure),
     ("emits", durable_emits::measure),
     ("log", log::measure),
@@ -54,6 +57,7 @@ const ROWS: [(&str, Measure); 8] = [
     ("queries", queries::measure),
     ("starts", task_starts::measure),
     ("adoption", adoption::measure),
+    ("rules", rules::measure),
     ("idle", idle::measure),
 ];
 

@@ -189,6 +189,7 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
+            workflow-execution rules 3|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
             workflow-execution resume 3|task-execution restart 3 t|task-execution skip 3 t|\
             task-execution skip 3 t --sequence 2|task-execution mark-success 3 t|\

@@ -4,7 +4,7 @@
 
 use aiflow_model::LoggedRecord;
 use aiflow_model::wire::{
-    EventView, ExecutionView, NamespaceView, RunView, Status, TriggerView, WorkflowView,
+    EventView, ExecutionView, NamespaceView, RuleView, RunView, Status, TriggerView, WorkflowView,
 };
 
 use super::output::Row;
@@ -107,6 +107,21 @@ impl Row for RunView {
         let own = own.chain([("snapshot".to_owned(), self.snapshot.to_string())]).chain(trigger);
         let params = self.params.iter();
         own.chain(params.map(|(name, value)| (format!("param {name}"), value.to_plain()))).collect()
+    }
+}
+
+impl Row for RuleView {
+    const COLUMNS: &'static [&'static str] = &["rule", "task", "action", "when", "progress"];
+
+    fn cells(&self) -> Vec<String> {
+        let progress = Some(self.progress.join("; ")).filter(|words| !words.is_empty());
+        vec![
+            self.rule.to_string(),
+            self.task.to_string(),
+            self.action.clone(),
+            self.condition.clone(),
+            or_none(progress.as_ref()),
+        ]
     }
 }
 

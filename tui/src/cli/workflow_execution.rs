@@ -34,6 +34,12 @@ pub(crate) enum Verb {
         #[arg(value_name = "ID")]
         run: RunId,
     },
+    /// List the rules of a run, each with how far it has come and what it waits for.
+    Rules {
+        /// Its id
+        #[arg(value_name = "ID")]
+        run: RunId,
+    },
     /// Print all that happens to a run as it comes, each record once, from its beginning on
     Listen {
         /// Its id
@@ -121,6 +127,7 @@ impl Verb {
             }
             Self::Show { run } => session.output.show(&client.show_run(RunRef { run }).await?),
             Self::Listen { run, from } => listen::listen_to_run(session, run, from).await,
+            Self::Rules { run } => session.output.list(&client.list_rules(RunRef { run }).await?),
             Self::Stop { run } => {
                 let call = Call::RunStop(RunRef { run });
                 let Some(reply) = session.change::<StopReply>(&client, call).await? else {

@@ -42,7 +42,7 @@ fn row(spec: &TaskSpec, task: &TaskState, run_is_alive: bool) -> TaskRow {
     let shown = shown(task);
     let attempt = shown.and_then(|execution| execution.attempts.last());
     let unstarted = if run_is_alive { Mark::DUE } else { Mark::IDLE };
-    let mark = shown.map_or(unstarted, |e| Mark::of_execution(e));
+    let mark = shown.map_or(unstarted, Mark::of_execution);
     let is_running = shown.is_some_and(|execution| execution.status.is_alive());
     let since = shown.and_then(|execution| {
         let started = attempt.and_then(|attempt| attempt.started_at);

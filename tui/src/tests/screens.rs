@@ -193,7 +193,7 @@ fn without_colours_there_are_none() {
 fn every_size_is_drawn_without_a_fault() {
     for keys in ["", "1", "3", "3/x", "?", "e", "S", "<tab>jj"] {
         let mut model = with_log();
-        model.screen = crate::state::Screen::Run;
+        model.screen = Screen::Run;
         press(&mut model, keys);
         for width in [1, 2, 7, 20, 39, 61, 109, 151] {
             for height in [1, 2, 3, 5, 9, 13, 17, 21, 33] {
@@ -228,7 +228,7 @@ fn a_long_queue_keeps_what_is_under_way_in_sight() {
 #[test]
 fn a_run_that_was_stopped_waits_for_nothing() {
     let mut recording = Recording::story();
-    recording.give(aiflow_core::Input::StopRun(RunId(1)));
+    recording.give(Input::StopRun(RunId(1)));
     for task in ["ingest", "observe", "train"] {
         recording.end(task, 143);
     }

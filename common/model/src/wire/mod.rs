@@ -7,6 +7,7 @@ mod control;
 mod dry_run;
 mod reply;
 mod request;
+mod rule;
 mod view;
 
 pub use backfill::{Backfill, BackfillReply};
@@ -22,6 +23,7 @@ pub use request::{
     NamedWorkflow, NamespaceFilter, NamespaceName, OptionalWorkflow, RunRef, StartRun, TaskRef,
     TriggerRef, Upload,
 };
+pub use rule::RuleView;
 pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
 
 use serde::{Deserialize, Serialize};

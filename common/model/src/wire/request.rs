@@ -115,6 +115,8 @@ calls! {
     RunResume(RunRef) = "execution.resume";
     /// Deletes a run that has ended.
     RunDelete(RunRef) = "execution.delete";
+    /// Lists the rules of a run, each with how far it has come.
+    RuleList(RunRef) = "rule.list";
     /// Lists task executions of a run.
     TaskList(RunRef) = "task.list";
     /// Starts a task of a run.

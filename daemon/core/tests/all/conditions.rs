@@ -282,3 +282,27 @@ fn windows_are_joined_each_by_itself() {
     };
     assert_eq!(joined, [of(2), of(3), of(1)], "in the order in which each was complete");
 }
+
+#[test]
+fn a_rule_tells_how_far_it_has_come() {
+    let mut s = Scenario::new(
+        "a: {bash: x, start: {all: [{on: p}, {count: {of: {on: q}, n: 3}}]}}\nb: {bash: x, start: {every: 1h, clock: {watermark: [f, {key: w, idle: 10m}]}}}\nc: {bash: x, start: {count: {of: {on: \"k.*\"}, n: 2}, reset: per key}}\nd: {bash: x, start: {sequence: [{on: p}, {on: q}, {absent: {of: {on: p}, for: 1h}}]}}",
+    );
+    let run = s.run();
+    let told = |s: &Scenario| -> Vec<String> {
+        let views = aiflow_model::wire::RuleView::all_of_run(s.engine.state(), run).unwrap();
+        views.into_iter().map(|view| view.progress.join(" | ")).collect()
+    };
+    assert_eq!(told(&s)[1], "waits for f, w");
+    for (key, value) in [("q", "1"), ("p", "1"), ("f", "\"2026-01-01T05:30:00Z\""), ("k.a", "1")] {
+        s.emit(key, value);
+    }
+    s.pass("10m");
+    s.emit("f", "\"2026-01-01T05:40:00Z\"");
+    let progress = told(&s);
+    assert_eq!(progress[0], "1/2: waits for 3 times (on q) | 1/3");
+    let clock = "at 2026-01-01T05:40:00Z, held by f; passed, since silent: w; next window ends 2026-01-01T06:00:00Z";
+    assert_eq!(progress[1], clock);
+    assert_eq!(progress[2], "k.a: 1/2");
+    assert_eq!(progress[3], "1/3: waits for on q | fires at 2026-01-01T01:00:00Z if it stays so");
+}

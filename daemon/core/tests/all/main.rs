@@ -19,6 +19,8 @@ mod properties;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod support;
