@@ -113,8 +113,8 @@ fn run_label(run: RunId) -> u64 {
 
 type Index = LabelIndex<DiskStorage, EventLabels>;
 
-/// Most questions looked into at once. The index has one lock: more would only hold memory, and keep
-/// the threads that launches and adoptions need.
+/// Most questions looked into at once. The index has one lock: more would only hold memory, and
+/// keep the threads that launches and adoptions need.
 const QUESTIONS_MAX: usize = 1;
 
 /// The index, shared by whoever asks. Cloning shares it.
