@@ -6,9 +6,10 @@
 import unittest
 from pathlib import Path
 
+from planted import core, log
 from planted.apply import apply
-from planted.log import BUGS
 
+BUGS = log.BUGS + core.BUGS
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 

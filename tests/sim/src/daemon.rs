@@ -319,10 +319,15 @@ impl Daemon {
         let _ = self.decide(Input::AttemptStarted(id.clone(), 7), time);
     }
 
-    /// Records an end that was not looked for: the truth, or what a planted bug takes for it.
+    /// Records an end: the truth, or what a planted bug takes for it. Now and then it is told
+    /// twice, as by who cannot know what was told before.
     pub(crate) fn record_end(&mut self, id: &AttemptId, outcome: Outcome, time: Time) {
         self.watches.remove(id);
-        // What the daemon tells itself is never refused.
-        let _ = self.decide(Input::AttemptEnded(id.clone(), outcome, Usage::default()), time);
+        let ended = Input::AttemptEnded(id.clone(), outcome, Usage::default());
+        let times = if self.looks.is_multiple_of(8) { 2 } else { 1 };
+        for _ in 0..times {
+            // What the daemon tells itself is never refused.
+            let _ = self.decide(ended.clone(), time);
+        }
     }
 }

@@ -39,8 +39,17 @@ pub(crate) struct Execution<'a> {
     pub(crate) events: &'a [Offset],
     pub(crate) window: Option<Window>,
     pub(crate) finished: Option<(Offset, ExecutionStatus)>,
+    /// Since its latest attempt was queued.
+    stop_asked: bool,
+    pub(crate) ends: Vec<End<'a>>,
+}
+
+/// How an attempt of an execution ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End<'a> {
+    pub(crate) outcome: &'a Outcome,
+    /// It had been asked to stop, by its timeout or by somebody.
     pub(crate) stop_asked: bool,
-    pub(crate) outcomes: Vec<&'a Outcome>,
 }
 
 /// The ends of one attempt, of which there is to be one.
@@ -100,7 +109,7 @@ impl<'a> History<'a> {
                     window: *window,
                     finished: None,
                     stop_asked: false,
-                    outcomes: Vec::new(),
+                    ends: Vec::new(),
                 });
             }
             Record::TaskExecutionStopRequested { id, .. } => {
@@ -113,11 +122,17 @@ impl<'a> History<'a> {
                     execution.finished = Some((logged.offset, *status));
                 }
             }
-            Record::AttemptQueued { id } => drop(self.attempts.entry(id).or_default()),
+            Record::AttemptQueued { id } => {
+                self.attempts.entry(id).or_default();
+                if let Some(execution) = self.execution(&id.execution) {
+                    execution.stop_asked = false;
+                }
+            }
             Record::AttemptEnded { id, outcome, .. } => {
                 let stop_asked = self.execution(&id.execution).is_some_and(|execution| {
-                    execution.outcomes.push(outcome);
-                    execution.stop_asked
+                    let stop_asked = execution.stop_asked;
+                    execution.ends.push(End { outcome, stop_asked });
+                    stop_asked
                 });
                 let ends = self.attempts.entry(id).or_default();
                 ends.outcomes.push(outcome);

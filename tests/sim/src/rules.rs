@@ -7,12 +7,14 @@ use aiflow_model::state::ExecutionStatus;
 use aiflow_model::time::{Span, Window};
 use aiflow_model::{Offset, RunId, Timestamp};
 
-use crate::history::{Execution, History, Run};
+use crate::history::{End, Execution, History, Run};
 
 const HOUR: Span = Span::from_seconds(3600);
 const MINUTE: Span = Span::from_seconds(60);
 /// Attempts that one execution of `each` may have.
 const EACH_ATTEMPTS: usize = 3;
+/// And of `hang`, whose first runs until its timeout.
+const HANG_ATTEMPTS: usize = 2;
 
 /// Each rule fired as often and for what its events say, in their order.
 pub(crate) fn check(history: &History<'_>, now: Timestamp) -> Result<(), String> {
@@ -131,29 +133,30 @@ impl RunCheck<'_> {
     /// The attempts of an execution, and what they come to.
     fn attempts(&self, task: &str, execution: &Execution<'_>) -> Result<(), String> {
         let Some((_, status)) = execution.finished else { return Ok(()) };
-        let spent: Vec<_> =
-            execution.outcomes.iter().filter(|end| ***end != Outcome::NeverStarted).collect();
-        let succeeded = spent.last().is_some_and(|end| end.is_success());
+        let spent: Vec<&End<'_>> =
+            execution.ends.iter().filter(|end| *end.outcome != Outcome::NeverStarted).collect();
+        // A timeout is no success, however the task ends when it is told to.
+        let is_success = |end: &&End<'_>| end.outcome.is_success() && !end.stop_asked;
+        let succeeded = spent.last().is_some_and(is_success);
         let earlier = spent.len().saturating_sub(1);
-        let failed_before = spent[..earlier].iter().all(|end| !end.is_success());
+        let failed_before = !spent[..earlier].iter().any(is_success);
+        let most = match task {
+            "each" => EACH_ATTEMPTS,
+            "hang" => HANG_ATTEMPTS,
+            _ => 1,
+        };
         let is_right = match (task, status) {
-            // A timeout is no success, however the task ends when it is told to.
-            ("hang", ExecutionStatus::Failed) => spent.len() == 1 && !succeeded,
             // Somebody asked; between two attempts there is nothing else to see of it.
             (_, ExecutionStatus::Stopped) => true,
-            ("hang" | "stream", _) => false,
-            ("each", ExecutionStatus::Success) => {
-                succeeded && failed_before && spent.len() <= EACH_ATTEMPTS
-            }
-            ("each", ExecutionStatus::Failed) => !succeeded && spent.len() == EACH_ATTEMPTS,
-            (_, ExecutionStatus::Success) => succeeded && spent.len() == 1,
-            (_, ExecutionStatus::Failed) => !succeeded && spent.len() == 1,
+            ("stream", _) => false,
+            (_, ExecutionStatus::Success) => succeeded && failed_before && spent.len() <= most,
+            (_, ExecutionStatus::Failed) => !succeeded && failed_before && spent.len() == most,
             _ => false,
         };
         if is_right {
             return Ok(());
         }
-        self.fail(task, &format!("its attempts {:?} came to {status}", execution.outcomes))
+        self.fail(task, &format!("its attempts {:?} came to {status}", execution.ends))
     }
 }
 

@@ -32,7 +32,7 @@ tasks:
   hourly: {bash: x, parallel: 2, start: {every: 1h, clock: {watermark: [f, w]}}}
   after: {bash: x, overlap: queue, start: {after: hourly}}
   tick: {bash: x, start: {cron: \"* * * * *\"}}
-  hang: {bash: x, timeout: 10s, start: {on: other}}
+  hang: {bash: x, timeout: 10s, retry: {attempts: 2, backoff: 1s}, start: {on: other}}
   stream: {kind: stream, bash: x, restart: {on: failure, backoff: 1s..4s}}
 ";
 const FAULT_KINDS: u64 = 8;
@@ -357,8 +357,8 @@ impl World {
     fn ending(&mut self, id: &AttemptId) -> Option<Outcome> {
         let chance = self.rng.below(8);
         match (id.execution.task.as_str(), chance) {
-            // Until it is told to, by its timeout at the latest.
-            ("hang", _) => None,
+            // The first until it is told to end, by its timeout at the latest.
+            ("hang", _) if id.number.0 == 1 => None,
             ("stream", 0) if !self.is_tail => Some(Outcome::Exited { code: 3 }),
             ("stream", _) => None,
             (_, 0) if !self.is_tail => Some(Outcome::Exited { code: 1 }),

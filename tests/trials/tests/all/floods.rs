@@ -2,7 +2,8 @@
 //! descriptors left; healthy clients go on meanwhile, and lose nothing.
 //!
 //! `AIFLOW_FLOOD=full cargo test -p aiflow-trials floods`: 10,000 connects, 1,000 slow readers and
-//! 1 GiB of garbage. How long healthy clients wait is told, not judged: it is the machine's too.
+//! 1 GiB of garbage. How long healthy clients wait is told, not judged: it is the machine's as
+//! well.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
