@@ -263,7 +263,7 @@ pub enum RuleId {
     Trigger(TriggerId),
 }
 
-/// One instance of a task in a run.
+/// One instance of a task in a run. Reads `run.task.sequence`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExecutionId {
     /// The run.
@@ -285,6 +285,24 @@ impl ExecutionId {
 impl fmt::Display for ExecutionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.run, self.task, self.sequence)
+    }
+}
+
+impl FromStr for ExecutionId {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let parse = || {
+            let mut parts = text.split('.');
+            let run = parts.next()?.parse().ok()?;
+            let task = TaskName::new(parts.next()?).ok()?;
+            let sequence = parts.next()?.parse().ok()?;
+            parts.next().is_none().then_some(Self { run, task, sequence })
+        };
+        parse().ok_or_else(|| InvalidName {
+            kind: "task execution id",
+            name: text.chars().take(80).collect(),
+            rule: "RUN.TASK.SEQUENCE",
+        })
     }
 }
 
@@ -322,13 +340,9 @@ impl FromStr for AttemptId {
     type Err = InvalidName;
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let parse = || {
-            let mut parts = text.split('.');
-            let run = parts.next()?.parse().ok()?;
-            let task = TaskName::new(parts.next()?).ok()?;
-            let sequence = parts.next()?.parse().ok()?;
-            let number = parts.next()?.parse().ok()?;
-            let execution = ExecutionId { run, task, sequence };
-            parts.next().is_none().then_some(Self { execution, number })
+            let (execution, number) = text.rsplit_once('.')?;
+            let (execution, number) = (execution.parse().ok()?, number.parse().ok()?);
+            Some(Self { execution, number })
         };
         parse().ok_or_else(|| InvalidName {
             kind: "attempt id",

@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     id: Option<String>,
     /// Who says it [default: the task if inside one, else cli]
-    #[arg(long)]
+    #[arg(long, alias = "sender")]
     source: Option<String>,
     /// Only for the rules of this run [default: the own run if inside a task]
     #[arg(long, value_name = "RUN")]

@@ -1,11 +1,12 @@
 //! `aiflow event …`.
 //!
-//! Must never emit: `aiflow emit` does.
+//! Must never emit in another way than `aiflow emit` does.
 
 use aiflow_model::wire::EventQuery;
 use aiflow_model::{EventKey, Offset, Timestamp};
 use clap::{Args, Subcommand};
 
+use super::emit;
 use super::failure::Failure;
 use super::listen;
 use super::options::InNamespace;
@@ -18,6 +19,8 @@ const EVENTS_DEFAULT: u32 = 100;
 /// What to do with events.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Emit an event, as `aiflow emit` does; prints its offset.
+    Send(emit::Arguments),
     /// List events, oldest first.
     List {
         #[command(flatten)]
@@ -26,7 +29,7 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
         /// From this offset
-        #[arg(long, value_name = "OFFSET")]
+        #[arg(long, value_name = "OFFSET", alias = "begin-offset")]
         from: Option<Offset>,
     },
     /// Count events.
@@ -34,7 +37,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         which: Which,
         /// From this offset
-        #[arg(long, value_name = "OFFSET")]
+        #[arg(long, value_name = "OFFSET", alias = "begin-offset")]
         from: Option<Offset>,
     },
     /// Print events of a key as they come, each once, also over restarts of the daemon.
@@ -49,7 +52,7 @@ pub(crate) struct Which {
     #[command(flatten)]
     within: InNamespace,
     /// Nothing taken in before this time, e.g. 2013-01-01T05:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", alias = "begin-time")]
     since: Option<Timestamp>,
 }
 
@@ -70,6 +73,7 @@ fn tell_beginning(from: Option<Offset>, log_begins: Offset) {
 impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
+            Self::Send(arguments) => arguments.perform(session).await,
             Self::List { which, limit, from } => {
                 let query = EventQuery { limit, from, ..which.query() };
                 let page = session.connect().await?.list_events(query).await?;

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// The key
     key: EventKey,
     /// Begin with the event at this offset or the first after it [default: the next one]
-    #[arg(long, value_name = "OFFSET")]
+    #[arg(long, value_name = "OFFSET", alias = "begin-offset")]
     from: Option<Offset>,
     #[command(flatten)]
     within: InNamespace,

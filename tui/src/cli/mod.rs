@@ -16,6 +16,7 @@ mod heartbeat;
 mod listen;
 pub(crate) mod log_lines;
 mod logs;
+mod man;
 mod namespace;
 mod options;
 mod output;
@@ -92,15 +93,28 @@ enum Verb {
     Emit(emit::Arguments),
     /// Inside a task: say that it lives, for its `heartbeat:`.
     Heartbeat,
-    /// Events: list, count, listen.
+    /// Events: send, list, count, listen.
     #[command(subcommand)]
     Event(event::Verb),
+    /// As `event`, for those who know AIFlow's `notification event`.
+    #[command(subcommand)]
+    Notification(Notification),
     /// Watch and steer in the terminal; also what `aiflow` alone does there.
     Tui,
     /// Show the version of this program.
     Version,
     /// Print the completions for a shell.
     Completions(completions::Arguments),
+    /// Write a manual page for each verb.
+    Man(man::Arguments),
+}
+
+/// What AIFlow users type for events.
+#[derive(Debug, Subcommand)]
+enum Notification {
+    /// Events: send, list, count, listen.
+    #[command(subcommand)]
+    Event(event::Verb),
 }
 
 /// Does what the command line says; the process's exit code.
@@ -157,9 +171,11 @@ impl Verb {
             Self::Emit(arguments) => arguments.perform(session).await,
             Self::Heartbeat => heartbeat::perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
+            Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
             Self::Tui => tui::perform(session).await,
             Self::Version => version::perform(session),
             Self::Completions(arguments) => arguments.perform(session),
+            Self::Man(arguments) => arguments.perform(session),
         }
         .map(|()| exit_code::SUCCESS)
     }
@@ -201,7 +217,11 @@ mod tests {
             workflow-trigger delete 1 -y|workflow-trigger delete-all w -y|\
             workflow-schedule add w 1h --missed skip|workflow-schedule add w @daily --tz UTC|\
             workflow-schedule list|workflow-schedule show 1|workflow-schedule delete 1 --yes|\
-            --dry-run task-execution stop 3 t|emit k 1 --dry-run|\
+            --dry-run task-execution stop 3 t|task-execution show 3.t.1|man d|server start -d|\
+            notification event send k v|notification event list k --begin-offset 3|\
+            notification event count k|notification event listen k --begin-offset 3|\
+            event list k --begin-time 2013-01-01T00:00:00Z|workflow upload f.yaml -f a,b -f c|\
+            emit k 1 --dry-run|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
             run w --param a=1 --wait|backfill 3 t 2013-01-01T00:00:00Z|\
             backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|\

@@ -17,7 +17,11 @@ use super::{server_start, server_stop};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Start the daemon, and return when it serves.
-    Start,
+    Start {
+        /// Nothing: it always goes on in the background
+        #[arg(short, long, hide = true)]
+        daemon: bool,
+    },
     /// Stop the daemon, and return when it has ended; tasks go on.
     Stop,
     /// Show how the daemon is.
@@ -33,7 +37,7 @@ pub(crate) enum Verb {
 impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Self::Start => {
+            Self::Start { daemon: _ } => {
                 session.refuse_dry_run("server start")?;
                 server_start::perform(session).await
             }

@@ -2,11 +2,11 @@
 //!
 //! Must never do a thing twice for one command: what would is given an id.
 
-use aiflow_client::{Client, new_id};
+use aiflow_client::{CallError, Client, new_id};
 use aiflow_model::wire::{
     Call, ExecutionReply, RerunTask, RunRef, StopReply, TaskControl, TaskRef, TaskRequest,
 };
-use aiflow_model::{ExecutionId, RunId, Sequence, TaskName};
+use aiflow_model::{ErrorCode, ExecutionId, Rejection, RunId, Sequence, TaskName};
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
@@ -19,6 +19,12 @@ pub(crate) enum Verb {
     List {
         /// The run
         run: RunId,
+    },
+    /// Show a task execution.
+    Show {
+        /// Its id, such as 3.train.1
+        #[arg(value_name = "ID")]
+        id: ExecutionId,
     },
     /// Start a task of a run.
     Start {
@@ -80,6 +86,18 @@ impl Which {
     }
 }
 
+async fn show(session: &Session, client: &Client, id: &ExecutionId) -> Result<(), Failure> {
+    let views = client.list_task_executions(RunRef { run: id.run }).await?;
+    let mut views = views.into_iter();
+    let found = views.find(|view| view.task == id.task && view.sequence == id.sequence);
+    let view = found.ok_or_else(|| {
+        let rejection =
+            Rejection::new(ErrorCode::UnknownExecution, format!("there is no task execution {id}"));
+        CallError::Rejected(rejection.hint(format!("aiflow task-execution list {}", id.run)))
+    })?;
+    session.output.show(&view)
+}
+
 async fn control(session: &Session, client: &Client, call: Call) -> Result<(), Failure> {
     let Some(reply) = session.change::<ExecutionReply>(client, call).await? else {
         return Ok(());
@@ -95,6 +113,7 @@ impl Verb {
             Self::List { run } => {
                 session.output.list(&client.list_task_executions(RunRef { run }).await?)
             }
+            Self::Show { id } => show(session, &client, &id).await,
             Self::Start { run, task } => {
                 let asked = format!("task {task} of run {run} is to start");
                 let call = Call::TaskStart(TaskRef { run, task });

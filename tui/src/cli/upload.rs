@@ -27,11 +27,13 @@ const PIECES_MAX: usize = 4;
 pub(crate) async fn perform(
     session: &Session,
     file: &Path,
+    further: Vec<String>,
     within: InNamespace,
 ) -> Result<(), Failure> {
     let source = std::fs::read_to_string(file).map_err(|source| unreadable(file, source))?;
     let directory = file.parent().unwrap_or(Path::new(""));
-    let found = files::find(directory, &files::listed(&source))?;
+    let listed = [files::listed(&source), further].concat();
+    let found = files::find(directory, &listed)?;
     let client = session.connect().await?;
     if !session.dry_run {
         bring(&client, &found).await?;

@@ -22,6 +22,9 @@ pub(crate) enum Verb {
     Upload {
         /// The definition, in YAML
         file: PathBuf,
+        /// Further files or folders beside the definition, between commas
+        #[arg(short, long, value_name = "PATHS", value_delimiter = ',')]
+        files: Vec<String>,
         #[command(flatten)]
         within: InNamespace,
     },
@@ -70,7 +73,9 @@ pub(crate) enum Verb {
 impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Self::Upload { file, within } => upload::perform(session, &file, within).await,
+            Self::Upload { file, files, within } => {
+                upload::perform(session, &file, files, within).await
+            }
             Self::Check { file } => check::perform(session, &file),
             Self::List { within } => {
                 let filter = NamespaceFilter { namespace: within.namespace };

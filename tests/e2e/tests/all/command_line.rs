@@ -212,3 +212,48 @@ fn events_are_found_by_key_offset_and_time_also_after_a_restart() {
         daemon.resume();
     }
 }
+
+#[test]
+fn what_aiflow_users_type_is_understood() {
+    let daemon = Daemon::on_fresh_home();
+    daemon.ok(&["server", "start", "-d"]);
+    let file = daemon.scratch().join("w.yaml");
+    std::fs::write(&file, "workflow: w\ntasks: {a: {bash: 'cat one.txt two.txt'}}\n").unwrap();
+    for name in ["one.txt", "two.txt"] {
+        std::fs::write(daemon.scratch().join(name), name).unwrap();
+    }
+    let file = file.to_str().unwrap();
+    daemon.ok(&["workflow", "upload", file, "-f", "one.txt,two.txt"]);
+    let missing = daemon.cli(&["workflow", "upload", file, "-f", "three.txt"]);
+    assert!(missing.code != 0 && missing.stderr.contains("three.txt"), "{}", missing.stderr);
+    daemon.ok(&["run", "w", "--wait"]);
+    assert_eq!(daemon.ok(&["logs", "1", "a"]), "one.txttwo.txt");
+    let shown = json(&daemon.ok(&["-o", "json", "task-execution", "show", "1.a.1"]));
+    assert_eq!(shown["status"], "success");
+    let unknown = daemon.cli(&["task-execution", "show", "1.a.7"]);
+    assert_eq!(unknown.code, i32::from(aiflow_model::exit_code::REFUSED));
+    assert!(unknown.stderr.contains("E0105"), "{}", unknown.stderr);
+    let wrong = daemon.cli(&["task-execution", "show", "1.a"]);
+    assert_eq!(wrong.code, i32::from(aiflow_model::exit_code::USAGE));
+    assert!(wrong.stderr.contains("RUN.TASK.SEQUENCE"), "{}", wrong.stderr);
+    let send = ["notification", "event", "send", "k", "7", "--sender", "s"];
+    let offset = daemon.ok(&send);
+    let listed = ["-o", "json", "notification", "event", "list", "k", "--begin-offset", &offset];
+    let listed = json(&daemon.ok(&listed));
+    assert_eq!((&listed[0]["value"], &listed[0]["source"]), (&7.into(), &"s".into()));
+    assert_eq!(daemon.ok(&["notification", "event", "count", "k"]), "1");
+    daemon.ok(&["server", "stop"]);
+}
+
+#[test]
+fn every_verb_has_a_manual_page() {
+    let daemon = Daemon::on_fresh_home();
+    let directory = daemon.scratch().join("man");
+    daemon.ok(&["man", directory.to_str().unwrap()]);
+    let page = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    assert!(page("aiflow.1").contains("Event\\-driven workflows"), "{}", page("aiflow.1"));
+    assert!(page("aiflow-task-execution-rerun.1").contains("from\\-here"));
+    assert!(std::fs::read_dir(&directory).unwrap().count() > 40);
+    let refused = daemon.cli(&["man", "/proc/none"]);
+    assert_eq!(refused.code, i32::from(aiflow_model::exit_code::OPERATING), "{}", refused.stderr);
+}
