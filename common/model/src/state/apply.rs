@@ -250,6 +250,8 @@ impl State {
             return Err(format!("execution {id} is not the next"));
         }
         match backfill {
+            // What is created while something is busy only waits, and the restart with it.
+            None if task.busy_count() > 0 => {}
             None => task.restart = None,
             Some(offset) => {
                 let backfill = task.backfills.get_mut(&offset);

@@ -355,3 +355,23 @@ fn days_that_are_left_out_fire_nothing() {
     let windows = s.windows(run, "t");
     assert_eq!(windows.iter().map(|start| &start[..10]).collect::<Vec<_>>(), starts);
 }
+
+#[test]
+fn a_window_that_comes_while_a_restart_waits_does_not_take_it_away() {
+    let mut s = Scenario::new(
+        "a: {bash: x, start: {every: 1h, clock: {watermark: w}}, restart: {on: again}}",
+    );
+    let run = s.run();
+    s.emit("w", "\"2026-01-01T00:00:00Z\"");
+    s.emit("w", "\"2026-01-01T01:00:00Z\"");
+    s.emit("again", "1");
+    s.emit("w", "\"2026-01-01T02:00:00Z\"");
+    s.effects();
+    s.exit("1.a.1.1", 0);
+    assert_eq!(s.effects(), ["launch 1.a.2.1"], "the window that waits is first");
+    s.exit("1.a.2.1", 0);
+    assert_eq!(s.effects(), ["launch 1.a.3.1"], "then what was asked to start anew");
+    s.exit("1.a.3.1", 0);
+    assert_eq!(s.executions(run, "a").len(), 3);
+    assert!(s.effects().is_empty());
+}
