@@ -231,7 +231,8 @@ impl World {
             spooled.is_gone &= self.rng.one_in(2);
         }
         if let Some((_, bytes)) = self.stored.as_mut().filter(|_| self.rng.one_in(8)) {
-            bytes.truncate(self.rng.below(bytes.len() as u64) as usize);
+            // It may have been torn to nothing before.
+            bytes.truncate(self.rng.below(bytes.len().max(1) as u64) as usize);
         }
     }
 
