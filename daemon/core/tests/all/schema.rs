@@ -1,8 +1,8 @@
 //! The schema that editors are given and the reader agree: on the keys, on all that is shown to
 //! work, and on what is wrong in form.
 //!
-//! The schema may pass what the reader refuses for its meaning. It never refuses what the reader
-//! takes.
+//! The schema may pass what the reader refuses for its meaning. It must never refuse what the
+//! reader takes, but for numbers, `true` and `false` in quotes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
