@@ -15,6 +15,9 @@ use super::options::{InNamespace, WithinNamespace};
 use super::session::Session;
 use super::upload;
 
+/// What a definition may look like; the reader's tests hold it to what the reader takes.
+const SCHEMA: &str = include_str!("../../../docs/workflow.schema.json");
+
 /// What to do with workflows.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -33,6 +36,8 @@ pub(crate) enum Verb {
         /// The definition, in YAML
         file: PathBuf,
     },
+    /// Print the JSON Schema of definitions, by which editors complete and check them.
+    Schema,
     /// List workflows.
     List {
         #[command(flatten)]
@@ -77,6 +82,7 @@ impl Verb {
                 upload::perform(session, &file, files, within).await
             }
             Self::Check { file } => check::perform(session, &file),
+            Self::Schema => session.output.write(SCHEMA.as_bytes()),
             Self::List { within } => {
                 let filter = NamespaceFilter { namespace: within.namespace };
                 session.output.list(&session.connect().await?.list_workflows(filter).await?)

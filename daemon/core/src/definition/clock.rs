@@ -9,13 +9,15 @@ use aiflow_model::spec::{Clock, Condition, Late, Missed};
 use aiflow_model::time::{Span, Timestamp};
 
 use super::node::{Node, Value};
-use super::reader::{Map, Reader};
+use super::reader::{Map, Mapping, Reader};
 use crate::schedule::{Calendar, EXCEPT_MAX};
 
 /// What may stand beside `every`.
-pub(crate) const EVERY_KEYS: &[&str] = &["every", "clock", "from", "until", "missed", "late"];
+pub(super) const EVERY_KEYS: &[&str] = &["every", "clock", "from", "until", "missed", "late"];
 /// What may stand beside `cron`.
-pub(crate) const CRON_KEYS: &[&str] = &["cron", "tz", "missed", "jitter", "except"];
+pub(super) const CRON_KEYS: &[&str] = &["cron", "tz", "missed", "jitter", "except"];
+pub(super) const CLOCK: Mapping = Mapping { what: "a clock", keys: &["watermark", "idle"] };
+pub(super) const SOURCE: Mapping = Mapping { what: "a source", keys: &["key", "idle"] };
 const MISSED: [(&str, Missed); 3] =
     [("all", Missed::All), ("latest", Missed::Latest), ("skip", Missed::Skip)];
 
@@ -117,7 +119,7 @@ fn read_clock(reader: &mut Reader, node: &Node) -> Option<(Clock, BTreeMap<Event
             .word(node, "clock", &[("wall", ())])
             .map(|()| (Clock::Wall, BTreeMap::new()));
     }
-    let map = reader.map(node, "a clock", &["watermark", "idle"])?;
+    let map = reader.map(node, &CLOCK)?;
     let Some(node) = map.get("watermark") else {
         let hint = Some("clock: {watermark: my.watermark}".to_owned());
         reader.fault_with_hint(node.place, "the clock does not say what ticks", hint);
@@ -158,7 +160,7 @@ fn read_source(reader: &mut Reader, node: &Node) -> Option<(EventKey, Option<Spa
     let Value::Map(_) = node.value else {
         return Some((reader.parse(node, "watermark")?, None));
     };
-    let map = reader.map(node, "a source", &["key", "idle"])?;
+    let map = reader.map(node, &SOURCE)?;
     let Some(key) = map.get("key") else {
         let hint = Some("{key: my.watermark, idle: 10m}".to_owned());
         reader.fault_with_hint(node.place, "the source does not say its `key`", hint);

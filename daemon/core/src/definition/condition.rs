@@ -11,12 +11,12 @@ use aiflow_model::{KeyPattern, TaskName};
 
 use super::clock;
 use super::node::{Node, Value};
-use super::reader::{Map, Reader, Reference, nearest};
+use super::reader::{Map, Mapping, Reader, Reference, nearest};
 use super::reset;
 use crate::expression::{self, Kind};
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.
-const KINDS: &[(&str, &[&str])] = &[
+pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("on", &["on", "if"]),
     ("after", &["after"]),
     ("silent", &["silent"]),
@@ -32,6 +32,13 @@ const KINDS: &[(&str, &[&str])] = &[
     ("every", clock::EVERY_KEYS),
     ("cron", clock::CRON_KEYS),
 ];
+/// What stands under kinds that say several things.
+pub(super) const COUNT: Mapping = Mapping { what: "count", keys: &["of", "n"] };
+pub(super) const SUM: Mapping = Mapping { what: "sum", keys: &["of", "expr", "reaches", "carry"] };
+pub(super) const STATE: Mapping = Mapping { what: "state", keys: &["of", "script"] };
+pub(super) const ABSENT: Mapping = Mapping { what: "absent", keys: &["of", "for"] };
+pub(super) const DEBOUNCE: Mapping = Mapping { what: "debounce", keys: &["of", "for"] };
+pub(super) const THROTTLE: Mapping = Mapping { what: "throttle", keys: &["of", "per"] };
 const COUNT_MAX: u64 = 1_000_000_000;
 /// Most that is counted within a time: what each was met by is kept.
 const COUNT_WITHIN_MAX: u64 = 1_000;
@@ -44,6 +51,11 @@ const STATUSES: [(&str, ExecutionStatus); 5] = [
     ("stopped", ExecutionStatus::Stopped),
     ("skipped", ExecutionStatus::Skipped),
 ];
+
+/// What faults call a condition of this kind.
+pub(super) fn called(kind: &str) -> String {
+    format!("a condition `{kind}`")
+}
 
 pub(crate) fn read(
     reader: &mut Reader,
@@ -77,7 +89,7 @@ pub(crate) fn read(
         reader.fault_with_hint(node.place, message, Some(hint));
         return None;
     };
-    let map = reader.map(node, &format!("a condition `{kind}`"), keys)?;
+    let map = reader.map(node, &Mapping { what: &called(kind), keys })?;
     let subject = map.get(kind)?;
     let condition = match *kind {
         "on" => read_on(reader, map, subject),
@@ -96,15 +108,12 @@ pub(crate) fn read(
         "count" => read_count(reader, subject, references, depth),
         "sum" => read_sum(reader, subject, references, depth),
         "state" => read_state(reader, subject, references, depth),
-        "absent" | "debounce" | "throttle" => {
-            let (of, span) = read_timer(reader, subject, kind, references, depth)?;
-            let of = Box::new(of);
-            Some(match *kind {
-                "absent" => Condition::Absent { of, span },
-                "debounce" => Condition::Debounce { of, span },
-                _ => Condition::Throttle { of, span },
-            })
-        }
+        "absent" => read_timer(reader, subject, &ABSENT, references, depth)
+            .map(|(of, span)| Condition::Absent { of, span }),
+        "debounce" => read_timer(reader, subject, &DEBOUNCE, references, depth)
+            .map(|(of, span)| Condition::Debounce { of, span }),
+        "throttle" => read_timer(reader, subject, &THROTTLE, references, depth)
+            .map(|(of, span)| Condition::Throttle { of, span }),
         "every" => clock::read_every(reader, map, subject),
         _ => clock::read_cron(reader, map, subject),
     };
@@ -134,12 +143,12 @@ fn read_within(reader: &mut Reader, node: &Node, of: Condition) -> Option<Condit
 fn read_timer(
     reader: &mut Reader,
     subject: &Node,
-    kind: &str,
+    mapping: &Mapping<'_>,
     references: &mut Vec<Reference>,
     depth: usize,
-) -> Option<(Condition, Span)> {
-    let key = if kind == "throttle" { "per" } else { "for" };
-    let map = reader.map(subject, kind, &["of", key])?;
+) -> Option<(Box<Condition>, Span)> {
+    let map = reader.map(subject, mapping)?;
+    let (kind, key) = (mapping.what, mapping.keys[1]);
     let (Some(of), Some(span)) = (map.get("of"), map.get(key)) else {
         let hint = Some(format!("{kind}: {{of: {{on: data.ready}}, {key}: 10m}}"));
         reader.fault_with_hint(subject.place, format!("{kind} needs `of` and `{key}`"), hint);
@@ -147,7 +156,7 @@ fn read_timer(
     };
     let of = read(reader, of, references, depth + 1);
     let span = reader.span(span, key)?;
-    Some((of?, span))
+    Some((Box::new(of?), span))
 }
 
 fn read_sum(
@@ -156,7 +165,7 @@ fn read_sum(
     references: &mut Vec<Reference>,
     depth: usize,
 ) -> Option<Condition> {
-    let map = reader.map(subject, "sum", &["of", "expr", "reaches", "carry"])?;
+    let map = reader.map(subject, &SUM)?;
     let (Some(of), Some(expr), Some(limit)) = (map.get("of"), map.get("expr"), map.get("reaches"))
     else {
         let hint = Some("sum: {of: {on: data.ready}, expr: value.rows, reaches: 1000}".to_owned());
@@ -182,7 +191,7 @@ fn read_state(
     references: &mut Vec<Reference>,
     depth: usize,
 ) -> Option<Condition> {
-    let map = reader.map(subject, "state", &["of", "script"])?;
+    let map = reader.map(subject, &STATE)?;
     let (Some(of), Some(script)) = (map.get("of"), map.get("script")) else {
         let hint = "state: {of: {on: data.ready}, script: \"state = value.rows; state > 10\"}";
         let message = "state needs `of` and `script`";
@@ -318,7 +327,7 @@ fn read_count(
     references: &mut Vec<Reference>,
     depth: usize,
 ) -> Option<Condition> {
-    let map = reader.map(subject, "count", &["of", "n"])?;
+    let map = reader.map(subject, &COUNT)?;
     let (Some(of), Some(n)) = (map.get("of"), map.get("n")) else {
         let hint = Some("count: {of: {on: data.ready}, n: 3}".to_owned());
         reader.fault_with_hint(subject.place, "count needs `of` and `n`", hint);

@@ -9,9 +9,12 @@ use aiflow_model::time::Span;
 use bytesize::ByteSize;
 
 use super::node::Node;
-use super::reader::{Map, Reader};
+use super::reader::{Map, Mapping, Reader};
 
-const LIMITS: &[&str] = &["memory", "open_files", "processes", "file_size", "cpu_time"];
+pub(super) const LIMITS: Mapping = Mapping {
+    what: "limits",
+    keys: &["memory", "open_files", "processes", "file_size", "cpu_time"],
+};
 /// Smallest limits with which a program can begin at all.
 const MEMORY_MIN: u64 = 1 << 20;
 const OPEN_FILES_MIN: u64 = 8;
@@ -24,7 +27,7 @@ pub(crate) fn read(reader: &mut Reader, map: Map<'_>) -> Confinement {
 }
 
 fn read_limits(reader: &mut Reader, node: &Node) -> Option<Limits> {
-    let map = reader.map(node, "limits", LIMITS)?;
+    let map = reader.map(node, &LIMITS)?;
     let cpu_time = map.get("cpu_time").and_then(|node| {
         let span: Span = reader.parse(node, "cpu_time")?;
         if span < Span::from_seconds(1) || !span.0.is_multiple_of(Span::from_seconds(1).0) {

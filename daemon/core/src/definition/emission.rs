@@ -7,8 +7,10 @@ use aiflow_model::spec::{Action, Emission, FILTER_BYTES_MAX, Rule, WorkflowSpec}
 
 use super::condition;
 use super::node::{Node, Place, Value};
-use super::reader::{Map, Reader, Reference};
+use super::reader::{Map, Mapping, Reader, Reference};
 use crate::expression::Kind;
+
+pub(super) const EMIT: Mapping = Mapping { what: "emit", keys: &["when", "key", "value", "scope"] };
 
 /// `emit: {when: C, key: K}` of a task, or a list of them.
 pub(crate) fn read_emits(
@@ -25,7 +27,7 @@ pub(crate) fn read_emits(
 }
 
 fn read_emit(reader: &mut Reader, node: &Node, references: &mut Vec<Reference>) -> Option<Rule> {
-    let map = reader.map(node, "emit", &["when", "key", "value", "scope"])?;
+    let map = reader.map(node, &EMIT)?;
     let (Some(when), Some(key)) = (map.get("when"), map.get("key")) else {
         let hint =
             Some("emit: {when: {count: {of: {on: row}, n: 100}}, key: rows.ready}".to_owned());

@@ -8,6 +8,7 @@ mod clock;
 mod condition;
 mod confinement;
 mod emission;
+mod keys;
 mod lint;
 mod node;
 mod pool;
@@ -19,6 +20,7 @@ mod workflow;
 pub use aiflow_model::error::Diagnostic;
 use aiflow_model::spec::{Condition, DEFINITION_BYTES_MAX, WorkflowSpec};
 
+pub use keys::keys;
 pub use lint::warnings;
 use reader::Reader;
 

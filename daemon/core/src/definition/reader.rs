@@ -41,7 +41,8 @@ impl Reader {
     }
 
     /// The entries of a mapping, all of whose keys are known.
-    pub(crate) fn map<'a>(&mut self, node: &'a Node, what: &str, keys: &[&str]) -> Option<Map<'a>> {
+    pub(crate) fn map<'a>(&mut self, node: &'a Node, mapping: &Mapping<'_>) -> Option<Map<'a>> {
+        let Mapping { what, keys } = *mapping;
         let entries = self.open_map(node, what)?;
         for entry in entries {
             if !keys.contains(&entry.key.as_str()) {
@@ -200,6 +201,13 @@ pub(crate) struct Reference {
     pub(crate) place: Place,
     /// The task has to say how often it is heard of.
     pub(crate) needs_heartbeat: bool,
+}
+
+/// Which keys a mapping may have, and what faults call it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mapping<'a> {
+    pub(crate) what: &'a str,
+    pub(crate) keys: &'a [&'a str],
 }
 
 /// A mapping whose keys are known.

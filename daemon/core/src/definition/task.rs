@@ -11,7 +11,7 @@ use aiflow_model::spec::{
 use aiflow_model::time::Span;
 
 use super::node::{Node, Value};
-use super::reader::{Map, Reader, Reference};
+use super::reader::{Map, Mapping, Reader, Reference};
 use super::{condition, confinement, emission, pool};
 
 const KEYS: &[&str] = &[
@@ -35,6 +35,11 @@ const KEYS: &[&str] = &[
     "run_as",
     "secrets",
 ];
+pub(super) const TASK: Mapping = Mapping { what: "a task", keys: KEYS };
+pub(super) const RETRY: Mapping =
+    Mapping { what: "retry", keys: &["attempts", "backoff", "on", "jitter"] };
+pub(super) const RESTART: Mapping =
+    Mapping { what: "a restart policy", keys: &["on", "attempts", "backoff", "jitter"] };
 const GRACE_DEFAULT: Span = Span::from_seconds(10);
 const BACKOFF_DEFAULT: Backoff =
     Backoff { min: Span::from_seconds(1), max: Span::from_seconds(60) };
@@ -46,7 +51,7 @@ pub(crate) fn read(
     node: &Node,
     references: &mut Vec<Reference>,
 ) -> Option<TaskSpec> {
-    let map = reader.map(node, "a task", KEYS)?;
+    let map = reader.map(node, &TASK)?;
     let kinds = [("batch", TaskKind::Batch), ("stream", TaskKind::Stream)];
     let kind = match map.get("kind") {
         Some(node) => reader.word(node, "kind", &kinds)?,
@@ -143,7 +148,7 @@ fn read_env(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>
 }
 
 fn read_retry(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
-    let map = reader.map(node, "retry", &["attempts", "backoff", "on", "jitter"])?;
+    let map = reader.map(node, &RETRY)?;
     let attempts = match map.get("attempts") {
         Some(node) => reader.number(node, "attempts", 1, 1_000_000)?,
         None => {
@@ -192,7 +197,7 @@ fn is_restart_policy(node: &Node) -> bool {
 }
 
 fn read_restart(reader: &mut Reader, node: &Node) -> Option<RetryPolicy> {
-    let map = reader.map(node, "a restart policy", &["on", "attempts", "backoff", "jitter"])?;
+    let map = reader.map(node, &RESTART)?;
     let ends = [("failure", RetryOn::Failure), ("always", RetryOn::Always)];
     let on = match map.get("on") {
         Some(node) => reader.word(node, "on", &ends)?,

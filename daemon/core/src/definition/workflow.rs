@@ -10,7 +10,7 @@ use aiflow_model::{JsonText, TaskName};
 use super::condition;
 use super::node::{Node, Place};
 use super::pool;
-use super::reader::{Reader, Reference};
+use super::reader::{Mapping, Reader, Reference};
 use super::task;
 
 /// A definition that was read, with the places that later checks need.
@@ -33,11 +33,12 @@ const KEYS: &[&str] = &[
     "max_active_tasks",
     "tasks",
 ];
+pub(super) const WORKFLOW: Mapping = Mapping { what: "a workflow", keys: KEYS };
 /// Most triggers of one definition.
 const TRIGGERS_MAX: usize = 1_000;
 
 pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
-    let map = reader.map(root, "a workflow", KEYS)?;
+    let map = reader.map(root, &WORKFLOW)?;
     let name = match map.get("workflow") {
         Some(node) => reader.parse(node, "workflow"),
         None => {

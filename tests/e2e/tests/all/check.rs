@@ -1,6 +1,6 @@
 //! `workflow check`: definitions are judged without a daemon, as an upload judges them.
 
-use aiflow_test_support::{Daemon, Output};
+use aiflow_test_support::{Daemon, Output, repository};
 use serde_json::Value;
 
 const GOOD: &str = "workflow: w\ntasks: {a: {bash: x}, b: {bash: x, start: {after: a}}}\n";
@@ -46,6 +46,14 @@ fn a_definition_is_checked_where_no_daemon_runs() {
     let whole: Value = serde_json::from_str(&whole.stdout).unwrap();
     assert_eq!(whole["warnings"].as_array().unwrap().len(), 3);
     assert!(!daemon.home().exists(), "a check makes no home");
+}
+
+#[test]
+fn the_schema_of_the_definitions_is_printed_as_it_is_kept() {
+    let daemon = Daemon::on_fresh_home();
+    let kept = std::fs::read_to_string(repository().join("docs/workflow.schema.json")).unwrap();
+    assert_eq!(daemon.cli(&["workflow", "schema"]).stdout, kept);
+    assert!(!daemon.home().exists(), "a schema makes no home");
 }
 
 #[test]

@@ -66,6 +66,11 @@ fn follow(page: &str) {
 }
 
 #[test]
+fn the_guide_to_concepts_does_what_it_says() {
+    follow("concepts.md");
+}
+
+#[test]
 fn the_guide_to_control_does_what_it_says() {
     follow("control.md");
 }
