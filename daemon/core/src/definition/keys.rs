@@ -26,6 +26,13 @@ const MAPPINGS: [&Mapping<'static>; 14] = [
     &THROTTLE,
 ];
 
+/// Whether [`keys`] tells of a mapping.
+pub(super) fn is_listed(mapping: &Mapping<'_>) -> bool {
+    let is_same = |what: &str, keys: &[&str]| mapping.what == what && mapping.keys == keys;
+    MAPPINGS.iter().any(|listed| is_same(listed.what, listed.keys))
+        || KINDS.iter().any(|(kind, keys)| is_same(&condition::called(kind), keys))
+}
+
 /// The keys of each mapping of a definition, by what faults call the mapping.
 #[must_use]
 pub fn keys() -> BTreeMap<String, &'static [&'static str]> {

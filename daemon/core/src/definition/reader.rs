@@ -43,6 +43,7 @@ impl Reader {
     /// The entries of a mapping, all of whose keys are known.
     pub(crate) fn map<'a>(&mut self, node: &'a Node, mapping: &Mapping<'_>) -> Option<Map<'a>> {
         let Mapping { what, keys } = *mapping;
+        debug_assert!(super::keys::is_listed(mapping), "{what} is missing in the list of all keys");
         let entries = self.open_map(node, what)?;
         for entry in entries {
             if !keys.contains(&entry.key.as_str()) {

@@ -1,5 +1,5 @@
-//! The schema that editors are given and the reader agree: on the keys, on all that is shown to
-//! work, and on what is wrong in form.
+//! The schema that editors are given and the reader agree: on the keys, on the words, on all that
+//! is shown to work, and on what is wrong in form.
 //!
 //! The schema may pass what the reader refuses for its meaning. It must never refuse what the
 //! reader takes, but for numbers, `true` and `false` in quotes.
@@ -98,6 +98,44 @@ fn the_schema_has_the_keys_that_the_reader_knows() {
         keys.sort();
     }
     assert_eq!(in_schema, known);
+}
+
+/// How many lists of words stand in the schema, those left out that only tell kinds apart.
+fn lists_of_words(schema: &Value) -> usize {
+    match schema {
+        Value::Object(entries) => {
+            let inner = entries.iter().filter(|(key, _)| *key != "if").map(|(_, part)| part);
+            usize::from(schema["enum"].is_array()) + inner.map(lists_of_words).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(lists_of_words).sum(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn the_schema_has_the_words_that_the_reader_knows() {
+    let schema = schema();
+    let places = [
+        ("/$defs/task/properties/kind", "kind: WORD"),
+        ("/$defs/task/properties/overlap", "overlap: WORD"),
+        ("/$defs/restart/properties/on", "restart: {on: WORD, backoff: 1s}"),
+        ("/$defs/emit/properties/scope", "emit: {when: {on: p}, key: q, scope: WORD}"),
+        ("/$defs/after/properties/after/anyOf/2/additionalProperties", "stop: {after: {a: WORD}}"),
+        ("/$defs/every/properties/late", "stop: {every: 1h, clock: {watermark: w}, late: WORD}"),
+        ("/$defs/missed", "stop: {every: 1h, missed: WORD}"),
+        ("/$defs/reset", "stop: {all: [{on: p}], reset: WORD}"),
+    ];
+    assert_eq!(lists_of_words(&schema), places.len(), "each list has its place here");
+    for (pointer, line) in places {
+        let words = schema.pointer(pointer).unwrap()["enum"].as_array().unwrap();
+        let words: Vec<&str> = words.iter().map(|word| word.as_str().unwrap()).collect();
+        // A word that is near to none is answered with all of them.
+        let wrong = line.replace("WORD", "xxxxxxxxxxxxxxxx");
+        let faults =
+            read(&format!("workflow: w\ntasks:\n  a: {{bash: x, {wrong}}}\n")).unwrap_err();
+        let all = Some(format!("one of: {}", words.join(", ")));
+        assert!(faults.iter().any(|fault| fault.hint == all), "{line}: {all:?}\n{faults:?}");
+    }
 }
 
 #[test]
