@@ -65,6 +65,11 @@ impl Notifications {
         self.queue.capacity() == 0
     }
 
+    /// Waits until what is unwritten for all clients leaves room for more.
+    pub(crate) async fn room(&self) {
+        self.outbox.room().await;
+    }
+
     /// Waits until the client has gone.
     pub(crate) async fn closed(&self) {
         self.queue.closed().await;

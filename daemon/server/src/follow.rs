@@ -72,6 +72,7 @@ pub(crate) async fn follow(
                     // One that does not read holds no buffer and no file while it waits.
                     reader = LogReader::new(storage.clone());
                 }
+                notifications.room().await;
                 if !notifications.send(gathered.text).await {
                     return;
                 }

@@ -21,6 +21,8 @@ pub(crate) struct Outboxes {
     bytes: AtomicUsize,
     each: Mutex<Vec<Weak<Outbox>>>,
     patience: Duration,
+    /// There is room again.
+    freed: Notify,
 }
 
 /// One connection.
@@ -42,7 +44,8 @@ pub(crate) struct Weight {
 
 impl Default for Outboxes {
     fn default() -> Self {
-        Self { bytes: AtomicUsize::new(0), each: Mutex::default(), patience: PATIENCE }
+        let (bytes, freed) = (AtomicUsize::new(0), Notify::new());
+        Self { bytes, each: Mutex::default(), patience: PATIENCE, freed }
     }
 }
 
@@ -56,6 +59,16 @@ impl Outboxes {
         each.retain(|other| other.strong_count() > 0);
         each.push(Arc::downgrade(&outbox));
         outbox
+    }
+
+    /// Waits until there is room for more, and cuts off who takes nothing while there is none. For
+    /// whoever makes what is large: those who ask and do not read have to be found out first.
+    pub(crate) async fn room(&self) {
+        while self.bytes.load(Ordering::Relaxed) > UNWRITTEN_BYTES_MAX {
+            self.cut_the_fullest();
+            // Looked at again in any case: patience may have come to its end.
+            let _ = tokio::time::timeout(self.patience / 4, self.freed.notified()).await;
+        }
     }
 
     fn cut_the_fullest(&self) {
@@ -81,6 +94,11 @@ impl Outbox {
         Weight { outbox: Arc::clone(self), bytes }
     }
 
+    /// As [`Outboxes::room`].
+    pub(crate) async fn room(&self) {
+        self.all.room().await;
+    }
+
     /// Notes that the client has taken something.
     pub(crate) fn note_move(&self) {
         *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -99,7 +117,10 @@ impl Outbox {
 impl Drop for Weight {
     fn drop(&mut self) {
         self.outbox.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.outbox.all.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        let before = self.outbox.all.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if before > UNWRITTEN_BYTES_MAX {
+            self.outbox.all.freed.notify_waiters();
+        }
     }
 }
 
@@ -125,6 +146,24 @@ mod tests {
         // The gone one is not looked at; the one that is left is the fullest.
         let _held = small.weigh(UNWRITTEN_BYTES_MAX + 1);
         small.is_cut().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_large_waits_until_there_is_room() {
+        let all = outboxes(Duration::from_secs(3600));
+        all.room().await;
+        let reader = all.open();
+        let held = reader.weigh(UNWRITTEN_BYTES_MAX + 1);
+        let waiting = all.room();
+        tokio::pin!(waiting);
+        let is_there = tokio::select! {
+            biased;
+            () = &mut waiting => true,
+            () = std::future::ready(()) => false,
+        };
+        assert!(!is_there);
+        drop(held);
+        waiting.await;
     }
 
     #[tokio::test]

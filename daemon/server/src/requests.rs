@@ -184,6 +184,9 @@ impl Daemon {
         let index = self.index.clone();
         tokio::task::spawn_local(async move {
             let _turn = index.turn().await;
+            if let Some(client) = reply.notifications() {
+                client.room().await;
+            }
             let asked = tokio::task::spawn_blocking(move || ask(&index, &filter, range));
             match asked.await {
                 Ok(Ok(text)) => reply.result(&text),

@@ -63,6 +63,7 @@ impl Settings {
 
 /// Runs the daemon until it is asked to stop.
 pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Failure> {
+    aiflow_supervise::keep_little_memory();
     start_logging();
     // Whatever is created from here on is ours alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));

@@ -57,6 +57,12 @@ pub const ATTEMPT_ID_VARIABLE: &str = "AIFLOW_ATTEMPT_ID";
 /// never take each other's processes for their own.
 pub const ATTEMPT_DIRECTORY_VARIABLE: &str = "AIFLOW_ATTEMPT_DIRECTORY";
 
+/// Lets the allocator keep little of what is freed. For the beginning of `main`, before any thread
+/// is started.
+pub fn keep_little_memory() {
+    system::keep_little_memory();
+}
+
 /// Gives freed memory back to the system. It stands here because this is the only room that may ask
 /// the allocator; worth a call after work that needed much for a moment.
 pub fn return_free_memory() {

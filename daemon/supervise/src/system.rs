@@ -1,9 +1,9 @@
 //! The few system calls that neither std nor rustix offers safely, each behind a safe function.
 //!
 //! Only the shim uses them, which has one thread from its first to its last instruction; that is
-//! what makes forking and changing the environment sound. Two are for the daemon and sound among
-//! threads: one gives memory back, one looks users up. Besides the entry point of the binary no
-//! other file may use `unsafe`.
+//! what makes forking and changing the environment sound. Three are for the daemon: one gives
+//! memory back, one lets little be kept, one looks users up. Besides the entry point of the binary
+//! no other file may use `unsafe`.
 
 use std::ffi::{CStr, OsStr, c_int};
 use std::io;
@@ -247,6 +247,24 @@ pub(crate) fn children_usage() -> Usage {
         system_cpu_micros: micros(usage.ru_stime),
     }
 }
+
+/// Large blocks go back to the system as soon as they are freed, and few threads keep memory of
+/// their own: else what was needed for a moment stays. Before any thread is started.
+#[expect(unsafe_code, reason = "no safe call of the allocator exists")]
+pub(crate) fn keep_little_memory() {
+    // SAFETY: takes numbers only, and no other thread allocates yet.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+        libc::mallopt(libc::M_ARENA_MAX, ARENAS_MAX);
+    };
+}
+
+/// A block of so many bytes is one that is given back by itself.
+#[cfg(target_env = "gnu")]
+const LARGE_BLOCK_BYTES: c_int = 256 << 10;
+#[cfg(target_env = "gnu")]
+const ARENAS_MAX: c_int = 2;
 
 /// Gives freed memory back to the system, as far as the allocator can do that.
 #[expect(unsafe_code, reason = "no safe call of the allocator exists")]
