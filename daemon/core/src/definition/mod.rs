@@ -37,7 +37,7 @@ pub fn read(text: &str) -> Result<WorkflowSpec, Vec<Diagnostic>> {
         return Err(vec![Diagnostic { line: 1, column: 1, message, hint: None }]);
     }
     let root = node::parse(text).map_err(|fault| vec![fault])?;
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(keys::is_listed);
     let draft = workflow::read(&mut reader, &root);
     if let Some(draft) = &draft {
         check::check(&mut reader, draft);
@@ -60,7 +60,7 @@ pub fn read_trigger(text: &str) -> Result<Condition, Vec<Diagnostic>> {
         return Err(vec![Diagnostic { line: 1, column: 1, message, hint: None }]);
     }
     let root = node::parse(text).map_err(|fault| vec![fault])?;
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(keys::is_listed);
     let condition = workflow::read_trigger(&mut reader, &root);
     let faults = reader.into_faults();
     match condition {
