@@ -21,8 +21,12 @@ pub(crate) struct Outboxes {
     bytes: AtomicUsize,
     each: Mutex<Vec<Weak<Outbox>>>,
     patience: Duration,
+    /// When the fullest was looked for last.
+    looked: Mutex<Option<Instant>>,
     /// There is room again.
     freed: Notify,
+    /// Who waits for room: one looks after it, the others wait for their turn.
+    waiters: tokio::sync::Mutex<()>,
 }
 
 /// One connection.
@@ -44,8 +48,9 @@ pub(crate) struct Weight {
 
 impl Default for Outboxes {
     fn default() -> Self {
-        let (bytes, freed) = (AtomicUsize::new(0), Notify::new());
-        Self { bytes, each: Mutex::default(), patience: PATIENCE, freed }
+        let (bytes, each, waiters) = <(AtomicUsize, Mutex<_>, tokio::sync::Mutex<_>)>::default();
+        let (looked, freed) = (Mutex::default(), Notify::new());
+        Self { bytes, each, patience: PATIENCE, looked, freed, waiters }
     }
 }
 
@@ -64,7 +69,12 @@ impl Outboxes {
     /// Waits until there is room for more, and cuts off who takes nothing while there is none. For
     /// whoever makes what is large: those who ask and do not read have to be found out first.
     pub(crate) async fn room(&self) {
-        while self.bytes.load(Ordering::Relaxed) > UNWRITTEN_BYTES_MAX {
+        let is_full = || self.bytes.load(Ordering::Relaxed) > UNWRITTEN_BYTES_MAX;
+        if !is_full() {
+            return;
+        }
+        let _turn = self.waiters.lock().await;
+        while is_full() {
             self.cut_the_fullest();
             // Looked at again in any case: patience may have come to its end.
             let _ = tokio::time::timeout(self.patience / 4, self.freed.notified()).await;
@@ -72,6 +82,13 @@ impl Outboxes {
     }
 
     fn cut_the_fullest(&self) {
+        // Not for each answer: there may be very many, to very many.
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|looked| looked.elapsed() < self.patience / 20) {
+            return;
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
         let each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
         let living = each.iter().filter_map(Weak::upgrade);
         let stuck = living.filter(|outbox| outbox.since_it_moved() >= self.patience);
@@ -119,7 +136,7 @@ impl Drop for Weight {
         self.outbox.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         let before = self.outbox.all.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         if before > UNWRITTEN_BYTES_MAX {
-            self.outbox.all.freed.notify_waiters();
+            self.outbox.all.freed.notify_one();
         }
     }
 }

@@ -187,11 +187,13 @@ impl Daemon {
             if let Some(client) = reply.notifications() {
                 client.room().await;
             }
-            let asked = tokio::task::spawn_blocking(move || ask(&index, &filter, range));
-            match asked.await {
-                Ok(Ok(text)) => reply.result(&text),
-                Ok(Err(rejection)) => reply.refuse(rejection),
-                Err(error) => reply.refuse(Rejection::new(ErrorCode::Internal, error.to_string())),
+            // The line is made there as well: it may be large.
+            let answered = tokio::task::spawn_blocking(move || match ask(&index, &filter, range) {
+                Ok(text) => reply.result(&text),
+                Err(rejection) => reply.refuse(rejection),
+            });
+            if let Err(error) = answered.await {
+                tracing::error!(%error, "a question about events was not answered");
             }
         });
     }
