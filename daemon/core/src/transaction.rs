@@ -4,7 +4,7 @@
 //! A rejection is only possible before the first record. Consequences are taken from an agenda in
 //! the order in which they arose. Must never look at a clock.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use aiflow_model::record::Event;
@@ -68,6 +68,9 @@ impl Stimulus {
 pub(crate) struct Transaction<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) expressions: &'a mut Expressions,
+    /// For a node that looks at several tasks, one that was not yet as wanted the last time. It
+    /// saves looking at all of them each time, and decides nothing.
+    pub(crate) missing: &'a mut BTreeMap<(RuleId, u32), TaskName>,
     pub(crate) now: Timestamp,
     /// Where this is only tried: the way back.
     pub(crate) undo: Option<Undo>,
@@ -84,11 +87,13 @@ impl<'a> Transaction<'a> {
     pub(crate) fn new(
         state: &'a mut State,
         expressions: &'a mut Expressions,
+        missing: &'a mut BTreeMap<(RuleId, u32), TaskName>,
         now: Timestamp,
     ) -> Self {
         Self {
             state,
             expressions,
+            missing,
             now,
             undo: None,
             batch: Vec::new(),

@@ -25,6 +25,9 @@ pub struct TaskSpec {
     /// What acts on it. With no rule that starts it, it starts with the run.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Expression that gives a list: each start is one execution for each item of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<String>,
     /// What a firing does while as many executions are alive as may be.
     pub overlap: Overlap,
     /// How many executions may be alive at once, at least 1.

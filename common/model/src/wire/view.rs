@@ -105,6 +105,9 @@ pub struct ExecutionView {
     pub window_start: Option<String>,
     /// First instant after its window.
     pub window_end: Option<String>,
+    /// The item that it does, of a list of which each is an execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<JsonText>,
     /// When it came into being.
     pub created_at: String,
     /// When it ended.
@@ -245,6 +248,7 @@ impl ExecutionView {
             status: execution.status,
             window_start: text(execution.window.map(|window| window.start)),
             window_end: text(execution.window.map(|window| window.end)),
+            item: execution.item.as_ref().map(|item| item.value.clone()),
             created_at: execution.created_at.to_string(),
             ended_at: text(execution.ended_at),
             silent_since: text(execution.silent_since),

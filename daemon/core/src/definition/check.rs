@@ -9,6 +9,7 @@ use aiflow_model::TaskName;
 use aiflow_model::spec::{Action, Condition, TaskSpec};
 
 use super::emission;
+use super::mention;
 use super::reader::{Reader, nearest};
 use super::workflow::Draft;
 
@@ -35,6 +36,7 @@ pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     if all_exist {
         check_startable(reader, draft);
     }
+    mention::check(reader, draft);
     emission::check_circles(reader, &draft.spec, &draft.places);
 }
 
@@ -86,7 +88,9 @@ fn can_start(task: &TaskSpec, startable: &BTreeSet<&str>) -> bool {
 fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
     match condition {
         Condition::On { .. } | Condition::Every { .. } | Condition::Cron { .. } => true,
-        Condition::After { tasks } => tasks.keys().all(|task| startable.contains(task.as_str())),
+        Condition::After { tasks, .. } => {
+            tasks.keys().all(|task| startable.contains(task.as_str()))
+        }
         Condition::Silent { task } => startable.contains(task.as_str()),
         // What never comes is absent.
         Condition::Absent { .. } => true,

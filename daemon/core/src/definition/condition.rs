@@ -13,12 +13,12 @@ use super::clock;
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Reader, Reference, nearest};
 use super::reset;
-use crate::expression::{self, Kind};
+use crate::expression::{self, Kind, Sight};
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.
 pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("on", &["on", "if"]),
-    ("after", &["after"]),
+    ("after", &["after", "if"]),
     ("silent", &["silent"]),
     ("all", &["all", "within", "reset"]),
     ("any", &["any"]),
@@ -93,7 +93,7 @@ pub(crate) fn read(
     let subject = map.get(kind)?;
     let condition = match *kind {
         "on" => read_on(reader, map, subject),
-        "after" => read_after(reader, subject, references),
+        "after" => read_after(reader, map, subject, references),
         "silent" => {
             let task: TaskName = reader.parse(subject, "silent")?;
             let (place, needs_heartbeat) = (subject.place, true);
@@ -244,25 +244,26 @@ pub(crate) fn read_expression(
         reader.fault(node.place, message);
         return None;
     }
-    if let Err(error) = expression::check(kind, text) {
+    if let Err(error) = expression::check(kind, text, reader.sight) {
+        let names = reader.sight.names();
         let hint = match kind {
-            Kind::Expression => {
-                "an expression over value, key, source and time, such as `value.rows > 0`"
-            }
+            Kind::Expression => format!("an expression over {names}, such as `value.rows > 0`"),
             Kind::Script => {
-                "statements over value, key, source, time and state; the last gives true or false"
+                format!("statements over {names} and state; the last gives true or false")
             }
         };
         let message = format!("`{what}` does not compile: {}", error.message);
-        reader.fault_with_hint(node.place, message, Some(hint.to_owned()));
+        reader.fault_with_hint(node.place, message, Some(hint));
         return None;
     }
+    reader.mention(node.place, text);
     Some(text.to_owned())
 }
 
 /// `after: a`, `after: [a, b]` or `after: {a: success, b: failed}`.
 fn read_after(
     reader: &mut Reader,
+    map: Map<'_>,
     subject: &Node,
     references: &mut Vec<Reference>,
 ) -> Option<Condition> {
@@ -300,7 +301,16 @@ fn read_after(
         reader.fault(subject.place, "after names no task");
         return None;
     }
-    Some(Condition::After { tasks })
+    let filter = match map.get("if") {
+        Some(node) => {
+            let before = std::mem::replace(&mut reader.sight, Sight::Run);
+            let read = read_expression(reader, node, "if", Kind::Expression, FILTER_BYTES_MAX);
+            reader.sight = before;
+            Some(read?)
+        }
+        None => None,
+    };
+    Some(Condition::After { tasks, filter })
 }
 
 fn read_parts(

@@ -13,6 +13,10 @@ mod emissions;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fans;
+#[cfg(test)]
+mod outputs;
+#[cfg(test)]
 mod pools;
 #[cfg(test)]
 mod properties;
