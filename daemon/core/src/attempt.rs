@@ -37,8 +37,10 @@ impl Transaction<'_> {
             let ExecutionId { run, task, sequence } = execution.clone();
             let offset = self.record(None, Record::AttemptStarted { id, pid });
             if !has_begun && self.is_news(&execution, ExecutionStatus::Running) {
-                self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+                let (task, to) = (task.clone(), ExecutionStatus::Running);
+                self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence, to });
             }
+            self.tell_ready(offset, execution);
         }
         Answer::Done
     }

@@ -85,6 +85,7 @@ impl Transaction<'_> {
                     self.stop_task(run, &task.name, StopReason::Rule, cause);
                 }
                 Action::Restart => self.restart_task(run, task, start),
+                Action::Ready => self.make_ready(run, task, &start),
                 Action::Emit => {
                     if let (Some(emission), Some(cause)) = (&rule.emission, cause) {
                         self.derive((run, index), emission, (cause, depth, window), stimulus);
@@ -197,15 +198,17 @@ impl Transaction<'_> {
         tasks: &BTreeMap<TaskName, ExecutionStatus>,
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
-        let Stimulus::TaskChanged { offset, run, task, sequence } = stimulus else {
+        let Stimulus::TaskChanged { offset, run, task, sequence, to } = stimulus else {
             return Vec::new();
         };
         let id = ExecutionId { run: *run, task: task.clone(), sequence: *sequence };
-        let known = self.state.task(*run, task);
-        let changed = known.and_then(|known| Some((known, known.execution(id.sequence)?)));
-        let Some((known, changed)) = changed else { return Vec::new() };
-        let (status, _) = known.standing(changed);
-        if tasks.get(task).is_none_or(|wanted| !status.meets(*wanted)) {
+        let Some(changed) = self.state.execution(&id) else { return Vec::new() };
+        // That it is ready is no second beginning.
+        let fits = |wanted: ExecutionStatus| match to {
+            ExecutionStatus::Ready => wanted == ExecutionStatus::Ready,
+            _ => to.meets(wanted),
+        };
+        if !tasks.get(task).is_some_and(|wanted| fits(*wanted)) {
             return Vec::new();
         }
         let window = changed.window;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use aiflow_model::record::{Mark, RunControl, RunControlled};
-use aiflow_model::spec::{Action, WorkflowSpec};
+use aiflow_model::spec::WorkflowSpec;
 use aiflow_model::state::{Execution, ExecutionStatus, RunStatus, TaskState};
 use aiflow_model::wire::{RerunTask, TaskControl, TaskRequest};
 use aiflow_model::{
@@ -300,7 +300,7 @@ fn followers(spec: &WorkflowSpec, task: &TaskName) -> BTreeSet<TaskName> {
     let mut found = BTreeSet::new();
     let mut next = vec![task.clone()];
     while let Some(task) = next.pop() {
-        let rules = spec.rules().filter(|(_, _, rule)| rule.action != Action::Stop);
+        let rules = spec.rules().filter(|(_, _, rule)| rule.action.starts());
         let after = rules.filter(|(_, _, r)| r.condition.upstream_tasks().any(|up| *up == task));
         for (_, follower, _) in after {
             if found.insert(follower.name.clone()) {

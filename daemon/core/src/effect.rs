@@ -54,6 +54,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::TaskExecutionCreated { .. }
         | Record::TaskRestartRequested { .. }
         | Record::AttemptStarted { .. }
+        | Record::AttemptReady { .. }
         | Record::HeartbeatReceived { .. }
         | Record::ContactLost { .. }
         | Record::AttemptEnded { .. }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aiflow_model::spec::{Action, Command, Confinement};
+use aiflow_model::spec::{Command, Confinement};
 use aiflow_model::state::{Run, Snapshot};
 use aiflow_model::time::{Span, Window};
 use aiflow_model::{AttemptId, Offset, State, TaskName, TaskSpec};
@@ -98,7 +98,7 @@ fn outputs(
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     let mut left = OUTPUT_VARIABLES_BYTES_MAX;
-    let starts = task.rules.iter().filter(|rule| rule.action != Action::Stop);
+    let starts = task.rules.iter().filter(|rule| rule.action.starts());
     let before: BTreeSet<&TaskName> =
         starts.flat_map(|rule| rule.condition.upstream_tasks()).collect();
     for name in before {

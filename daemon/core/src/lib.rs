@@ -26,6 +26,7 @@ mod output;
 mod param;
 mod pool;
 mod preview;
+mod ready;
 mod run;
 mod scene;
 mod schedule;

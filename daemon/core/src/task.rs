@@ -150,7 +150,7 @@ impl Transaction<'_> {
                 ExecutionStatus::Waiting | ExecutionStatus::Retrying => {
                     self.finish_execution(&id, ExecutionStatus::Stopped, cause);
                 }
-                ExecutionStatus::Queued | ExecutionStatus::Running => {
+                ExecutionStatus::Queued | ExecutionStatus::Running | ExecutionStatus::Ready => {
                     self.record(cause, Record::TaskExecutionStopRequested { id, reason });
                 }
                 ExecutionStatus::Stopping if has_restart => {
@@ -193,7 +193,10 @@ impl Transaction<'_> {
         let offset = self.record(cause, finished);
         let (run, task, sequence) = (id.run, id.task.clone(), id.sequence);
         if self.is_news(id, status) {
-            self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+            let known = self.task_state(run, &task);
+            let to = known.and_then(|known| Some(known.standing(known.execution(sequence)?).0));
+            let to = to.unwrap_or(status);
+            self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence, to });
         }
         if let Some(task) = self.state.task_spec(id.run, &id.task).cloned() {
             self.free_pools(id.run, &task);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aiflow_model::record::Event;
 use aiflow_model::spec::PoolId;
-use aiflow_model::state::{Snapshot, Undo};
+use aiflow_model::state::{ExecutionStatus, Snapshot, Undo};
 use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName, Timestamp};
 
 use crate::expression::Expressions;
@@ -36,6 +36,8 @@ pub(crate) enum Stimulus {
         task: TaskName,
         /// Which execution.
         sequence: aiflow_model::Sequence,
+        /// What it has come to: of a fan, what all of it has.
+        to: ExecutionStatus,
     },
     /// An execution that runs was not heard of for as long as may be.
     ContactLost {

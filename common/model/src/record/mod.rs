@@ -207,6 +207,11 @@ pub enum Record<E = Event> {
         /// Process id.
         pid: u32,
     },
+    /// The attempt is ready, as its task's rule says.
+    AttemptReady {
+        /// Which.
+        id: AttemptId,
+    },
     /// The attempt was heard of. Not recorded each time: often enough to know that it was in time.
     HeartbeatReceived {
         /// Which.
@@ -324,6 +329,7 @@ impl Record {
             | Self::TaskExecutionFinished { id, .. } => Some(id.run),
             Self::AttemptQueued { id }
             | Self::AttemptStarted { id, .. }
+            | Self::AttemptReady { id }
             | Self::HeartbeatReceived { id }
             | Self::ContactLost { id }
             | Self::AttemptEnded { id, .. } => Some(id.execution.run),

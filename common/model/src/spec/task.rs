@@ -124,9 +124,17 @@ pub enum Action {
     Restart,
     /// Derives an event.
     Emit,
+    /// What runs of it is ready.
+    Ready,
 }
 
 impl Action {
+    /// Whether it brings about an execution.
+    #[must_use]
+    pub const fn starts(self) -> bool {
+        matches!(self, Self::Start | Self::Restart)
+    }
+
     /// The word of the definition.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -135,6 +143,7 @@ impl Action {
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Emit => "emit",
+            Self::Ready => "ready",
         }
     }
 }

@@ -106,6 +106,12 @@ impl State {
             Record::TaskExecutionStopRequested { id, reason } => self.fold_stop(id, *reason, at),
             Record::AttemptQueued { id } => self.fold_queued(id, at),
             Record::AttemptStarted { id, pid } => self.fold_started(id, *pid, at),
+            Record::AttemptReady { id } => {
+                self.change(&id.execution, at, |execution| execution.ready_at = Some(at.time))?;
+                let ExecutionId { run, task, sequence } = &id.execution;
+                self.task_mut(*run, task)?.fold_member_ready(*sequence, true);
+                Ok(())
+            }
             Record::HeartbeatReceived { id } => self.fold_heartbeat(id, at),
             Record::ContactLost { id } => self.fold_contact_lost(id, at),
             Record::AttemptEnded { id, outcome, usage } => self.fold_ended(id, outcome, *usage, at),
@@ -288,6 +294,7 @@ impl State {
             deadline: None,
             contact_due: None,
             silent_since: None,
+            ready_at: None,
             stop: None,
             repeats: None,
             outputs: BTreeMap::new(),
@@ -350,13 +357,18 @@ impl State {
             }
         })?;
         let ExecutionId { run, task, sequence } = &id.execution;
-        self.task_mut(*run, task)?.fold_member_change(*sequence, at.offset);
+        let task = self.task_mut(*run, task)?;
+        task.fold_member_change(*sequence, at.offset);
+        task.fold_member_ready(*sequence, true);
         Ok(())
     }
 
     fn fold_ended(&mut self, id: &AttemptId, outcome: &Outcome, usage: Usage, at: At) -> Fit {
+        let ExecutionId { run, task, sequence } = &id.execution;
+        self.task_mut(*run, task)?.fold_member_ready(*sequence, false);
         self.change(&id.execution, at, |execution| {
             execution.deadline = None;
+            execution.ready_at = None;
             execution.hang_up();
             if let Some(attempt) = execution.attempts.last_mut() {
                 attempt.ended_at = Some(at.time);

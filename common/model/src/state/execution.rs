@@ -93,6 +93,9 @@ pub struct Execution {
     /// When contact with it was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_since: Option<Timestamp>,
+    /// Since when its present attempt is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Timestamp>,
     /// Why it is to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopReason>,
@@ -236,6 +239,12 @@ impl Execution {
     #[must_use]
     pub fn attempt(&self, number: AttemptNumber) -> Option<&Attempt> {
         self.attempts.get(usize::try_from(number.0.checked_sub(1)?).ok()?)
+    }
+
+    /// Whether its process runs, and is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready_at.is_some() && self.status == ExecutionStatus::Running
     }
 
     /// The attempt that has no end yet.

@@ -23,6 +23,9 @@ pub struct Fan {
     pub alive: u32,
     /// How many of those have ended, and how.
     pub ended: BTreeMap<ExecutionStatus, u32>,
+    /// How many of those are ready.
+    #[serde(skip_serializing_if = "is_none")]
+    pub ready: u32,
     /// Whether one of them has run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub begun: bool,
@@ -31,6 +34,11 @@ pub struct Fan {
     pub told: Option<ExecutionStatus>,
     /// The record that changed it last.
     pub offset: Offset,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Fan {
@@ -42,6 +50,7 @@ impl Fan {
         let is_whole = self.members.len() >= self.items as usize && self.alive == 0;
         match (is_whole, self.begun) {
             (false, false) => ExecutionStatus::Waiting,
+            (false, true) if self.alive > 0 && self.ready == self.alive => ExecutionStatus::Ready,
             (false, true) => ExecutionStatus::Running,
             _ if has(ExecutionStatus::Failed) => ExecutionStatus::Failed,
             _ if has(ExecutionStatus::Stopped) => ExecutionStatus::Stopped,
@@ -73,6 +82,7 @@ impl TaskState {
     pub fn standing(&self, execution: &Execution) -> (ExecutionStatus, Offset) {
         match self.fan_of(execution) {
             Some(fan) => (fan.status(), fan.offset),
+            None if execution.is_ready() => (ExecutionStatus::Ready, execution.offset),
             None => (execution.status, execution.offset),
         }
     }
@@ -100,6 +110,17 @@ impl TaskState {
             fan.members.push(sequence);
         }
         fan.alive += 1;
+    }
+
+    /// An execution of a fan runs and is ready, or is not any more.
+    pub(super) fn fold_member_ready(&mut self, sequence: Sequence, is_ready: bool) {
+        let execution = self.execution(sequence).filter(|execution| {
+            execution.ready_at.is_some()
+                && execution.current_attempt().is_some_and(|a| a.pid.is_some())
+        });
+        let item = execution.and_then(|e| e.item.as_ref()).map(|item| item.fan);
+        let Some(fan) = item.and_then(|fan| self.fans.get_mut(&fan)) else { return };
+        fan.ready = if is_ready { fan.ready + 1 } else { fan.ready.saturating_sub(1) };
     }
 
     /// An execution of a fan runs, or has ended.

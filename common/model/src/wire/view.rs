@@ -112,6 +112,9 @@ pub struct ExecutionView {
     pub created_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// Since when it is ready, as its task's rule says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<String>,
     /// Since when nothing was heard of it, although it has a heartbeat; it may well live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_since: Option<String>,
@@ -235,7 +238,8 @@ impl ExecutionView {
     #[must_use]
     pub fn status_words(&self) -> String {
         let silent = self.silent_since.as_ref().map(|_| ", silent").unwrap_or_default();
-        format!("{}{silent}", self.status)
+        let ready = self.ready_at.as_ref().map(|_| ", ready").unwrap_or_default();
+        format!("{}{ready}{silent}", self.status)
     }
 
     /// The view of an execution.
@@ -251,6 +255,7 @@ impl ExecutionView {
             item: execution.item.as_ref().map(|item| item.value.clone()),
             created_at: execution.created_at.to_string(),
             ended_at: text(execution.ended_at),
+            ready_at: text(execution.ready_at),
             silent_since: text(execution.silent_since),
             events: execution.events.clone(),
             attempts: execution.attempts.iter().map(AttemptView::of).collect(),

@@ -10,7 +10,7 @@ use aiflow_model::spec::{Action, Condition, TaskSpec};
 
 use super::emission;
 use super::mention;
-use super::reader::{Reader, nearest};
+use super::reader::{Needs, Reader, nearest};
 use super::workflow::Draft;
 
 pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
@@ -19,10 +19,19 @@ pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     for reference in &draft.references {
         let name = reference.task.as_str();
         if let Some(task) = draft.spec.task(name) {
-            if reference.needs_heartbeat && task.heartbeat.is_none() {
-                let message = format!("task `{name}` has no heartbeat, so it is never silent");
-                let hint = Some(format!("give `{name}` a `heartbeat: 30s`"));
-                reader.fault_with_hint(reference.place, message, hint);
+            let is_ready = || task.rules.iter().any(|rule| rule.action == Action::Ready);
+            let lacks = match reference.needs {
+                Needs::Heartbeat if task.heartbeat.is_none() => {
+                    Some(("has no heartbeat, so it is never silent", "heartbeat: 30s"))
+                }
+                Needs::Ready if !is_ready() => {
+                    Some(("does not say when it is `ready`", "ready: {on: it.is.ready}"))
+                }
+                Needs::Nothing | Needs::Heartbeat | Needs::Ready => None,
+            };
+            if let Some((lacks, what)) = lacks {
+                let hint = Some(format!("give `{name}` a `{what}`"));
+                reader.fault_with_hint(reference.place, format!("task `{name}` {lacks}"), hint);
             }
             continue;
         }
@@ -81,7 +90,7 @@ fn can_start(task: &TaskSpec, startable: &BTreeSet<&str>) -> bool {
         || task
             .rules
             .iter()
-            .filter(|rule| matches!(rule.action, Action::Start | Action::Restart))
+            .filter(|rule| rule.action.starts())
             .any(|rule| can_be_met(&rule.condition, startable))
 }
 

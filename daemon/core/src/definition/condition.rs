@@ -11,7 +11,7 @@ use aiflow_model::{KeyPattern, TaskName};
 
 use super::clock;
 use super::node::{Node, Value};
-use super::reader::{Map, Mapping, Reader, Reference, nearest};
+use super::reader::{Map, Mapping, Needs, Reader, Reference, nearest};
 use super::reset;
 use crate::expression::{self, Kind, Sight};
 
@@ -44,8 +44,9 @@ const COUNT_MAX: u64 = 1_000_000_000;
 const COUNT_WITHIN_MAX: u64 = 1_000;
 /// Longest script, in bytes.
 const SCRIPT_BYTES_MAX: usize = 16 << 10;
-const STATUSES: [(&str, ExecutionStatus); 5] = [
+const STATUSES: [(&str, ExecutionStatus); 6] = [
     ("running", ExecutionStatus::Running),
+    ("ready", ExecutionStatus::Ready),
     ("success", ExecutionStatus::Success),
     ("failed", ExecutionStatus::Failed),
     ("stopped", ExecutionStatus::Stopped),
@@ -96,8 +97,8 @@ pub(crate) fn read(
         "after" => read_after(reader, map, subject, references),
         "silent" => {
             let task: TaskName = reader.parse(subject, "silent")?;
-            let (place, needs_heartbeat) = (subject.place, true);
-            references.push(Reference { task: task.clone(), place, needs_heartbeat });
+            let (place, needs) = (subject.place, Needs::Heartbeat);
+            references.push(Reference { task: task.clone(), place, needs });
             Some(Condition::Silent { task })
         }
         "all" => read_parts(reader, subject, "all", references, depth).map(Condition::All),
@@ -270,7 +271,9 @@ fn read_after(
     let mut tasks = BTreeMap::new();
     let mut add = |reader: &mut Reader, name: &str, place, status| match TaskName::new(name) {
         Ok(task) => {
-            references.push(Reference { task: task.clone(), place, needs_heartbeat: false });
+            let is_ready = status == ExecutionStatus::Ready;
+            let needs = if is_ready { Needs::Ready } else { Needs::Nothing };
+            references.push(Reference { task: task.clone(), place, needs });
             if tasks.insert(task, status).is_some() {
                 reader.fault(place, format!("`{name}` stands twice"));
             }

@@ -206,7 +206,7 @@ fn entry<'a>(node: &'a Node, key: &str) -> Option<&'a Entry> {
 }
 
 fn starts(rule: &Rule) -> bool {
-    rule.action != Action::Stop
+    rule.action.starts()
 }
 
 /// Which events all fire it, in words.

@@ -221,8 +221,17 @@ fn plain_to_json(text: &str) -> serde_json::Value {
 pub(crate) struct Reference {
     pub(crate) task: TaskName,
     pub(crate) place: Place,
-    /// The task has to say how often it is heard of.
-    pub(crate) needs_heartbeat: bool,
+    pub(crate) needs: Needs,
+}
+
+/// What the task that a condition names has to say of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// How often it is heard of.
+    Heartbeat,
+    /// When it is ready.
+    Ready,
 }
 
 /// Which keys a mapping may have, and what faults call it.

@@ -37,6 +37,7 @@ const KEYS: &[&str] = &[
     "run_as",
     "secrets",
     "for_each",
+    "ready",
 ];
 pub(super) const TASK: Mapping = Mapping { what: "a task", keys: KEYS };
 pub(super) const RETRY: Mapping =
@@ -72,7 +73,7 @@ pub(crate) fn read(
     };
     let mut rules = Vec::new();
     let mut restart_policy = None;
-    for action in [Action::Start, Action::Stop, Action::Restart] {
+    for action in [Action::Start, Action::Stop, Action::Restart, Action::Ready] {
         let Some(node) = map.get(action.word()) else { continue };
         if action == Action::Restart && is_restart_policy(node) {
             restart_policy = read_restart(reader, node);

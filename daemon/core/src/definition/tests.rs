@@ -311,6 +311,22 @@ fn lists_whose_items_are_done_each_are_read_and_their_faults_name_their_place() 
 }
 
 #[test]
+fn readiness_is_a_condition_and_has_to_be_said() {
+    let with = |a: &str, b: &str| {
+        format!(
+            "workflow: w\ntasks:\n  a: {{bash: x{a}}}\n  b: {{bash: x, start: {{after: {{a: {b}}}}}}}\n"
+        )
+    };
+    assert!(read(&with(", ready: {on: k}", "ready")).is_ok());
+    refused(
+        &with("", "ready"),
+        "4:32 task `a` does not say when it is `ready` | give `a` a `ready: {on: it.is.ready}`",
+    );
+    refused(&with(", ready: {onn: k}", "ready"), "this is no condition | did you mean `on`?");
+    refused(&with("", "redy"), "a status cannot be `redy` | did you mean `ready`?");
+}
+
+#[test]
 fn triggers_know_no_tasks() {
     let with = |trigger: &str| {
         format!("workflow: w\ntriggers:\n  - {trigger}\ntasks:\n  a: {{bash: x}}\n")

@@ -21,6 +21,8 @@ mod pools;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod ready;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod scale;
