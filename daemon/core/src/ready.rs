@@ -10,8 +10,8 @@ use crate::task::Start;
 use crate::transaction::{Stimulus, Transaction};
 
 impl Transaction<'_> {
-    /// Whatever runs of a task is ready; of a firing with a window, what works on it. A task may say
-    /// so itself before its process has been seen running.
+    /// Whatever runs of a task is ready; of a firing with a window, what works on it. A task may
+    /// say so itself before its process has been seen running.
     pub(crate) fn make_ready(&mut self, run: RunId, task: &TaskSpec, start: &Start) {
         let Some(state) = self.task_state(run, &task.name) else { return };
         let is_meant = |e: &&Execution| {
