@@ -5,9 +5,10 @@
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
     EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
-    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, RerunTask,
-    RuleView, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskControl, TaskRef,
-    TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, OutputQuery,
+    OutputView, RerunTask, RuleView, RunRef, RunReply, RunView, SetOutput, StartRun, Status,
+    StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload,
+    UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -69,6 +70,8 @@ typed! {
     stop_task(TaskRef) -> StopReply = Call::TaskStop;
     /// Runs windows of a task.
     backfill_task(Backfill) -> BackfillReply = Call::TaskBackfill;
+    /// Lists what tasks of a run said of their work.
+    list_outputs(OutputQuery) -> Vec<OutputView> = Call::OutputList;
     /// Reads a piece of an attempt's output.
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.
@@ -99,6 +102,8 @@ macro_rules! acknowledged {
 acknowledged! {
     /// Says that a task lives.
     heartbeat(Heartbeat) = Call::Heartbeat;
+    /// Says something of a task's work, from inside of it.
+    set_output(SetOutput) = Call::OutputSet;
     /// Adds a namespace.
     add_namespace(NamespaceName) = Call::NamespaceAdd;
     /// Deletes a namespace without workflows.

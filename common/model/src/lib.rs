@@ -21,7 +21,7 @@ pub mod wire;
 pub use error::{ErrorCode, Rejection};
 pub use id::{
     AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
-    PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
+    OutputName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
     WorkflowName,
 };
 pub use json::JsonText;

@@ -63,6 +63,7 @@ impl Daemon {
             Call::RunShow(run) => queries::run(state, run),
             Call::RuleList(run) => queries::rules(state, run),
             Call::TaskList(run) => queries::tasks(state, run),
+            Call::OutputList(query) => queries::outputs(state, &query),
             Call::DaemonStatus(_) => self.status(),
             // Files are taken by the connection itself; what is decided was sorted out before.
             _ => Ok("{}".to_owned()),

@@ -21,6 +21,7 @@ mod man;
 mod namespace;
 mod options;
 mod output;
+mod output_of_task;
 mod parse;
 mod ps;
 mod python;
@@ -95,6 +96,9 @@ enum Verb {
     Emit(emit::Arguments),
     /// Inside a task: say that it lives, for its `heartbeat:`.
     Heartbeat,
+    /// What tasks say of their work: set, get, list.
+    #[command(subcommand)]
+    Output(output_of_task::Verb),
     /// Events: send, list, count, listen.
     #[command(subcommand)]
     Event(event::Verb),
@@ -172,6 +176,7 @@ impl Verb {
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
             Self::Heartbeat => heartbeat::perform(session).await,
+            Self::Output(verb) => verb.perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
             Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
             Self::Tui => tui::perform(session).await,
@@ -229,7 +234,9 @@ mod tests {
             backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|\
             logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
-            emit k v --wait 1m|heartbeat|event list|event list k --limit 5 --from 7|event count k|\
+            emit k v --wait 1m|heartbeat|output set k -1|output get t k --run 3|\
+            output list --run 3 --sequence 2|output list t --run 3|\
+            event list|event list k --limit 5 --from 7|event count k|\
             event listen k --from 0 -n x|tui|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());

@@ -5,6 +5,7 @@
 mod backfill;
 mod control;
 mod dry_run;
+mod output;
 mod reply;
 mod request;
 mod rule;
@@ -13,6 +14,7 @@ mod view;
 pub use backfill::{Backfill, BackfillReply};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
+pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutput};
 pub use reply::{
     CheckReply, EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece,
     NamespaceView, Records, RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{Backfill, DryRun, RerunTask, TaskControl, TaskRequest};
+use crate::wire::{Backfill, DryRun, OutputQuery, RerunTask, SetOutput, TaskControl, TaskRequest};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -133,6 +133,10 @@ calls! {
     TaskRerun(RerunTask) = "task.rerun";
     /// Runs windows of a task that no clock fires, or that have run before.
     TaskBackfill(Backfill) = "task.backfill";
+    /// Says something of a task's work, from inside of it.
+    OutputSet(SetOutput) = "output.set";
+    /// Lists what tasks of a run said of their work.
+    OutputList(OutputQuery) = "output.list";
     /// Reads a piece of an attempt's output.
     LogRead(LogRead) = "log.read";
     /// Lists events.
