@@ -2,12 +2,14 @@
 //!
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
+use aiflow_model::why::Why;
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
     EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
     NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, RerunTask,
     RuleView, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskControl, TaskRef,
-    TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WhyRequest,
+    WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -57,6 +59,8 @@ typed! {
     stop_run(RunRef) -> StopReply = Call::RunStop;
     /// Lists the rules of a run, each with how far it has come.
     list_rules(RunRef) -> Vec<RuleView> = Call::RuleList;
+    /// Tells why tasks of a run wait, or ran.
+    why(WhyRequest) -> Why = Call::Why;
     /// Lists task executions of a run.
     list_task_executions(RunRef) -> Vec<ExecutionView> = Call::TaskList;
     /// Goes on without an execution of a task.

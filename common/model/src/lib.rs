@@ -16,6 +16,7 @@ pub mod spec;
 pub mod state;
 pub mod status;
 pub mod time;
+pub mod why;
 pub mod wire;
 
 pub use error::{ErrorCode, Rejection};

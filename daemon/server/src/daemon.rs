@@ -28,6 +28,7 @@ use crate::files::FileStore;
 use crate::home::Home;
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
+use crate::question::Questions;
 use crate::recent::RecentEvents;
 use crate::retention::Trim;
 use crate::snapshots::Snapshots;
@@ -69,6 +70,7 @@ pub(crate) struct Daemon {
     pub(crate) stopping: bool,
     committer: Committer,
     pending: Pending,
+    questions: Questions,
     recent: RecentEvents,
     attempts: Rc<Attempts>,
     pub(crate) tokens: TokenKey,
@@ -164,6 +166,7 @@ impl Daemon {
             stopping: false,
             committer,
             pending: Pending::default(),
+            questions: Questions::default(),
             recent: RecentEvents::default(),
             attempts: Rc::new(attempts),
             tokens,
@@ -407,6 +410,7 @@ impl Daemon {
         while let Some(departure) = self.pending.release(durable) {
             match departure {
                 Departure::Reply(reply, result) => reply.result(&result),
+                Departure::Question(question) => self.questions.ask(question),
                 Departure::Follow(reply, subscription) => {
                     let notifications = reply.notifications();
                     reply.result(&subscription.reply);

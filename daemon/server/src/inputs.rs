@@ -72,6 +72,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::RunShow(_)
         | Call::TaskList(_)
         | Call::RuleList(_)
+        | Call::Why(_)
         | Call::LogRead(_)
         | Call::EventList(_)
         | Call::EventCount(_)

@@ -2,6 +2,7 @@
 //!
 //! The only room that reads the clock and the environment. Must never decide: that is the core's.
 
+mod answers;
 mod attempts;
 mod check;
 mod clock;
@@ -21,6 +22,7 @@ mod outbox;
 mod output;
 mod pending;
 mod queries;
+mod question;
 mod readiness;
 mod recent;
 use aiflow_daemon::records;

@@ -44,6 +44,7 @@ impl Daemon {
         let looked = match call {
             Call::Follow(follow) => return self.follow(follow, reply),
             Call::DryRun(tried) => self.dry_run(&tried),
+            Call::Why(asked) => return self.why(&asked, reply),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
             Call::LogRead(read) => return self.read_output(&read, reply),

@@ -32,6 +32,7 @@ mod task_execution;
 mod tui;
 mod upload;
 mod version;
+mod why;
 mod workflow;
 mod workflow_execution;
 mod workflow_schedule;
@@ -85,6 +86,8 @@ enum Verb {
     Run(run::Arguments),
     /// Run windows of a task anew, or those before its clock began.
     Backfill(backfill::Arguments),
+    /// Why tasks of a run wait, with all that is missing, or how they came to run.
+    Why(why::Arguments),
     /// What is alive: runs and task executions.
     Ps,
     /// Show what a task wrote.
@@ -166,6 +169,7 @@ impl Verb {
             Self::TaskExecution(verb) => verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
+            Self::Why(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
@@ -205,7 +209,7 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution rules 3|\
+            workflow-execution rules 3|why 3|why 3 t|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
             workflow-execution resume 3|task-execution restart 3 t|task-execution skip 3 t|\
             task-execution skip 3 t --sequence 2|task-execution mark-success 3 t|\

@@ -274,6 +274,7 @@ impl State {
             silent_since: None,
             stop: None,
             repeats: None,
+            created: at.offset,
             offset: at.offset,
         });
         self.place(id);

@@ -92,6 +92,9 @@ pub struct Execution {
     /// The execution that it does anew, where rules look at its end only if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Sequence>,
+    /// The record that brought it into being; 0 where an earlier build did not keep it.
+    #[serde(default)]
+    pub created: Offset,
     /// The record that made its status what it is.
     pub offset: Offset,
 }

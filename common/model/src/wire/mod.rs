@@ -9,6 +9,7 @@ mod reply;
 mod request;
 mod rule;
 mod view;
+mod why;
 
 pub use backfill::{Backfill, BackfillReply};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
@@ -25,6 +26,7 @@ pub use request::{
 };
 pub use rule::RuleView;
 pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
+pub use why::WhyRequest;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

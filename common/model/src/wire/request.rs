@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{Backfill, DryRun, RerunTask, TaskControl, TaskRequest};
+use crate::wire::{Backfill, DryRun, RerunTask, TaskControl, TaskRequest, WhyRequest};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -117,6 +117,8 @@ calls! {
     RunDelete(RunRef) = "execution.delete";
     /// Lists the rules of a run, each with how far it has come.
     RuleList(RunRef) = "rule.list";
+    /// Tells why tasks of a run wait, or ran.
+    Why(WhyRequest) = "why";
     /// Lists task executions of a run.
     TaskList(RunRef) = "task.list";
     /// Starts a task of a run.

@@ -28,3 +28,5 @@ mod schema;
 mod support;
 #[cfg(test)]
 mod triggers;
+#[cfg(test)]
+mod why;
