@@ -5,11 +5,11 @@
 use aiflow_model::why::Why;
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
-    EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
-    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, RerunTask,
-    RuleView, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskControl, TaskRef,
-    TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WhyRequest,
-    WorkflowView,
+    EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
+    Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow,
+    Receipt, RerunTask, RuleView, RunRef, RunReply, RunView, SinceReply, StartRun, StateReply,
+    Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView,
+    Upload, UploadReply, WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -77,6 +77,12 @@ typed! {
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.
     list_events(EventQuery) -> EventPage = Call::EventList;
+    /// Tells what became of an event.
+    show_event(EventRef) -> Receipt = Call::EventShow;
+    /// Tells how things stood.
+    state_at(Moment) -> StateReply = Call::StateAt;
+    /// Tells what has happened since.
+    since(Moment) -> SinceReply = Call::Since;
     /// Counts events.
     count_events(EventQuery) -> EventCount = Call::EventCount;
     /// How the daemon is.

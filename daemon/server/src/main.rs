@@ -20,6 +20,7 @@ mod meters;
 mod order;
 mod outbox;
 mod output;
+mod past;
 mod pending;
 mod queries;
 mod question;
@@ -35,6 +36,7 @@ mod start;
 mod subject;
 mod sweep;
 mod token;
+mod waypoints;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

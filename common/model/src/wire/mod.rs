@@ -5,6 +5,8 @@
 mod backfill;
 mod control;
 mod dry_run;
+mod past;
+mod receipt;
 mod reply;
 mod request;
 mod rule;
@@ -14,6 +16,8 @@ mod why;
 pub use backfill::{Backfill, BackfillReply};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
+pub use past::{Moment, SinceReply, StateReply};
+pub use receipt::{EventFate, EventRef, Receipt, RuleReceipt};
 pub use reply::{
     CheckReply, EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece,
     NamespaceView, Records, RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply,

@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{Backfill, DryRun, RerunTask, TaskControl, TaskRequest, WhyRequest};
+use crate::wire::{
+    Backfill, DryRun, EventRef, Moment, RerunTask, TaskControl, TaskRequest, WhyRequest,
+};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -141,6 +143,12 @@ calls! {
     EventList(EventQuery) = "event.list";
     /// Counts events.
     EventCount(EventQuery) = "event.count";
+    /// Tells what became of an event, rule by rule.
+    EventShow(EventRef) = "event.show";
+    /// Tells how things stood.
+    StateAt(Moment) = "state.at";
+    /// Tells what has happened since.
+    Since(Moment) = "since";
     /// Follows records, from a state or from an offset.
     Follow(Follow) = "follow";
     /// Tells what a request would cause, without doing it.

@@ -17,6 +17,8 @@ mod pools;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod scale;
