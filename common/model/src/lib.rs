@@ -4,6 +4,7 @@
 //! Pure: no clock, no randomness, no files, no sockets, no processes, no threads. Time and ids
 //! come in as arguments. Read next: [`record`], then [`state`].
 
+pub mod digest;
 pub mod error;
 pub mod exit_code;
 pub mod firing;
@@ -16,6 +17,7 @@ pub mod spec;
 pub mod state;
 pub mod status;
 pub mod time;
+pub mod why;
 pub mod wire;
 
 pub use error::{ErrorCode, Rejection};

@@ -23,6 +23,7 @@ mod options;
 mod output;
 mod output_of_task;
 mod parse;
+mod past;
 mod ps;
 mod python;
 mod rows;
@@ -35,6 +36,7 @@ mod task_execution;
 mod tui;
 mod upload;
 mod version;
+mod why;
 mod workflow;
 mod workflow_execution;
 mod workflow_schedule;
@@ -88,6 +90,12 @@ enum Verb {
     Run(run::Arguments),
     /// Run windows of a task anew, or those before its clock began.
     Backfill(backfill::Arguments),
+    /// Why tasks of a run wait, with all that is missing, or how they came to run.
+    Why(why::Arguments),
+    /// How things stood at an offset or a time: the runs, or the task executions of one.
+    State(past::State),
+    /// What has happened since an offset or a time: failures, recoveries, what came late or waits.
+    Since(past::Since),
     /// What is alive: runs and task executions.
     Ps,
     /// Show what a task wrote.
@@ -172,6 +180,9 @@ impl Verb {
             Self::TaskExecution(verb) => verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
+            Self::Why(arguments) => arguments.perform(session).await,
+            Self::State(arguments) => arguments.perform(session).await,
+            Self::Since(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
@@ -212,7 +223,8 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution rules 3|\
+            workflow-execution rules 3|why 3|why 3 t|event show 7|state --at 7|\
+            state --at 2013-01-01T00:00:00Z --run 3|since 7|since 2013-01-01T00:00:00Z|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
             workflow-execution resume 3|task-execution restart 3 t|task-execution skip 3 t|\
             task-execution skip 3 t --sequence 2|task-execution mark-success 3 t|\

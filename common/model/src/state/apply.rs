@@ -298,6 +298,7 @@ impl State {
             stop: None,
             repeats: None,
             outputs: BTreeMap::new(),
+            created: at.offset,
             offset: at.offset,
         });
         self.place(id);

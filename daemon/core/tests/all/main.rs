@@ -25,6 +25,8 @@ mod properties;
 #[cfg(test)]
 mod ready;
 #[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod scale;
@@ -36,3 +38,5 @@ mod schema;
 mod support;
 #[cfg(test)]
 mod triggers;
+#[cfg(test)]
+mod why;
