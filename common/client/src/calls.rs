@@ -4,10 +4,10 @@
 
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
-    EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
+    EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead, LogSlice,
     NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, RerunTask,
-    RuleView, RunRef, RunReply, RunView, StartRun, Status, StopReply, TaskControl, TaskRef,
-    TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    RuleView, RunRef, RunReply, RunView, SliceQuery, StartRun, Status, StopReply, TaskControl,
+    TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -75,6 +75,8 @@ typed! {
     list_events(EventQuery) -> EventPage = Call::EventList;
     /// Counts events.
     count_events(EventQuery) -> EventCount = Call::EventCount;
+    /// Brings records of the past, and the state before them.
+    log_slice(SliceQuery) -> LogSlice = Call::LogSlice;
     /// How the daemon is.
     status(Empty) -> Status = Call::DaemonStatus;
 }

@@ -73,6 +73,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::TaskList(_)
         | Call::RuleList(_)
         | Call::LogRead(_)
+        | Call::LogSlice(_)
         | Call::EventList(_)
         | Call::EventCount(_)
         | Call::Follow(_)

@@ -100,7 +100,7 @@ enum Verb {
     #[command(subcommand)]
     Notification(Notification),
     /// Watch and steer in the terminal; also what `aiflow` alone does there.
-    Tui,
+    Tui(tui::Arguments),
     /// Show the version of this program.
     Version,
     /// Print the completions for a shell.
@@ -139,7 +139,8 @@ pub(crate) fn main() -> u8 {
 
 /// Without a verb a terminal shows the interface.
 fn interface() -> Option<Verb> {
-    (std::io::stdin().is_terminal() && std::io::stdout().is_terminal()).then_some(Verb::Tui)
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    is_terminal.then(|| Verb::Tui(tui::Arguments::default()))
 }
 
 /// In a script a missing verb is a mistake; say what could be done.
@@ -172,7 +173,7 @@ impl Verb {
             Self::Heartbeat => heartbeat::perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
             Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
-            Self::Tui => tui::perform(session).await,
+            Self::Tui(arguments) => arguments.perform(session).await,
             Self::Version => version::perform(session),
             Self::Completions(arguments) => arguments.perform(session),
             Self::Man(arguments) => arguments.perform(session),
@@ -228,7 +229,7 @@ mod tests {
             logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
             emit k v --wait 1m|heartbeat|event list|event list k --limit 5 --from 7|event count k|\
-            event listen k --from 0 -n x|tui|version|completions bash";
+            event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|tui --log DIR|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let parsed = Arguments::try_parse_from(words);

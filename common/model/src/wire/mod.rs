@@ -8,6 +8,7 @@ mod dry_run;
 mod reply;
 mod request;
 mod rule;
+mod slice;
 mod view;
 
 pub use backfill::{Backfill, BackfillReply};
@@ -24,6 +25,7 @@ pub use request::{
     TriggerRef, Upload,
 };
 pub use rule::RuleView;
+pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};
 pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
 
 use serde::{Deserialize, Serialize};

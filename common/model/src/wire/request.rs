@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{Backfill, DryRun, RerunTask, TaskControl, TaskRequest};
+use crate::wire::{Backfill, DryRun, RerunTask, SliceQuery, TaskControl, TaskRequest};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -139,6 +139,8 @@ calls! {
     EventList(EventQuery) = "event.list";
     /// Counts events.
     EventCount(EventQuery) = "event.count";
+    /// Brings records of the past, and the state before them.
+    LogSlice(SliceQuery) = "log.slice";
     /// Follows records, from a state or from an offset.
     Follow(Follow) = "follow";
     /// Tells what a request would cause, without doing it.
