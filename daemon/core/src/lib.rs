@@ -18,6 +18,7 @@ mod engine;
 mod event;
 mod expression;
 mod gather;
+mod host;
 mod input;
 mod launch;
 mod namespace;
@@ -33,6 +34,7 @@ mod workflow;
 
 pub use effect::{Effect, effect_of, outstanding};
 pub use engine::Engine;
+pub use host::{HostAnswer, Outcome, Question, Verdict};
 pub use input::{Answer, Decision, Input};
 pub use launch::{LaunchPlan, launch_plan};
 pub use preview::Preview;

@@ -245,7 +245,7 @@ class Refused(unittest.TestCase):
             (lambda: on("a", if_="x" * 5000), "at most 4096"),
             (lambda: after(), "after(train)"),
             (lambda: after("firts"), "did you mean `first`?"),
-            (lambda: after("first", status="succes"), "one of: success, failed, stopped"),
+            (lambda: after("first", status="succes"), "one of: running, success, failed, stopped"),
             (lambda: count(on("a"), 0), "a whole number from 1"),
             (lambda: every("1 hour"), "500ms, 90s, 10m or 1h30m"),
             (lambda: every("1us"), "at least 1ms"),

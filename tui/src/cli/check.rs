@@ -9,34 +9,45 @@ use std::process::{Command, Stdio};
 use aiflow_model::wire::CheckReply;
 use aiflow_model::{ErrorCode, Rejection};
 
-use super::diagnostics;
+use super::definition;
 use super::failure::Failure;
-use super::files::{self, unreadable};
+use super::files;
 use super::output::note;
+use super::python::Interpreter;
 use super::server_start::find_daemon;
 use super::session::Session;
 
-/// Checks the definition in `file`, and that the files are there which it lists.
-pub(crate) fn perform(session: &Session, file: &Path) -> Result<(), Failure> {
-    let source = std::fs::read_to_string(file).map_err(|source| unreadable(file, source))?;
-    let reply = ask(&source)?;
-    let name = file.to_string_lossy();
-    let Some(workflow) = &reply.workflow else {
-        let places = diagnostics::faults(&name, &source, &reply.faults);
-        let count = reply.faults.len();
-        let noun = if count == 1 { "fault" } else { "faults" };
-        let message = format!("the definition has {count} {noun}; an upload would be refused");
-        let rejection = Rejection::new(ErrorCode::InvalidDefinition, message);
-        return Err(Failure::Definition { rejection, places });
-    };
-    files::find(file.parent().unwrap_or(Path::new("")), &files::listed(&source))?;
-    note(diagnostics::warnings(&name, &source, &reply.warnings).trim_end());
-    let text = match reply.warnings.len() {
-        0 => format!("workflow {workflow} is good"),
-        1 => format!("workflow {workflow} is good, with 1 warning"),
-        count => format!("workflow {workflow} is good, with {count} warnings"),
-    };
-    session.output.answer(&reply, &text)
+/// Checks the definitions in `file`, and that the files are there which they list.
+pub(crate) fn perform(
+    session: &Session,
+    file: &Path,
+    interpreter: &Interpreter,
+) -> Result<(), Failure> {
+    let (mut replies, mut texts) = (Vec::new(), Vec::new());
+    for definition in definition::read(file, interpreter)? {
+        let reply = ask(&definition.source)?;
+        let Some(workflow) = &reply.workflow else {
+            let count = reply.faults.len();
+            let noun = if count == 1 { "fault" } else { "faults" };
+            let message = format!("the definition has {count} {noun}; an upload would be refused");
+            let mut rejection = Rejection::new(ErrorCode::InvalidDefinition, message);
+            rejection.diagnostics = reply.faults;
+            return Err(definition.refused(rejection));
+        };
+        let directory = file.parent().unwrap_or(Path::new(""));
+        files::find(directory, &files::listed(&definition.source))?;
+        note(definition.warnings(&reply.warnings).trim_end());
+        texts.push(match reply.warnings.len() {
+            0 => format!("workflow {workflow} is good"),
+            1 => format!("workflow {workflow} is good, with 1 warning"),
+            count => format!("workflow {workflow} is good, with {count} warnings"),
+        });
+        replies.push(reply);
+    }
+    match replies.as_slice() {
+        [reply] if !definition::is_python(file) => session.output.answer(reply, &texts[0]),
+        replies => session.output.answers(replies, &texts),
+    }
 }
 
 fn ask(source: &str) -> Result<CheckReply, Failure> {

@@ -3,8 +3,8 @@
 //! Must never trust a place: the daemon may have read another text than the file now holds.
 
 use aiflow_client::CallError;
+use aiflow_model::ErrorCode;
 use aiflow_model::error::Diagnostic;
-use aiflow_model::{ErrorCode, Rejection};
 use unicode_width::UnicodeWidthChar;
 
 use super::failure::Failure;
@@ -18,16 +18,11 @@ const SHOWN_CHARS: usize = 120;
 pub(crate) fn explain(error: CallError, file: &str, source: &str) -> Failure {
     match error {
         CallError::Rejected(rejection) if rejection.code == ErrorCode::InvalidDefinition => {
-            let places = render(file, source, &rejection);
+            let places = faults(file, source, &rejection.diagnostics);
             Failure::Definition { rejection, places }
         }
         error => error.into(),
     }
-}
-
-/// All faults, one after another, each with its lines ended.
-fn render(file: &str, source: &str, rejection: &Rejection) -> String {
-    faults(file, source, &rejection.diagnostics)
 }
 
 /// What is wrong, one after another, each with its lines ended.
@@ -38,6 +33,14 @@ pub(crate) fn faults(file: &str, source: &str, faults: &[Diagnostic]) -> String 
 /// As [`faults`], of what is not wrong and hardly meant.
 pub(crate) fn warnings(file: &str, source: &str, warnings: &[Diagnostic]) -> String {
     warnings.iter().map(|warning| one(file, source, "warning", warning)).collect()
+}
+
+/// The column, from 1, at which the text of a line begins.
+pub(crate) fn begin_of(source: &str, line: u32) -> u32 {
+    let index = (line as usize).checked_sub(1);
+    let text = index.and_then(|index| source.lines().nth(index)).unwrap_or_default();
+    let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+    u32::try_from(indent).unwrap_or(0).saturating_add(1)
 }
 
 fn one(file: &str, source: &str, kind: &str, fault: &Diagnostic) -> String {
@@ -86,9 +89,7 @@ mod tests {
     }
 
     fn rendered(source: &str, fault: Diagnostic) -> String {
-        let mut rejection = Rejection::new(ErrorCode::InvalidDefinition, "x");
-        rejection.diagnostics.push(fault);
-        render("w.yaml", source, &rejection)
+        faults("w.yaml", source, &[fault])
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Must never take a file from outside the definition's directory, nor follow a symbolic link.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -47,6 +47,34 @@ pub(crate) fn find(directory: &Path, listed: &[String]) -> Result<Vec<FoundFile>
         collect(path, relative.to_string_lossy().into_owned(), &mut paths)?;
     }
     paths.into_iter().map(|(name, path)| measure(name, path)).collect()
+}
+
+/// What is named by hand: below `directory`, as a listed path is, or else where this program
+/// stands, and then under its own name beside the definition. What is in `known` already is not
+/// found again.
+pub(crate) fn find_further(
+    directory: &Path,
+    named: &[String],
+    known: &[FoundFile],
+) -> Result<Vec<FoundFile>, Failure> {
+    let mut found = Vec::new();
+    for name in named {
+        let elsewhere = Path::new(name);
+        let is_below = checked(name).is_ok_and(|relative| directory.join(relative).exists());
+        if is_below || !elsewhere.exists() {
+            found.extend(find(directory, std::slice::from_ref(name))?);
+        } else {
+            let whole = elsewhere.canonicalize().map_err(|source| unreadable(elsewhere, source))?;
+            let parent = whole.parent().unwrap_or(Path::new("/"));
+            let own = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            found.extend(find(parent, &[own])?);
+        }
+    }
+    let mut taken: BTreeSet<&str> = known.iter().map(|file| file.entry.path.as_str()).collect();
+    let is_new: Vec<bool> = found.iter().map(|file| taken.insert(&file.entry.path)).collect();
+    let mut is_new = is_new.into_iter();
+    found.retain(|_| is_new.next().unwrap_or(false));
+    Ok(found)
 }
 
 /// The relative path that is meant, without `.` and doubled slashes.

@@ -100,6 +100,22 @@ impl Output {
         self.write(text.as_bytes())
     }
 
+    /// Prints several results: in words a line each, else as a list.
+    pub(crate) fn answers<T: Serialize>(
+        self,
+        whole: &[T],
+        texts: &[String],
+    ) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Table | Format::Plain => {
+                texts.iter().map(|t| format!("{}\n", clean(t))).collect()
+            }
+            Format::Json => json(&whole)?,
+            Format::Yaml => yaml(&whole)?,
+        };
+        self.write(text.as_bytes())
+    }
+
     /// Prints bytes as they are.
     pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
         write_all(io::stdout().lock(), bytes, "stdout")

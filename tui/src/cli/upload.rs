@@ -13,42 +13,61 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 
-use super::diagnostics;
+use super::definition;
 use super::failure::Failure;
 use super::files::{self, FoundFile, unreadable};
 use super::options::InNamespace;
 use super::output::note;
+use super::python::Interpreter;
 use super::session::Session;
 
 /// Pieces on their way at once; each is in memory.
 const PIECES_MAX: usize = 4;
 
-/// Uploads the definition in `file`.
+/// Uploads the definitions in `file`: one of YAML, or all that a Python file holds.
 pub(crate) async fn perform(
     session: &Session,
     file: &Path,
     further: Vec<String>,
     within: InNamespace,
+    interpreter: &Interpreter,
 ) -> Result<(), Failure> {
-    let source = std::fs::read_to_string(file).map_err(|source| unreadable(file, source))?;
+    let definitions = definition::read(file, interpreter)?;
     let directory = file.parent().unwrap_or(Path::new(""));
-    let listed = [files::listed(&source), further].concat();
-    let found = files::find(directory, &listed)?;
     let client = session.connect().await?;
-    if !session.dry_run {
-        bring(&client, &found).await?;
+    let mut uploads = Vec::new();
+    for definition in definitions {
+        let mut found = files::find(directory, &files::listed(&definition.source))?;
+        found.extend(files::find_further(directory, &further, &found)?);
+        let entries = found.iter().map(|file| file.entry.clone()).collect();
+        let namespace = definition.namespace.clone().unwrap_or(within.namespace.clone());
+        let upload = Upload { namespace, source: definition.source.clone(), files: entries };
+        uploads.push((definition, found, Call::WorkflowUpload(Box::new(upload))));
     }
-    let files = found.into_iter().map(|file| file.entry).collect();
-    let upload = Upload { namespace: within.namespace, source, files };
-    let source = upload.source.clone();
-    let call = Call::WorkflowUpload(Box::new(upload));
-    let stored = session.try_change::<UploadReply>(&client, call).await;
-    let stored =
-        stored.map_err(|error| diagnostics::explain(error, &file.to_string_lossy(), &source))?;
-    let Some(reply) = session.made(stored)? else { return Ok(()) };
-    let warnings = diagnostics::warnings(&file.to_string_lossy(), &source, &reply.warnings);
-    note(warnings.trim_end());
-    session.output.answer(&reply, &summary(&reply))
+    if uploads.len() > 1 && !session.dry_run {
+        // All or none: each is tried before the first is stored.
+        for (definition, _, call) in &uploads {
+            let tried = client.dry_run(call).await;
+            tried.map_err(|error| definition.explain(error))?;
+        }
+    }
+    let mut replies = Vec::new();
+    for (definition, found, call) in uploads {
+        if !session.dry_run {
+            bring(&client, &found).await?;
+        }
+        let stored = session.try_change::<UploadReply>(&client, call).await;
+        let stored = stored.map_err(|error| definition.explain(error))?;
+        let Some(reply) = session.made(stored)? else { continue };
+        note(definition.warnings(&reply.warnings).trim_end());
+        replies.push(reply);
+    }
+    let texts: Vec<String> = replies.iter().map(summary).collect();
+    match replies.as_slice() {
+        [] => Ok(()),
+        [reply] if !definition::is_python(file) => session.output.answer(reply, &texts[0]),
+        replies => session.output.answers(replies, &texts),
+    }
 }
 
 fn summary(reply: &UploadReply) -> String {

@@ -12,6 +12,7 @@ use super::check;
 use super::confirm::Confirmation;
 use super::failure::Failure;
 use super::options::{InNamespace, WithinNamespace};
+use super::python::Interpreter;
 use super::session::Session;
 use super::upload;
 
@@ -23,18 +24,22 @@ const SCHEMA: &str = include_str!("../../../docs/workflow.schema.json");
 pub(crate) enum Verb {
     /// Store a definition, with the files that it lists; later runs use it.
     Upload {
-        /// The definition, in YAML
+        /// The definition, in YAML, or in Python (.py)
         file: PathBuf,
         /// Further files or folders beside the definition, between commas
         #[arg(short, long, value_name = "PATHS", value_delimiter = ',')]
         files: Vec<String>,
         #[command(flatten)]
         within: InNamespace,
+        #[command(flatten)]
+        interpreter: Interpreter,
     },
     /// Tell what is wrong in a definition, and what it hardly means; needs no daemon that runs.
     Check {
-        /// The definition, in YAML
+        /// The definition, in YAML, or in Python (.py)
         file: PathBuf,
+        #[command(flatten)]
+        interpreter: Interpreter,
     },
     /// Print the JSON Schema of definitions, by which editors complete and check them.
     Schema,
@@ -78,10 +83,10 @@ pub(crate) enum Verb {
 impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
-            Self::Upload { file, files, within } => {
-                upload::perform(session, &file, files, within).await
+            Self::Upload { file, files, within, interpreter } => {
+                upload::perform(session, &file, files, within, &interpreter).await
             }
-            Self::Check { file } => check::perform(session, &file),
+            Self::Check { file, interpreter } => check::perform(session, &file, &interpreter),
             Self::Schema => session.output.write(SCHEMA.as_bytes()),
             Self::List { within } => {
                 let filter = NamespaceFilter { namespace: within.namespace };

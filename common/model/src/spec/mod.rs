@@ -8,7 +8,7 @@ mod confinement;
 mod pool;
 mod task;
 
-pub use condition::{Clock, Condition, Late, Missed, Reset};
+pub use condition::{Clock, Condition, Host, Late, Missed, Reset};
 pub use confinement::{Confinement, Limits};
 pub use pool::{Demand, PoolId};
 pub use task::{
@@ -27,6 +27,8 @@ pub const TASKS_MAX: usize = 10_000;
 pub const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of conditions.
 pub const CONDITION_DEPTH_MAX: usize = 16;
+/// Most that a condition which is code may keep, in bytes of JSON.
+pub const HOST_STATE_BYTES_MAX: usize = 256 << 10;
 /// Longest filter, in bytes.
 pub const FILTER_BYTES_MAX: usize = 4096;
 

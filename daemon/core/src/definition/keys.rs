@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, task, workflow};
+use super::{clock, confinement, emission, host, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 14] = [
+const MAPPINGS: [&Mapping<'static>; 15] = [
     &workflow::WORKFLOW,
     &task::TASK,
     &task::RETRY,
@@ -21,6 +21,7 @@ const MAPPINGS: [&Mapping<'static>; 14] = [
     &COUNT,
     &SUM,
     &STATE,
+    &host::CUSTOM,
     &ABSENT,
     &DEBOUNCE,
     &THROTTLE,

@@ -108,22 +108,23 @@ pub(crate) fn read(
     })
 }
 
+/// A program and its arguments.
+pub(super) fn read_exec(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
+    let items = reader.list(node, "exec")?;
+    let words: Option<Vec<String>> =
+        items.iter().map(|item| reader.text(item, "a word of exec").map(str::to_owned)).collect();
+    let words = words?;
+    if words.is_empty() {
+        reader.fault(node.place, "exec needs at least the program");
+        return None;
+    }
+    Some(words)
+}
+
 fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
     match (map.get("bash"), map.get("exec")) {
         (Some(node), None) => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
-        (None, Some(node)) => {
-            let items = reader.list(node, "exec")?;
-            let words: Option<Vec<String>> = items
-                .iter()
-                .map(|item| reader.text(item, "a word of exec").map(str::to_owned))
-                .collect();
-            let words = words?;
-            if words.is_empty() {
-                reader.fault(node.place, "exec needs at least the program");
-                return None;
-            }
-            Some(Command::Exec(words))
-        }
+        (None, Some(node)) => read_exec(reader, node).map(Command::Exec),
         (Some(node), Some(_)) => {
             reader.fault(node.place, "a task has either `bash` or `exec`, not both");
             None

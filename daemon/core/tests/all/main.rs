@@ -13,6 +13,8 @@ mod emissions;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod pools;
 #[cfg(test)]
 mod properties;

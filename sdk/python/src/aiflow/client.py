@@ -9,17 +9,27 @@ from __future__ import annotations
 import os
 import time
 from datetime import datetime
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from . import spool
+from .control import Control
 from .errors import NotInTask, Unavailable
 from .events import NewEvent, Outgoing, write_event
-from .files import FoundFile
 from .following import Following
 from .home import Path, find_home
 from .ids import new_id
 from .link import Link
-from .listening import AsyncListener, Listener, RecordFollower
+from .listening import Listener, RecordFollower
 from .pipeline import OnResult, Pipeline
 from .times import span_microseconds, to_microseconds
 from .views import (
@@ -28,23 +38,22 @@ from .views import (
     EventCount,
     EventPage,
     LogPiece,
-    NamespaceInfo,
     Run,
     Status,
     TaskExecution,
-    Uploaded,
     View,
-    WorkflowInfo,
     read,
     read_list,
 )
 from .wire import write_params
+if TYPE_CHECKING:
+    from .alistening import AsyncListener
 
 PATIENCE_DEFAULT = "10s"
 REPLY_WITHIN = 60.0
 
 
-class Client:
+class Client(Control):
     """The daemon of one home. Threads may share it.
 
     Inside a task it speaks for the task: its namespace, its name as source, its run as scope.
@@ -160,6 +169,8 @@ class Client:
         offset: Optional[int] = None,
     ) -> AsyncListener:
         """As `listen`, for asyncio: `async for`. `async with` subscribes, else the first item."""
+        from .alistening import AsyncListener
+
         following = Following(offset, namespace or self._namespace, key)
         return AsyncListener(self.home.socket, following)
 
@@ -194,40 +205,7 @@ class Client:
         query = self._query(key, namespace, from_offset, since)
         return self._read(EventCount, "event.count", query)
 
-    # Namespaces and workflows.
-
-    def add_namespace(self, namespace: str) -> None:
-        """Adds a namespace; one that is there stays."""
-        self._ask("namespace.add", {"namespace": namespace})
-
-    def list_namespaces(self) -> List[NamespaceInfo]:
-        """All namespaces."""
-        return read_list(NamespaceInfo, self._ask("namespace.list", {}))
-
-    def upload_workflow(
-        self, source: str, files: Sequence[FoundFile] = (), *, namespace: Optional[str] = None
-    ) -> Uploaded:
-        """Stores a definition in YAML, with its files (`aiflow.files.find_files`)."""
-        for file in files:
-            for piece in file.pieces():
-                self._ask("file.put", piece)
-        upload = {
-            "source": source,
-            "namespace": namespace or self._namespace,
-            "files": [file.entry() for file in files],
-        }
-        return self._read(Uploaded, "workflow.upload", upload)
-
-    def list_workflows(self, namespace: Optional[str] = None) -> List[WorkflowInfo]:
-        """Workflows of one namespace, or all."""
-        return read_list(WorkflowInfo, self._ask("workflow.list", {"namespace": namespace}))
-
-    def show_workflow(self, workflow: str, *, namespace: Optional[str] = None) -> WorkflowInfo:
-        """A workflow with its text."""
-        named = {"workflow": workflow, "namespace": namespace or self._namespace}
-        return self._read(WorkflowInfo, "workflow.show", named)
-
-    # Runs and tasks.
+    # Runs and their output; what changes workflows and tasks is in `Control`.
 
     def start_run(
         self,
@@ -271,24 +249,9 @@ class Client:
                     shown = self.show_run(run)
             return shown
 
-    def stop_run(self, run: int) -> int:
-        """Stops a run; gives how many executions are being stopped."""
-        stopping: int = self._ask("execution.stop", {"run": run}, False)["stopping"]
-        return stopping
-
     def list_task_executions(self, run: int) -> List[TaskExecution]:
         """Task executions of a run with their attempts."""
         return read_list(TaskExecution, self._ask("task.list", {"run": run}))
-
-    def start_task(self, run: int, task: str) -> None:
-        """Starts a task of a run."""
-        self._ask("task.start", {"run": run, "task": task}, False)
-
-    def stop_task(self, run: int, task: str) -> int:
-        """Stops what is alive of a task; gives how many executions are being stopped."""
-        named = {"run": run, "task": task}
-        stopping: int = self._ask("task.stop", named, False)["stopping"]
-        return stopping
 
     def read_log(
         self,

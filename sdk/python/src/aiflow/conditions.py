@@ -6,29 +6,24 @@ what is wrong with it is told when a task takes it.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Protocol, Tuple, Union
+from copy import copy
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from .errors import DefinitionError
-from .events import KEY_RULE, WORD_RULE, is_key, is_word
-from .times import Span, format_span, format_time, parse_time, span_microseconds
+from .names import KEY_RULE, WORD_RULE, is_key, is_pattern, is_word
+from .times import Span, format_span
 
 DEPTH_MAX = 16
 FILTER_BYTES_MAX = 4096
 COUNT_MAX = 1_000_000_000
-PERIOD_MIN_MICROSECONDS = 1_000
-ENDS = ("success", "failed", "stopped", "skipped")
+STATUSES = ("running", "success", "failed", "stopped", "skipped")
+RESETS = ("on fire", "per key", "per window", "never")
 
 
-class Named(Protocol):
-    """A task, as far as a condition knows one."""
+if TYPE_CHECKING:
+    from .tasks import Task
 
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-
-TaskName = Union[str, Named]
+    TaskName = Union[str, Task[Any]]
 
 
 class Condition:
@@ -64,6 +59,36 @@ class Condition:
         return 1 + max((part.depth() for part in self.parts()), default=0)
 
 
+class Gathering(Condition):
+    """One that gathers over time, and may forget in a way of its own."""
+
+    _within: Optional[Span] = None
+    _reset: Optional[str] = None
+
+    def within(self, span: Span) -> "Gathering":
+        """Only what lies no further apart than this counts. For all, sequence and count."""
+        changed = copy(self)
+        changed._within = span
+        return changed
+
+    def reset(self, mode: str) -> "Gathering":
+        """How it forgets: `on fire` (the default), `per key`, `per window` or `never`."""
+        changed = copy(self)
+        changed._reset = mode
+        return changed
+
+    def beside(self) -> Dict[str, Any]:
+        """What stands beside its kind in the definition."""
+        written: Dict[str, Any] = {}
+        if self._within is not None:
+            written["within"] = checked_span("within", self._within)
+        if self._reset is not None:
+            if self._reset not in RESETS:
+                raise DefinitionError("reset %r" % self._reset, "one of: " + ", ".join(RESETS))
+            written["reset"] = self._reset
+        return written
+
+
 class On(Condition):
     """An event of a key came."""
 
@@ -72,14 +97,14 @@ class On(Condition):
         self._if = if_
 
     def write(self) -> Dict[str, Any]:
-        written: Dict[str, Any] = {"on": checked_key(self._key)}
+        written: Dict[str, Any] = {"on": _checked_pattern(self._key)}
         if self._if is not None:
             written["if"] = _checked_filter(self._if)
         return written
 
 
 class After(Condition):
-    """The latest execution of each of some tasks has ended as wanted."""
+    """The latest execution of each of some tasks is in the wanted status."""
 
     def __init__(self, tasks: Mapping[str, str]) -> None:
         self._tasks = dict(tasks)
@@ -88,10 +113,9 @@ class After(Condition):
         for name, status in self._tasks.items():
             if not is_word(name):
                 raise DefinitionError("after %r, which is no name of a task" % name, WORD_RULE)
-            if status not in ENDS:
-                raise DefinitionError(
-                    "after %s %r: no end of a task" % (name, status), "one of: " + ", ".join(ENDS)
-                )
+            if status not in STATUSES:
+                message = "after %s %r: no status that a task can be waited for" % (name, status)
+                raise DefinitionError(message, "one of: " + ", ".join(STATUSES))
         if not self._tasks:
             raise DefinitionError("after() names no task", "after(train)")
         return {"after": self._short()}
@@ -106,7 +130,7 @@ class After(Condition):
         return names[0] if len(names) == 1 else names
 
 
-class _Joined(Condition):
+class _Joined(Gathering):
     word = ""
 
     def __init__(self, parts: Tuple[Condition, ...], by_operator: bool = False) -> None:
@@ -116,7 +140,8 @@ class _Joined(Condition):
     def write(self) -> Dict[str, Any]:
         if not self._parts:
             raise DefinitionError("%s_of() needs at least one condition" % self.word)
-        return {self.word: [write_condition(part) for part in self._parts]}
+        written = [write_condition(part) for part in self._parts]
+        return {self.word: written, **self.beside()}
 
     def parts(self) -> List[Condition]:
         return list(self._parts)
@@ -134,68 +159,71 @@ class Any_(_Joined):
     word = "any"
 
 
-class Count(Condition):
-    """A condition has been met so many times."""
+class Sequence(_Joined):
+    """The parts are met one after the other."""
 
-    def __init__(self, of: Condition, n: int) -> None:
+    word = "sequence"
+
+
+class Of(Gathering):
+    """What is made of another condition: the word of its kind, and what is said with it."""
+
+    def __init__(self, kind: str, of: Condition, said: Mapping[str, Any]) -> None:
+        self._kind = kind
         self._of = of
-        self._n = n
+        self._said = said
 
     def write(self) -> Dict[str, Any]:
-        check_number("n of count()", self._n, 1, COUNT_MAX)
-        return {"count": {"of": write_condition(self._of), "n": self._n}}
+        said = {name: value for name, value in self._said.items() if value is not None}
+        return {self._kind: {"of": write_condition(self._of), **said}, **self.beside()}
 
     def parts(self) -> List[Condition]:
         return [self._of] if isinstance(self._of, Condition) else []
 
 
-class Watermark:
-    """A clock of event time: the lowest of the watermarks that events of these keys report."""
+class Count(Of):
+    """A condition has been met so many times."""
 
-    def __init__(self, *keys: str) -> None:
-        self._keys = keys
-
-    def write(self) -> Dict[str, Any]:
-        """As the definition has it. Raises `DefinitionError` without a task."""
-        if not self._keys:
-            raise DefinitionError("Watermark() needs at least one event key")
-        if len(set(self._keys)) != len(self._keys):
-            raise DefinitionError("Watermark%r names a key twice" % (self._keys,))
-        keys = [checked_key(key) for key in self._keys]
-        return {"watermark": keys[0] if len(keys) == 1 else keys}
-
-
-class Every(Condition):
-    """A clock has passed the end of a window."""
-
-    def __init__(
-        self, period: Span, clock: Optional[Watermark], from_: Union[str, datetime, None]
-    ) -> None:
-        self._period = period
-        self._clock = clock
-        self._from = from_
+    def __init__(self, of: Condition, n: int) -> None:
+        super().__init__("count", of, {"n": n})
 
     def write(self) -> Dict[str, Any]:
-        written: Dict[str, Any] = {"every": checked_span("every", self._period)}
-        if span_microseconds(self._period) < PERIOD_MIN_MICROSECONDS:
-            raise DefinitionError("every %s is too often" % self._period, "at least 1ms")
-        if self._clock is not None:
-            if not isinstance(self._clock, Watermark):
-                hint = 'Watermark("my.watermark"), or no clock for the time of the wall'
-                raise DefinitionError("every: %r is no clock" % (self._clock,), hint)
-            written["clock"] = self._clock.write()
-        if self._from is not None:
-            written["from"] = _checked_time(self._from)
-        return written
+        check_number("n of count()", self._said["n"], 1, COUNT_MAX)
+        return super().write()
+
+
+class Timer(Of):
+    """A condition and a time."""
+
+    def __init__(self, kind: str, of: Condition, word: str, span: Span) -> None:
+        super().__init__(kind, of, {word: span})
+
+    def write(self) -> Dict[str, Any]:
+        for word, span in self._said.items():
+            checked_span("%s of %s" % (word, self._kind), span)
+        return super().write()
+
+
+class Silent(Condition):
+    """A task that has a heartbeat was not heard of for so long."""
+
+    def __init__(self, task: "TaskName") -> None:
+        self._task = task if isinstance(task, str) else task.name
+
+    def write(self) -> Dict[str, Any]:
+        return {"silent": self._task}
+
+    def upstream(self) -> Iterator[str]:
+        return iter([self._task])
 
 
 def on(key: str, if_: Optional[str] = None) -> Condition:
-    """An event of `key` came, and `if_` (such as `value.rows > 0`) is true of it."""
+    """An event of `key` came (`*` stands for any text), and `if_` (such as `value.rows > 0`) is true of it."""
     return On(key, if_)
 
 
-def after(*tasks: Union[TaskName, Mapping[str, str]], status: str = "success") -> Condition:
-    """The latest executions of all these tasks have ended with `status`.
+def after(*tasks: "Union[TaskName, Mapping[str, str]]", status: str = "success") -> Condition:
+    """The latest executions of all these tasks are in this status.
 
     Instead of a task: {name: status}.
     """
@@ -208,7 +236,7 @@ def after(*tasks: Union[TaskName, Mapping[str, str]], status: str = "success") -
     return After(wanted)
 
 
-def all_of(*conditions: Condition) -> Condition:
+def all_of(*conditions: Condition) -> Gathering:
     """Each has been met since the last time all were."""
     return All(conditions)
 
@@ -218,22 +246,49 @@ def any_of(*conditions: Condition) -> Condition:
     return Any_(conditions)
 
 
-def count(condition: Condition, n: int) -> Condition:
+def sequence(*conditions: Condition) -> Gathering:
+    """They are met one after the other; others may come in between."""
+    return Sequence(conditions)
+
+
+def sum_of(
+    condition: Condition, expr: str, reaches: float, carry: Optional[bool] = None
+) -> Gathering:
+    """What `expr` (such as `value.rows`) gives of the events has come to `reaches`.
+
+    `carry`: what was too much counts for the next time.
+    """
+    return Of("sum", condition, {"expr": expr, "reaches": reaches, "carry": carry})
+
+
+def absent(condition: Condition, for_: Span) -> Condition:
+    """Nothing met the condition for so long."""
+    return Timer("absent", condition, "for", for_)
+
+
+def debounce(condition: Condition, for_: Span) -> Condition:
+    """The condition was met, and then not again for so long."""
+    return Timer("debounce", condition, "for", for_)
+
+
+def throttle(condition: Condition, per: Span) -> Condition:
+    """The condition was met, at most once in so long."""
+    return Timer("throttle", condition, "per", per)
+
+
+def script(condition: Condition, script: str) -> Condition:
+    """A script in rhai, which keeps a `state`, says so of an event that met the condition."""
+    return Of("state", condition, {"script": script})
+
+
+def silent(task: "TaskName") -> Condition:
+    """The task has a `heartbeat`, and was not heard of for so long."""
+    return Silent(task)
+
+
+def count(condition: Condition, n: int) -> Gathering:
     """The condition has been met `n` times since the last time it was."""
     return Count(condition, n)
-
-
-def every(
-    period: Span,
-    clock: Optional[Watermark] = None,
-    *,
-    from_: Union[str, datetime, None] = None,
-) -> Condition:
-    """A clock has passed the end of a window so long; without `clock` it is the wall's.
-
-    `from_`: start of the first window, with its offset from UTC; else the clock arms itself.
-    """
-    return Every(period, clock, from_)
 
 
 def write_condition(condition: Any) -> Dict[str, Any]:
@@ -252,6 +307,12 @@ def checked_span(what: str, span: Span) -> str:
         return format_span(span)
     except (ValueError, AttributeError) as error:
         raise DefinitionError("%s: %s" % (what, error), "500ms, 90s, 10m or 1h30m") from None
+
+
+def _checked_pattern(key: str) -> str:
+    if not isinstance(key, str) or not is_pattern(key):
+        raise DefinitionError("event key %r is not a valid name" % (key,), KEY_RULE + "; * for any")
+    return key
 
 
 def checked_key(key: str) -> str:
@@ -276,14 +337,6 @@ def _checked_filter(text: str) -> str:
         message = "the filter has %d bytes, at most %d" % (size, FILTER_BYTES_MAX)
         raise DefinitionError(message, "let the emitter say it in the event's value")
     return text
-
-
-def _checked_time(time: Union[str, datetime]) -> str:
-    try:
-        return format_time(time if isinstance(time, datetime) else parse_time(time))
-    except (ValueError, AttributeError) as error:
-        hint = "datetime(2013, 1, 1, 5, tzinfo=timezone.utc) or 2013-01-01T05:00:00Z"
-        raise DefinitionError("from_: %s" % error, hint) from None
 
 
 def _join(kind: "type[_Joined]", left: Condition, right: Any) -> Condition:

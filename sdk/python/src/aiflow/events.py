@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 from .errors import InvalidEvent, Rejected
+from .names import KEY_RULE, WORD_RULE, is_key, is_word
 
 VALUE_BYTES_MAX = 1 << 20
 VALUE_DEPTH_MAX = 64
 IDENTITY_BYTES_MAX = 256
 
-WORD_RULE = "1 to 128 of a-z A-Z 0-9 _ -, beginning with a letter, digit or _"
-KEY_RULE = "1 to 128 of a-z A-Z 0-9 _ - . : /, beginning with a letter, digit or _"
-_WORD = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,127}\Z")
-_KEY = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.:/-]{0,127}\Z")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -44,16 +40,6 @@ class Outgoing(NamedTuple):
     source: str
     id: str
     params: bytes
-
-
-def is_word(name: str) -> bool:
-    """Whether it may name a namespace, a workflow or a task."""
-    return _WORD.match(name) is not None
-
-
-def is_key(name: str) -> bool:
-    """Whether it may be the key of an event."""
-    return _KEY.match(name) is not None
 
 
 def to_json(value: Any) -> str:

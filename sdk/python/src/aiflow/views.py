@@ -123,6 +123,22 @@ class WorkflowInfo:
     tasks: List[TaskInfo]
     alive_runs: int
     source: Optional[str] = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class TriggerInfo:
+    """A trigger; one that ticks on the wall alone is a schedule. `condition` is in words."""
+
+    id: int
+    namespace: str
+    workflow: str
+    condition: str
+    schedule: bool
+    paused: bool
+    firings: int
+    fired_at: Optional[datetime] = None
+    next_tick: Optional[datetime] = None
 
 
 @dataclass(frozen=True)

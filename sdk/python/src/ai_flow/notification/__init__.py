@@ -1,0 +1,1 @@
+"""Part of AIFlow's own interface; see `ai_flow`."""

@@ -1,0 +1,147 @@
+"""Workflows: upload, look, enable, disable, delete.
+
+Must never compile in this process: the file is loaded by a compiler of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any, List, NamedTuple, Optional, Sequence, Union
+
+from aiflow import Client, DefinitionError, Rejected, program
+from aiflow.files import FoundFile, find_files
+from aiflow.views import WorkflowInfo
+
+from ._common import client, is_unknown, page
+
+
+class WorkflowMeta(NamedTuple):
+    """A workflow."""
+
+    name: str
+    namespace: str
+    id: int
+    is_enabled: bool
+    content: Optional[str]
+    create_time: Any
+    update_time: Any
+    snapshot_id: int
+
+
+def upload_workflows(
+    workflow_file_path: str, artifacts: Union[str, Sequence[str], None] = None
+) -> List[WorkflowMeta]:
+    """Stores all workflows of a file, with files and folders that lie beside it in each run.
+
+    Raises `DefinitionError` with the line of the file, and `Rejected`.
+    """
+    path = os.path.abspath(workflow_file_path)
+    named = artifacts.split(",") if isinstance(artifacts, str) else list(artifacts or [])
+    compiled = _compile(path)
+    with client() as daemon:
+        for found in compiled:
+            _upload(daemon, path, found, named)
+        return [_meta(_show(daemon, found)) for found in compiled]
+
+
+def get_workflow(workflow_name: str, namespace: str = "default") -> Optional[WorkflowMeta]:
+    """A workflow; None when there is none."""
+    with client() as daemon:
+        try:
+            return _meta(daemon.show_workflow(workflow_name, namespace=namespace))
+        except Rejected as error:
+            if is_unknown(error):
+                return None
+            raise
+
+
+def list_workflows(
+    namespace: Optional[str] = None, limit: Optional[int] = None, offset: Optional[int] = None
+) -> List[WorkflowMeta]:
+    """Workflows of a namespace, or all."""
+    with client() as daemon:
+        return page([_meta(each) for each in daemon.list_workflows(namespace)], limit, offset)
+
+
+def delete_workflow(workflow_name: str, namespace: str = "default") -> bool:
+    """Deletes a workflow with its runs, all of which have to have ended."""
+    with client() as daemon:
+        daemon.delete_workflow(workflow_name, namespace=namespace)
+    return True
+
+
+def disable_workflow(workflow_name: str, namespace: str = "default") -> bool:
+    """Lets a workflow start nothing new."""
+    with client() as daemon:
+        daemon.disable_workflow(workflow_name, namespace=namespace)
+    return True
+
+
+def enable_workflow(workflow_name: str, namespace: str = "default") -> bool:
+    """Lets a workflow start runs again."""
+    with client() as daemon:
+        daemon.enable_workflow(workflow_name, namespace=namespace)
+    return True
+
+
+def _compile(path: str) -> List[Any]:
+    environment = {**os.environ, **program.environment()}
+    command = [sys.executable, "-m", "aiflow.compiler", path]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=False)
+    answer = json.loads(done.stdout)
+    fault = answer.get("fault")
+    if fault is not None:
+        place = path if fault["line"] is None else "%s:%d" % (path, fault["line"])
+        raise DefinitionError("%s: %s" % (place, fault["message"]), fault["hint"])
+    compiled: List[Any] = answer["workflows"]
+    return compiled
+
+
+def _upload(daemon: Client, path: str, compiled: Any, artifacts: Sequence[str]) -> None:
+    files = find_files(os.path.dirname(path), _listed(compiled["source"]))
+    known = {file.name for file in files}
+    for artifact in artifacts:
+        whole = os.path.abspath(artifact)
+        further = find_files(os.path.dirname(whole), [os.path.basename(whole)])
+        files.extend(file for file in further if file.name not in known)
+        known.update(file.name for file in further)
+    namespace = compiled["namespace"] or "default"
+    daemon.upload_workflow(compiled["source"], _sorted(files), namespace=namespace)
+
+
+def _sorted(files: List[FoundFile]) -> List[FoundFile]:
+    return sorted(files, key=lambda file: file.name)
+
+
+def _listed(source: str) -> List[str]:
+    """`files:` of a definition as the compiler writes it: a block of one item a line."""
+    lines, listed = source.split("\n"), []
+    if "files:" not in lines:
+        return []
+    for line in lines[lines.index("files:") + 1 :]:
+        if not line.startswith("  - "):
+            break
+        item = line[4:]
+        listed.append(json.loads(item) if item.startswith('"') else item)
+    return listed
+
+
+def _show(daemon: Client, compiled: Any) -> WorkflowInfo:
+    namespace = compiled["namespace"] or "default"
+    return daemon.show_workflow(compiled["workflow"], namespace=namespace)
+
+
+def _meta(info: WorkflowInfo) -> WorkflowMeta:
+    return WorkflowMeta(
+        name=info.workflow,
+        namespace=info.namespace,
+        id=info.snapshot,
+        is_enabled=info.enabled,
+        content=info.source,
+        create_time=info.uploaded_at,
+        update_time=info.uploaded_at,
+        snapshot_id=info.snapshot,
+    )

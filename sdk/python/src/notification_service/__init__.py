@@ -1,0 +1,1 @@
+"""The interface of AIFlow's notification service, over the events of `aiflow`; see `ai_flow`."""

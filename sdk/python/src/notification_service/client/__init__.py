@@ -1,0 +1,1 @@
+"""Part of the interface of AIFlow's notification service."""
