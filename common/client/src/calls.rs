@@ -6,10 +6,11 @@ use aiflow_model::why::Why;
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
     EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
-    Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow,
-    OutputQuery, OutputView, Receipt, RerunTask, RuleView, RunRef, RunReply, RunView, SetOutput,
-    SinceReply, StartRun, StateReply, Status, StopReply, TaskControl, TaskRef, TaskRequest,
-    TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WhyRequest, WorkflowView,
+    LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
+    OptionalWorkflow, OutputQuery, OutputView, Receipt, RerunTask, RuleView, RunRef, RunReply,
+    RunView, SetOutput, SinceReply, SliceQuery, StartRun, StateReply, Status, StopReply,
+    TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply,
+    WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -87,6 +88,8 @@ typed! {
     since(Moment) -> SinceReply = Call::Since;
     /// Counts events.
     count_events(EventQuery) -> EventCount = Call::EventCount;
+    /// Brings records of the past, and the state before them.
+    log_slice(SliceQuery) -> LogSlice = Call::LogSlice;
     /// How the daemon is.
     status(Empty) -> Status = Call::DaemonStatus;
 }

@@ -81,6 +81,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::Since(_)
         | Call::LogRead(_)
         | Call::OutputList(_)
+        | Call::LogSlice(_)
         | Call::EventList(_)
         | Call::EventCount(_)
         | Call::Follow(_)

@@ -32,6 +32,7 @@ mod recent;
 use aiflow_daemon::records;
 mod requests;
 mod retention;
+mod slice;
 mod snapshots;
 mod socket;
 mod spool;
@@ -67,6 +68,14 @@ enum Command {
     Log(log_command::LogCommand),
     /// Read a definition from stdin and print what is wrong in it, as JSON.
     Check,
+    /// Print a slice of a copied log and the state before it, as JSON: `aiflow tui --log`.
+    #[command(hide = true)]
+    Slice {
+        /// The copied home, or its log.
+        directory: PathBuf,
+        /// Which records, as in `log.slice`.
+        query: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -74,6 +83,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => start::run(arguments.home, &arguments.settings),
         Some(Command::Check) => check::run(),
+        Some(Command::Slice { directory, query }) => slice::run(&directory, &query),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

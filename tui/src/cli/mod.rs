@@ -114,7 +114,7 @@ enum Verb {
     #[command(subcommand)]
     Notification(Notification),
     /// Watch and steer in the terminal; also what `aiflow` alone does there.
-    Tui,
+    Tui(tui::Arguments),
     /// Show the version of this program.
     Version,
     /// Print the completions for a shell.
@@ -153,7 +153,8 @@ pub(crate) fn main() -> u8 {
 
 /// Without a verb a terminal shows the interface.
 fn interface() -> Option<Verb> {
-    (std::io::stdin().is_terminal() && std::io::stdout().is_terminal()).then_some(Verb::Tui)
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    is_terminal.then(|| Verb::Tui(tui::Arguments::default()))
 }
 
 /// In a script a missing verb is a mistake; say what could be done.
@@ -190,7 +191,7 @@ impl Verb {
             Self::Output(verb) => verb.perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
             Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
-            Self::Tui => tui::perform(session).await,
+            Self::Tui(arguments) => arguments.perform(session).await,
             Self::Version => version::perform(session),
             Self::Completions(arguments) => arguments.perform(session),
             Self::Man(arguments) => arguments.perform(session),
@@ -249,7 +250,8 @@ mod tests {
             emit k v --wait 1m|heartbeat|output set k -1|output get t k --run 3|\
             output list --run 3 --sequence 2|output list t --run 3|\
             event list|event list k --limit 5 --from 7|event count k|\
-            event listen k --from 0 -n x|tui|version|completions bash";
+            event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|\
+            tui --log DIR|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let parsed = Arguments::try_parse_from(words);

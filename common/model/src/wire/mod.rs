@@ -11,6 +11,7 @@ mod receipt;
 mod reply;
 mod request;
 mod rule;
+mod slice;
 mod view;
 mod why;
 
@@ -31,6 +32,7 @@ pub use request::{
     TriggerRef, Upload,
 };
 pub use rule::RuleView;
+pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};
 pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
 pub use why::WhyRequest;
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
 use crate::wire::{
-    Backfill, DryRun, EventRef, Moment, OutputQuery, RerunTask, SetOutput, TaskControl,
+    Backfill, DryRun, EventRef, Moment, OutputQuery, RerunTask, SetOutput, SliceQuery, TaskControl,
     TaskRequest, WhyRequest,
 };
 use crate::{
@@ -154,6 +154,8 @@ calls! {
     StateAt(Moment) = "state.at";
     /// Tells what has happened since.
     Since(Moment) = "since";
+    /// Brings records of the past, and the state before them.
+    LogSlice(SliceQuery) = "log.slice";
     /// Follows records, from a state or from an offset.
     Follow(Follow) = "follow";
     /// Tells what a request would cause, without doing it.
