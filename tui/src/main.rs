@@ -8,6 +8,7 @@ mod actions;
 mod chain;
 mod cli;
 mod conn;
+mod plugin;
 mod programs;
 mod state;
 #[cfg(test)]

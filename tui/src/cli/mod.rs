@@ -24,6 +24,7 @@ mod output;
 mod output_of_task;
 mod parse;
 mod past;
+mod plugin;
 mod ps;
 mod python;
 mod rows;
@@ -113,6 +114,9 @@ enum Verb {
     /// As `event`, for those who know AIFlow's `notification event`.
     #[command(subcommand)]
     Notification(Notification),
+    /// Plugins: programs that do the work of tasks, or run them elsewhere.
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
     /// Watch and steer in the terminal; also what `aiflow` alone does there.
     Tui(tui::Arguments),
     /// Show the version of this program.
@@ -179,6 +183,7 @@ impl Verb {
             Self::WorkflowTrigger(verb) => verb.perform(session).await,
             Self::WorkflowExecution(verb) => verb.perform(session).await,
             Self::TaskExecution(verb) => verb.perform(session).await,
+            Self::Plugin(verb) => return verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
             Self::Why(arguments) => arguments.perform(session).await,
@@ -251,7 +256,8 @@ mod tests {
             output list --run 3 --sequence 2|output list t --run 3|\
             event list|event list k --limit 5 --from 7|event count k|\
             event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|\
-            tui --log DIR|version|completions bash";
+            tui --log DIR|plugin list|plugin check operator x --config {}|\
+            plugin run executor x -- sleep 3|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let parsed = Arguments::try_parse_from(words);

@@ -196,6 +196,7 @@ fn definition<'a>(open: &Open<'_>, theme: &Theme) -> Vec<Line<'a>> {
     let command = match &spec.command {
         Command::Bash(script) => script.clone(),
         Command::Exec(words) => words.join(" "),
+        Command::Operator(plugin) => format!("operator {}", plugin.name),
         #[expect(unreachable_patterns, reason = "operators of later versions are told by name")]
         other => format!("{other:?}"),
     };

@@ -7,6 +7,7 @@ mod condition;
 mod confinement;
 mod index;
 mod param;
+mod plugin;
 mod pool;
 mod task;
 
@@ -14,6 +15,7 @@ pub use condition::{Clock, Condition, Host, Late, Missed, Reset};
 pub use confinement::{Confinement, Limits};
 pub use index::SpecIndex;
 pub use param::ParamType;
+pub use plugin::Plugin;
 pub use pool::{Demand, PoolId};
 pub use task::{
     Action, Backoff, Command, Emission, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, host, param, task, workflow};
+use super::{clock, confinement, emission, host, param, plugin, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 16] = [
+const MAPPINGS: [&Mapping<'static>; 18] = [
     &workflow::WORKFLOW,
     &param::PARAM,
     &task::TASK,
@@ -23,6 +23,8 @@ const MAPPINGS: [&Mapping<'static>; 16] = [
     &SUM,
     &STATE,
     &host::CUSTOM,
+    &plugin::OPERATOR,
+    &plugin::EXECUTOR,
     &ABSENT,
     &DEBOUNCE,
     &THROTTLE,

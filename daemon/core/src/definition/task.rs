@@ -13,13 +13,15 @@ use aiflow_model::time::Span;
 
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
-use super::{condition, confinement, emission, pool};
+use super::{condition, confinement, emission, plugin, pool};
 use crate::expression::{Kind, Sight};
 
 const KEYS: &[&str] = &[
     "kind",
     "bash",
     "exec",
+    "operator",
+    "executor",
     "env",
     "start",
     "stop",
@@ -97,6 +99,10 @@ pub(crate) fn read(
     };
     Some(TaskSpec {
         command: read_command(reader, map)?,
+        executor: match map.get("executor") {
+            Some(node) => Some(plugin::read(reader, node, "executor")?),
+            None => None,
+        },
         name,
         kind,
         env: map.get("env").and_then(|node| read_env(reader, node)).unwrap_or_default(),
@@ -149,16 +155,22 @@ fn read_for_each(reader: &mut Reader, node: &Node, rules: &[Rule]) -> Option<Str
 }
 
 fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
-    match (map.get("bash"), map.get("exec")) {
-        (Some(node), None) => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
-        (None, Some(node)) => read_exec(reader, node).map(Command::Exec),
-        (Some(node), Some(_)) => {
-            reader.fault(node.place, "a task has either `bash` or `exec`, not both");
-            None
-        }
-        (None, None) => {
+    let said: Vec<(&str, &Node)> = ["bash", "exec", "operator"]
+        .into_iter()
+        .filter_map(|key| Some((key, map.get(key)?)))
+        .collect();
+    match said.as_slice() {
+        [("bash", node)] => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
+        [("exec", node)] => read_exec(reader, node).map(Command::Exec),
+        [(_, node)] => plugin::read(reader, node, "operator").map(Command::Operator),
+        [] => {
             let hint = Some("bash: echo hello".to_owned());
             reader.fault_with_hint(map.place, "the task does not say what to run", hint);
+            None
+        }
+        [(_, node), ..] => {
+            let message = "a task has one of `bash`, `exec` and `operator`, not several";
+            reader.fault(node.place, message);
             None
         }
     }
