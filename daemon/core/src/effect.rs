@@ -37,6 +37,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::RunBegan { .. }
         | Record::RunStopRequested { .. }
         | Record::RunControlled(_)
+        | Record::RunLate { .. }
         | Record::RunFinished { .. }
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }

@@ -130,6 +130,7 @@ impl Transaction<'_> {
             let Some(deadline) = self.state.deadlines.first_due(self.now).cloned() else { break };
             match deadline {
                 aiflow_model::state::Deadline::Execution(id) => self.execution_due(&id),
+                aiflow_model::state::Deadline::Late(run) => self.run_late(run),
                 aiflow_model::state::Deadline::Contact(id) => self.contact_due(&id),
                 aiflow_model::state::Deadline::Condition { rule, .. } => {
                     self.stimulate(Stimulus::Due(rule));

@@ -19,6 +19,7 @@ mod event;
 mod expression;
 mod fan;
 mod gather;
+mod hook;
 mod input;
 mod launch;
 mod namespace;
@@ -34,6 +35,7 @@ mod task;
 mod timer;
 mod transaction;
 mod trigger;
+mod webhook;
 mod workflow;
 
 pub use effect::{Effect, effect_of, outstanding};

@@ -91,6 +91,11 @@ pub enum Record<E = Event> {
         /// How.
         status: RunStatus,
     },
+    /// A run has not ended for as long as its workflow says that it may take.
+    RunLate {
+        /// The run.
+        run: RunId,
+    },
     /// A node of a rule's condition has a new state.
     ConditionAdvanced {
         /// The run.
@@ -314,6 +319,7 @@ impl Record {
             Self::OutputSet(set) => Some(set.id.execution.run),
             Self::RunBegan { run }
             | Self::RunStopRequested { run }
+            | Self::RunLate { run }
             | Self::RunFinished { run, .. }
             | Self::ConditionAdvanced { run, .. }
             | Self::FilterFailed { run, .. }

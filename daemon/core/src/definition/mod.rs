@@ -8,6 +8,7 @@ mod clock;
 mod condition;
 mod confinement;
 mod emission;
+mod hook;
 mod keys;
 mod lint;
 mod mention;

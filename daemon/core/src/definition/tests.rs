@@ -327,6 +327,34 @@ fn readiness_is_a_condition_and_has_to_be_said() {
 }
 
 #[test]
+fn hooks_stand_at_the_top_and_their_faults_name_their_place() {
+    let with = |hooks: &str| format!("workflow: w\n{hooks}\ntasks: {{a: {{bash: x}}}}\n");
+    let spec = read(&with("on_failure: {webhook: 'https://example.org/x'}")).unwrap();
+    assert_eq!(spec.hooks().count(), 1);
+    assert_eq!(warnings(&with("on_failure: {bash: x}"), &spec), []);
+    refused(
+        &with("on_failure: {bash: x, start: {on: k}}"),
+        "2:23 a hook has no key `start` | known keys: bash",
+    );
+    refused(&with("on_success: {retry: {attempts: 2}}"), "does not say what to run");
+    refused(
+        &with("on_success: {webhook: example.org}"),
+        "2:23 webhook has to be an address | webhook: https://example.org/hook",
+    );
+    refused(&with("on_late: {bash: x}"), "2:10 nothing says when a run is late | late_after: 2h");
+    refused(&with("late_after: 2h"), "2:13 nothing is done when a run is late | on_late:");
+    refused(
+        "workflow: w\ntasks: {on_late: {bash: x}}\n",
+        "2:9 `on_late` is a hook of the workflow, not a task | write `on_late` at the top",
+    );
+    refused(
+        "workflow: w\non_failure: {bash: x}\ntasks: {a: {bash: x, start: {after: on_failure}}}\n",
+        "3:37 there is no task `on_failure`",
+    );
+    refused("workflow: w\ntasks: {a: {bash: x, webhook: 'http://y'}}\n", "`bash` or `webhook`");
+}
+
+#[test]
 fn triggers_know_no_tasks() {
     let with = |trigger: &str| {
         format!("workflow: w\ntriggers:\n  - {trigger}\ntasks:\n  a: {{bash: x}}\n")

@@ -3,9 +3,10 @@
 //! Must never look into the meaning of a task's rules: that is `check`.
 
 use aiflow_model::TaskName;
-use aiflow_model::spec::{Condition, SpecIndex, TASKS_MAX, TaskSpec, WorkflowSpec};
+use aiflow_model::spec::{Condition, Hook, SpecIndex, TASKS_MAX, TaskSpec, WorkflowSpec};
 
 use super::condition;
+use super::hook;
 use super::node::{Node, Place};
 use super::param;
 use super::pool;
@@ -32,6 +33,10 @@ const KEYS: &[&str] = &[
     "max_active_runs",
     "max_active_tasks",
     "tasks",
+    "on_failure",
+    "on_success",
+    "on_late",
+    "late_after",
 ];
 pub(super) const WORKFLOW: Mapping = Mapping { what: "a workflow", keys: KEYS };
 /// Most triggers of one definition.
@@ -61,6 +66,12 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
             }
             for entry in entries.iter().take(TASKS_MAX) {
                 match entry.key.parse::<TaskName>() {
+                    Ok(name) if Hook::ALL.iter().any(|hook| hook.name() == name.as_str()) => {
+                        let message = format!("`{name}` is a hook of the workflow, not a task");
+                        let hint = Some(format!("write `{name}` at the top, beside `tasks`"));
+                        reader.fault_with_hint(entry.place, message, hint);
+                        places.push(entry.place);
+                    }
                     Ok(name) => {
                         let spec = task::read(reader, name, &entry.node, &mut references);
                         if let Some(spec) = &spec {
@@ -81,6 +92,11 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
             reader.fault_with_hint(map.place, "the workflow has no tasks", hint);
         }
     }
+    for (hook, place) in hook::read(reader, map) {
+        draft_tasks.push(hook);
+        places.push(place);
+    }
+    let late_after = hook::read_late_after(reader, map);
     let triggers = map.get("triggers").and_then(|n| read_triggers(reader, n)).unwrap_or_default();
     let tasks: Vec<TaskSpec> = draft_tasks;
     let complete = places.len() == tasks.len();
@@ -94,6 +110,7 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
         pools,
         max_active_runs: pool::read_max(reader, map, "max_active_runs"),
         max_active_tasks: pool::read_max(reader, map, "max_active_tasks"),
+        late_after,
         index: SpecIndex::default(),
     };
     complete.then_some(Draft { spec, places, references })

@@ -277,7 +277,13 @@ fn a_restart_and_a_stop_of_backfilled_windows() {
     assert_eq!(s.executions(run, "t"), ["1:stopping", "2:stopped", "3:stopping"]);
     s.exit("1.t.1.1", 0);
     s.exit("1.t.3.1", 0);
-    assert!(s.engine.state().run(run).unwrap().is_idle());
+    assert!(
+        s.engine
+            .state()
+            .run(run)
+            .unwrap()
+            .is_idle(&s.engine.state().snapshot_of(run).unwrap().spec)
+    );
 }
 
 #[test]

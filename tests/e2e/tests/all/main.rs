@@ -19,6 +19,8 @@ mod guide;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod retention;
