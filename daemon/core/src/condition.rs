@@ -140,6 +140,9 @@ impl Transaction<'_> {
             Condition::State { script, .. } => {
                 self.offer_script(at, node, condition, script, stimulus)
             }
+            Condition::Custom { host, .. } => {
+                self.offer_custom(at, node, condition, host, stimulus)
+            }
             Condition::Absent { span, .. } => {
                 self.offer_absent(at, node, condition, *span, stimulus)
             }

@@ -42,7 +42,8 @@ impl Engine {
         &self.state
     }
 
-    /// Decides one input at `now`. The state has the batch taken in when this returns.
+    /// Decides one input at `now`. The state has the batch taken in when this returns. Hosts are
+    /// not asked: a condition that needs one counts as not met, and the log says so.
     ///
     /// # Errors
     /// A [`Rejection`] when the input is not allowed; then nothing has changed.
@@ -52,7 +53,7 @@ impl Engine {
         Ok(Decision { records: transaction.finish(), answer })
     }
 
-    pub(crate) fn transaction(&mut self, now: Timestamp) -> Transaction<'_> {
+    pub(crate) fn transaction<'a>(&'a mut self, now: Timestamp) -> Transaction<'a> {
         Transaction::new(&mut self.state, &mut self.expressions, &mut self.missing, now)
     }
 

@@ -20,6 +20,7 @@ mod expression;
 mod fan;
 mod gather;
 mod hook;
+mod host;
 mod input;
 mod launch;
 mod namespace;
@@ -40,6 +41,7 @@ mod workflow;
 
 pub use effect::{Effect, effect_of, outstanding};
 pub use engine::Engine;
+pub use host::{HostAnswer, Outcome, Question, Verdict};
 pub use input::{Answer, Decision, Input};
 pub use launch::{LaunchPlan, launch_plan};
 pub use preview::Preview;

@@ -13,6 +13,7 @@ use aiflow_model::state::{ExecutionStatus, Snapshot, Undo};
 use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName, Timestamp};
 
 use crate::expression::Expressions;
+use crate::host::Hearing;
 
 /// Something that conditions may react to.
 #[derive(Debug, Clone)]
@@ -76,6 +77,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) now: Timestamp,
     /// Where this is only tried: the way back.
     pub(crate) undo: Option<Undo>,
+    /// What hosts have said, and what they have yet to be asked.
+    pub(crate) hearing: Hearing<'a>,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
     /// The key or window for which conditions gather at the moment.
@@ -98,6 +101,7 @@ impl<'a> Transaction<'a> {
             missing,
             now,
             undo: None,
+            hearing: Hearing::default(),
             batch: Vec::new(),
             agenda: VecDeque::new(),
             part: None,

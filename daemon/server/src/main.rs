@@ -2,6 +2,7 @@
 //!
 //! The only room that reads the clock and the environment. Must never decide: that is the core's.
 
+mod asking;
 mod attempts;
 mod check;
 mod clock;
@@ -13,6 +14,8 @@ mod failure;
 mod files;
 mod follow;
 mod home;
+mod host;
+mod hosts;
 mod inputs;
 mod log_command;
 mod meters;

@@ -2,15 +2,17 @@
 //!
 //! Must never hold business rules: those are the core's.
 
+use aiflow_core::Input;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
-    Call, DryRun, DryRunReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello,
-    HelloRequest, LogRead, PROTOCOL_VERSION, Status,
+    Call, DryRun, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello, HelloRequest,
+    LogRead, PROTOCOL_VERSION, Status,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
 use serde_json::value::RawValue;
 
+use crate::asking::Purpose;
 use crate::connection::Reply;
 use crate::daemon::Daemon;
 use crate::event_index::{EventFilter, EventIndex, Range, Stream};
@@ -33,7 +35,7 @@ type Answered = Result<String, Rejection>;
 impl Daemon {
     pub(crate) fn request(&mut self, call: Call, reply: Reply) -> Result<(), Failure> {
         let call = match inputs::asked(call, &self.tokens, reply.is_inside()) {
-            Ok(Asked::Decide(input)) => return self.decide(input, reply),
+            Ok(Asked::Decide(input)) => return self.take_in(input, Purpose::Request(reply)),
             Ok(Asked::Look(call)) => call,
             Err(rejection) => {
                 reply.refuse(rejection);
@@ -43,7 +45,7 @@ impl Daemon {
         let state = self.engine.state();
         let looked = match call {
             Call::Follow(follow) => return self.follow(follow, reply),
-            Call::DryRun(tried) => self.dry_run(&tried),
+            Call::DryRun(tried) => return self.dry_run(&tried, reply),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
             Call::LogRead(read) => return self.read_output(&read, reply),
@@ -71,28 +73,28 @@ impl Daemon {
     }
 
     /// What a request would cause.
-    fn dry_run(&mut self, tried: &DryRun) -> Answered {
+    fn dry_run(&mut self, tried: &DryRun, reply: Reply) -> Result<(), Failure> {
+        match self.tried_input(tried) {
+            Ok(input) => self.take_in(input, Purpose::DryRun(reply)),
+            Err(rejection) => {
+                reply.refuse(rejection);
+                Ok(())
+            }
+        }
+    }
+
+    fn tried_input(&self, tried: &DryRun) -> Result<Input, Rejection> {
         let refused = |message| Rejection::new(ErrorCode::InvalidParams, message);
         let params = tried.params.to::<Box<RawValue>>();
         let params = params.map_err(|error| refused(format!("dry_run: {error}")))?;
         let call = Call::read(&tried.method, Some(&params))?;
-        let Asked::Decide(input) = inputs::asked(call, &self.tokens, false)? else {
-            let message = format!("dry_run: {} changes nothing that is recorded", tried.method);
-            return Err(refused(message).hint("call it as it is"));
-        };
-        self.check_room(&input)?;
-        let preview = self.engine.preview(input, self.clock.now())?;
-        let result = inputs::reply(preview.answer)?;
-        let effects = preview.effects.into_iter().map(inputs::effect_view).collect();
-        let unwritten = |error: serde_json::Error| {
-            Rejection::new(ErrorCode::Internal, format!("dry_run: {error}"))
-        };
-        to_json(&DryRunReply {
-            result: RawValue::from_string(result).map_err(unwritten)?,
-            records: preview.records,
-            effects,
-            more: preview.more,
-        })
+        match inputs::asked(call, &self.tokens, false)? {
+            Asked::Decide(input) => Ok(input),
+            Asked::Look(_) => {
+                let message = format!("dry_run: {} changes nothing that is recorded", tried.method);
+                Err(refused(message).hint("call it as it is"))
+            }
+        }
     }
 
     fn follow(&mut self, follow: Follow, reply: Reply) -> Result<(), Failure> {

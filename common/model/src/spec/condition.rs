@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::firing::NodeState;
 use crate::status::ExecutionStatus;
 use crate::time::{Span, Timestamp};
-use crate::{EventKey, KeyPattern, TaskName};
+use crate::{EventKey, JsonText, KeyPattern, TaskName};
 
 /// When something happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,14 @@ pub enum Condition {
         /// Sees `state` besides what a filter sees; may change it; gives whether to fire.
         script: String,
     },
+    /// A host process says so, which is asked each time that the child is met by an event. What it
+    /// keeps from one question to the next is kept here.
+    Custom {
+        /// What the host is asked about: events.
+        of: Box<Self>,
+        /// Who is asked.
+        host: Box<Host>,
+    },
     /// A clock has passed the end of a window.
     Every {
         /// Length of a window.
@@ -146,6 +154,21 @@ pub enum Condition {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         except: Vec<String>,
     },
+}
+
+/// A process that answers questions about events: a line of JSON each way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Host {
+    /// The program and its arguments, run beside the workflow's files.
+    pub exec: Vec<String>,
+    /// Told with each question, as it is.
+    #[serde(default, skip_serializing_if = "JsonText::is_null")]
+    pub config: JsonText,
+    /// Whether it is told where the tasks of the run stand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tasks: bool,
+    /// Longest time for an answer.
+    pub timeout: Span,
 }
 
 /// How something that gathers forgets, other than by using up what it fires with.
@@ -238,7 +261,8 @@ impl Condition {
             | Self::Absent { of, .. }
             | Self::Debounce { of, .. }
             | Self::Throttle { of, .. }
-            | Self::State { of, .. } => std::slice::from_ref(of),
+            | Self::State { of, .. }
+            | Self::Custom { of, .. } => std::slice::from_ref(of),
         }
     }
 
@@ -302,13 +326,19 @@ impl Condition {
         }
     }
 
+    /// Whether a host is asked by this node or one below it.
+    #[must_use]
+    pub fn asks_host(&self) -> bool {
+        matches!(self, Self::Custom { .. }) || self.children().iter().any(Self::asks_host)
+    }
+
     /// Whether all that meets it is an event, one at a time.
     #[must_use]
     pub fn is_of_events(&self) -> bool {
         match self {
             Self::On { .. } => true,
             Self::Any(children) => children.iter().all(Self::is_of_events),
-            Self::State { of, .. } => of.is_of_events(),
+            Self::State { of, .. } | Self::Custom { of, .. } => of.is_of_events(),
             _ => false,
         }
     }
@@ -359,6 +389,9 @@ impl fmt::Display for Condition {
             Self::Debounce { of, span } => write!(f, "calm for {span} after ({of})"),
             Self::Throttle { of, span } => write!(f, "at most once in {span} ({of})"),
             Self::State { of, .. } => write!(f, "a script says so ({of})"),
+            Self::Custom { of, host } => {
+                write!(f, "{} says so ({of})", host.exec.join(" "))
+            }
             Self::Every { period, clock: Clock::Wall, .. } => write!(f, "every {period}"),
             Self::Every { period, clock: Clock::Watermark(keys), .. } => {
                 let keys: Vec<&str> = keys.iter().map(EventKey::as_str).collect();

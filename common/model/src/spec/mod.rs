@@ -11,7 +11,7 @@ mod param;
 mod pool;
 mod task;
 
-pub use condition::{Clock, Condition, Late, Missed, Reset};
+pub use condition::{Clock, Condition, Host, Late, Missed, Reset};
 pub use confinement::{Confinement, Limits};
 pub use hook::Hook;
 pub use index::SpecIndex;
@@ -34,6 +34,8 @@ pub const TASKS_MAX: usize = 10_000;
 pub const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of conditions.
 pub const CONDITION_DEPTH_MAX: usize = 16;
+/// Most that a condition which is code may keep, in bytes of JSON.
+pub const HOST_STATE_BYTES_MAX: usize = 256 << 10;
 /// Most items of a list of which each is an execution.
 pub const FAN_ITEMS_MAX: usize = 10_000;
 /// Longest of these items, in bytes of JSON.

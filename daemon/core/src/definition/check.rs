@@ -112,6 +112,7 @@ fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
         | Condition::Count { .. }
         | Condition::Sum { .. }
         | Condition::State { .. }
+        | Condition::Custom { .. }
         | Condition::Debounce { .. }
         | Condition::Throttle { .. } => {
             condition.children().iter().all(|part| can_be_met(part, startable))

@@ -12,7 +12,7 @@ use aiflow_model::{KeyPattern, TaskName};
 use super::clock;
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Needs, Reader, Reference, nearest};
-use super::reset;
+use super::{host, reset};
 use crate::expression::{self, Kind, Sight};
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.
@@ -29,6 +29,7 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("debounce", &["debounce"]),
     ("throttle", &["throttle"]),
     ("state", &["state"]),
+    ("custom", &["custom"]),
     ("every", clock::EVERY_KEYS),
     ("cron", clock::CRON_KEYS),
 ];
@@ -109,6 +110,7 @@ pub(crate) fn read(
         "count" => read_count(reader, subject, references, depth),
         "sum" => read_sum(reader, subject, references, depth),
         "state" => read_state(reader, subject, references, depth),
+        "custom" => host::read_custom(reader, subject, references, depth),
         "absent" => read_timer(reader, subject, &ABSENT, references, depth)
             .map(|(of, span)| Condition::Absent { of, span }),
         "debounce" => read_timer(reader, subject, &DEBOUNCE, references, depth)
@@ -205,7 +207,7 @@ fn read_state(
 }
 
 /// A condition that is met by events only, one at a time.
-fn read_of_events(
+pub(super) fn read_of_events(
     reader: &mut Reader,
     node: &Node,
     what: &str,

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, hook, param, task, workflow};
+use super::{clock, confinement, emission, hook, host, param, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 16] = [
+const MAPPINGS: [&Mapping<'static>; 17] = [
     &workflow::WORKFLOW,
     &hook::HOOK,
     &param::PARAM,
@@ -23,6 +23,7 @@ const MAPPINGS: [&Mapping<'static>; 16] = [
     &COUNT,
     &SUM,
     &STATE,
+    &host::CUSTOM,
     &ABSENT,
     &DEBOUNCE,
     &THROTTLE,

@@ -9,6 +9,7 @@ mod condition;
 mod confinement;
 mod emission;
 mod hook;
+mod host;
 mod keys;
 mod lint;
 mod mention;

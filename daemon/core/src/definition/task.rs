@@ -156,6 +156,19 @@ fn read_grace(reader: &mut Reader, map: Map<'_>) -> Span {
     map.get("grace").and_then(|node| reader.parse(node, "grace")).unwrap_or(GRACE_DEFAULT)
 }
 
+/// A program and its arguments.
+pub(super) fn read_exec(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
+    let items = reader.list(node, "exec")?;
+    let words: Option<Vec<String>> =
+        items.iter().map(|item| reader.text(item, "a word of exec").map(str::to_owned)).collect();
+    let words = words?;
+    if words.is_empty() {
+        reader.fault(node.place, "exec needs at least the program");
+        return None;
+    }
+    Some(words)
+}
+
 /// An expression that gives a list; over the event only where events start the task.
 fn read_for_each(reader: &mut Reader, node: &Node, rules: &[Rule]) -> Option<String> {
     if rules.iter().any(|rule| rule.action == Action::Restart) {
@@ -184,7 +197,7 @@ fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
             None
         }
         [("bash", node)] => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
-        [("exec", node)] => read_exec(reader, node),
+        [("exec", node)] => read_exec(reader, node).map(Command::Exec),
         [(_, node)] => {
             let url = reader.text(node, "webhook")?;
             let is_url = url.starts_with("http://") || url.starts_with("https://");
@@ -199,17 +212,6 @@ fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
             None
         }
     }
-}
-
-fn read_exec(reader: &mut Reader, node: &Node) -> Option<Command> {
-    let items = reader.list(node, "exec")?;
-    let words = items.iter().map(|item| reader.text(item, "a word of exec").map(str::to_owned));
-    let words = words.collect::<Option<Vec<String>>>()?;
-    if words.is_empty() {
-        reader.fault(node.place, "exec needs at least the program");
-        return None;
-    }
-    Some(Command::Exec(words))
 }
 
 fn read_env(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, String>> {

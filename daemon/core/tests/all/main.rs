@@ -17,6 +17,8 @@ mod fans;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod outputs;
 #[cfg(test)]
 mod pools;

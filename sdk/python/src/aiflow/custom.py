@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 from . import program
-from .conditions import Condition, any_of, on
+from .conditions import Condition, any_of, checked_span, on
 from .errors import DefinitionError
+from .times import Span
 
 if TYPE_CHECKING:
     from .views import Event
@@ -57,12 +58,15 @@ class ConditionContext:
 class PythonCondition(Condition):
     """A condition of your own: override `is_met`. It is asked of each event of its keys, in order.
 
+    `timeout`: longest time for an answer, 5 s unless told; other events of the namespace wait for it.
+
     What `__init__` was given is the same in the host, which runs the file anew; what `is_met` is to
     remember goes into `context.state(name)`, never into attributes.
     """
 
-    def __init__(self, *keys: str) -> None:
+    def __init__(self, *keys: str, timeout: Optional[Span] = None) -> None:
         self._keys = keys
+        self._timeout = timeout
         _made.append(self)
         self.number = len(_made) - 1
 
@@ -86,6 +90,8 @@ class PythonCondition(Condition):
         if environment:
             command[:0] = ["env", *("%s=%s" % pair for pair in environment.items())]
         said = {"of": of.write(), "exec": command, "config": self.number, "tasks": True}
+        if self._timeout is not None:
+            said["timeout"] = checked_span("timeout", self._timeout)
         return {"custom": said}
 
 
