@@ -5,10 +5,10 @@
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
     EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
-    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, OutputQuery,
-    OutputView, RerunTask, RuleView, RunRef, RunReply, RunView, SetOutput, StartRun, Status,
-    StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload,
-    UploadReply, WorkflowView,
+    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceProperties, NamespaceView,
+    OptionalWorkflow, OutputQuery, OutputView, RerunTask, RuleView, RunRef, RunReply, RunView,
+    SetOutput, StartRun, Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef,
+    TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -105,7 +105,9 @@ acknowledged! {
     /// Says something of a task's work, from inside of it.
     set_output(SetOutput) = Call::OutputSet;
     /// Adds a namespace.
-    add_namespace(NamespaceName) = Call::NamespaceAdd;
+    add_namespace(NamespaceProperties) = Call::NamespaceAdd;
+    /// Says other things of a namespace.
+    update_namespace(NamespaceProperties) = Call::NamespaceUpdate;
     /// Deletes a namespace without workflows.
     delete_namespace(NamespaceName) = Call::NamespaceDelete;
     /// Brings a piece of a file.

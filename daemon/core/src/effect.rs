@@ -31,6 +31,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         Record::WorkflowDeleted { .. } | Record::RunDeleted { .. } => Some(Effect::ClearAway),
         Record::DaemonStarted(_)
         | Record::NamespaceAdded { .. }
+        | Record::NamespaceChanged { .. }
         | Record::WorkflowUploaded(_)
         | Record::EventEmitted(_)
         | Record::RunStarted(_)

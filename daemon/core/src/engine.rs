@@ -77,9 +77,10 @@ impl Transaction<'_> {
         match input {
             Input::StartDaemon(started) => {
                 self.record(None, Record::DaemonStarted(started));
-                Ok(self.add_namespace(Namespace::default_namespace()))
+                self.add_namespace(Namespace::default_namespace(), BTreeMap::new())
             }
-            Input::AddNamespace(namespace) => Ok(self.add_namespace(namespace)),
+            Input::AddNamespace(name, properties) => self.add_namespace(name, properties),
+            Input::UpdateNamespace(name, properties) => self.update_namespace(name, properties),
             Input::Upload { namespace, source, files } => self.upload(namespace, source, files),
             Input::Emit { namespace, key, value, source, id, execution, speaker } => {
                 let event =

@@ -65,6 +65,16 @@ pub enum Record<E = Event> {
     NamespaceAdded {
         /// Its name.
         namespace: Namespace,
+        /// What is said of it.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        properties: BTreeMap<String, JsonText>,
+    },
+    /// Other things are said of a namespace.
+    NamespaceChanged {
+        /// Its name.
+        namespace: Namespace,
+        /// All that is said of it.
+        properties: BTreeMap<String, JsonText>,
     },
     /// A definition was stored as a new snapshot; later runs use it.
     WorkflowUploaded(Box<WorkflowUploaded>),
@@ -304,6 +314,7 @@ impl Record {
         match self {
             Self::DaemonStarted(_)
             | Self::NamespaceAdded { .. }
+            | Self::NamespaceChanged { .. }
             | Self::WorkflowUploaded(_)
             | Self::TriggerAdded(_)
             | Self::TriggerChanged { .. }

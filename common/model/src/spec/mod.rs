@@ -62,6 +62,9 @@ pub struct WorkflowSpec {
     /// What starts runs of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Condition>,
+    /// Events that it derives without a run, as long as it is enabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emits: Vec<Rule>,
     /// Slots of the pools that its tasks use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<PoolName, u32>,

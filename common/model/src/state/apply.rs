@@ -64,8 +64,15 @@ impl State {
                 self.boot_id.clone_from(&started.boot_id);
                 self.listen_anew(at)
             }
-            Record::NamespaceAdded { namespace } => {
-                self.namespaces.entry(namespace.clone()).or_default();
+            Record::NamespaceAdded { namespace, properties } => {
+                let known = self.namespaces.entry(namespace.clone()).or_default();
+                known.properties.extend(properties.clone());
+                Ok(())
+            }
+            Record::NamespaceChanged { namespace, properties } => {
+                let known = self.namespaces.get_mut(namespace);
+                let known = known.ok_or_else(|| format!("no namespace {namespace}"))?;
+                known.properties.clone_from(properties);
                 Ok(())
             }
             Record::WorkflowUploaded(uploaded) => self.fold_upload(uploaded, at),

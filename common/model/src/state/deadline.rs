@@ -142,7 +142,7 @@ pub(super) fn due_at(condition: &Condition, state: &NodeState) -> Option<Timesta
         (Condition::Every { period, clock, until, idle, .. }, NodeState::Clock(state)) => {
             let end = state.next_end(*period, *until);
             match clock {
-                Clock::Wall => end,
+                Clock::Wall => end.map(|end| state.due.unwrap_or(end)),
                 Clock::Watermark(_) if state.is_over(*period, *until) => None,
                 Clock::Watermark(keys) => {
                     let passed = end.zip(state.lowest()).filter(|(end, low)| low.time >= *end);

@@ -42,8 +42,8 @@ use crate::record::FileEntry;
 use crate::spec::{TaskSpec, WorkflowSpec};
 use crate::time::Timestamp;
 use crate::{
-    AttemptId, ExecutionId, Namespace, Offset, RuleId, RunId, SnapshotNumber, TaskName, TriggerId,
-    WorkflowName,
+    AttemptId, ExecutionId, JsonText, Namespace, Offset, RuleId, RunId, SnapshotNumber, TaskName,
+    TriggerId, WorkflowName,
 };
 
 /// The fold of all records before [`State::next_offset`].
@@ -100,6 +100,9 @@ pub struct NamespaceState {
     pub disabled: BTreeSet<WorkflowName>,
     /// Events accepted so far.
     pub event_count: u64,
+    /// What is said of it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, JsonText>,
 }
 
 /// One uploaded version of a workflow; never changes.

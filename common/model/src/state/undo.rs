@@ -126,7 +126,9 @@ impl Undo {
                 let alive = state.runs.values().filter(is_alive);
                 alive.for_each(|run| self.run(state, run.id));
             }
-            Record::NamespaceAdded { namespace } | Record::NamespaceDeleted { namespace } => {
+            Record::NamespaceAdded { namespace, .. }
+            | Record::NamespaceChanged { namespace, .. }
+            | Record::NamespaceDeleted { namespace } => {
                 self.namespace(state, namespace);
             }
             Record::WorkflowUploaded(uploaded) => {

@@ -355,6 +355,30 @@ fn hooks_stand_at_the_top_and_their_faults_name_their_place() {
 }
 
 #[test]
+fn what_a_workflow_emits_knows_no_tasks_and_no_circles() {
+    let with = |emit: &str| format!("workflow: w\nemit: {emit}\ntasks: {{a: {{bash: x}}}}\n");
+    let spec = read(&with("{when: {on: p}, key: q}")).unwrap();
+    assert!(spec.emits[0].emission.as_ref().unwrap().to_namespace);
+    refused(
+        &with("{when: {after: a}, key: q}"),
+        "2:22 `emit` of a workflow knows no task, so it cannot wait for `a`",
+    );
+    refused(&with("{when: {on: p}}"), "2:7 emit needs `when` and `key`");
+    refused(&with("{when: {on: p}, key: p}"), "the event `p` comes back to the rule");
+    let task = "workflow: w\nemit: {when: {on: p}, key: q}\ntasks:\n  a: {bash: x, emit: {when: {on: q}, key: p}}\n";
+    refused(task, "comes back to the rule that emits it");
+    let wall = |clock: &str| {
+        format!("workflow: w\ntasks:\n  a: {{bash: x, start: {{every: 1h, {clock}}}}}\n")
+    };
+    assert!(read(&wall("jitter: 10m")).is_ok());
+    refused(
+        &wall("clock: {watermark: w}, jitter: 10m"),
+        "3:66 only the wall puts windows off; a watermark fires when it has passed | leave `jitter`",
+    );
+    refused(&wall("jitter: soon"), "jitter: \"soon\" is not a length of time");
+}
+
+#[test]
 fn triggers_know_no_tasks() {
     let with = |trigger: &str| {
         format!("workflow: w\ntriggers:\n  - {trigger}\ntasks:\n  a: {{bash: x}}\n")

@@ -6,6 +6,7 @@ use aiflow_model::TaskName;
 use aiflow_model::spec::{Condition, Hook, SpecIndex, TASKS_MAX, TaskSpec, WorkflowSpec};
 
 use super::condition;
+use super::emission;
 use super::hook;
 use super::node::{Node, Place};
 use super::param;
@@ -29,6 +30,7 @@ const KEYS: &[&str] = &[
     "params",
     "files",
     "triggers",
+    "emit",
     "pools",
     "max_active_runs",
     "max_active_tasks",
@@ -98,6 +100,7 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
     }
     let late_after = hook::read_late_after(reader, map);
     let triggers = map.get("triggers").and_then(|n| read_triggers(reader, n)).unwrap_or_default();
+    let emits = emission::read_of_workflow(reader, map);
     let tasks: Vec<TaskSpec> = draft_tasks;
     let complete = places.len() == tasks.len();
     let spec = WorkflowSpec {
@@ -107,6 +110,7 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
         files,
         tasks,
         triggers,
+        emits,
         pools,
         max_active_runs: pool::read_max(reader, map, "max_active_runs"),
         max_active_tasks: pool::read_max(reader, map, "max_active_tasks"),
@@ -132,13 +136,17 @@ pub(crate) fn read_trigger(reader: &mut Reader, node: &Node) -> Option<Condition
     let before = std::mem::replace(&mut reader.sight, Sight::Event);
     let condition = condition::read(reader, node, &mut references, 0);
     reader.sight = before;
+    refuse_tasks(reader, references, "a trigger");
+    condition
+}
+
+/// Where there is no run, no task can be looked at.
+pub(super) fn refuse_tasks(reader: &mut Reader, references: Vec<Reference>, what: &str) {
     for reference in references {
-        let message =
-            format!("a trigger knows no task, so it cannot wait for `{}`", reference.task);
+        let message = format!("{what} knows no task, so it cannot wait for `{}`", reference.task);
         let hint = Some("let the task emit an event, and look at that".to_owned());
         reader.fault_with_hint(reference.place, message, hint);
     }
-    condition
 }
 
 fn read_files(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {

@@ -38,6 +38,7 @@ fn each_end_of_a_run_runs_its_hook_once_and_is_not_held_up() {
     assert_eq!(message, expected);
     assert!(plan.command.contains(&"Idempotency-Key: 1.on_failure.1".to_owned()));
     // It is tried again, across a restart and a reboot, and the run stays as it is.
+    assert_eq!(s.engine.state().alive_attempts().count(), 1, "a new daemon looks for it");
     s.exit("1.on_failure.1.1", 22);
     s.start_daemon("boot-1");
     s.pass("1s");
