@@ -2,13 +2,15 @@
 //!
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
+use aiflow_model::why::Why;
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
-    EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
-    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceProperties, NamespaceView,
-    OptionalWorkflow, OutputQuery, OutputView, RerunTask, RuleView, RunRef, RunReply, RunView,
-    SetOutput, StartRun, Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef,
-    TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
+    LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceProperties,
+    NamespaceView, OptionalWorkflow, OutputQuery, OutputView, Receipt, RerunTask, RuleView, RunRef,
+    RunReply, RunView, SetOutput, SinceReply, SliceQuery, StartRun, StateReply, Status, StopReply,
+    TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply,
+    WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -58,6 +60,8 @@ typed! {
     stop_run(RunRef) -> StopReply = Call::RunStop;
     /// Lists the rules of a run, each with how far it has come.
     list_rules(RunRef) -> Vec<RuleView> = Call::RuleList;
+    /// Tells why tasks of a run wait, or ran.
+    why(WhyRequest) -> Why = Call::Why;
     /// Lists task executions of a run.
     list_task_executions(RunRef) -> Vec<ExecutionView> = Call::TaskList;
     /// Goes on without an execution of a task.
@@ -76,8 +80,16 @@ typed! {
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.
     list_events(EventQuery) -> EventPage = Call::EventList;
+    /// Tells what became of an event.
+    show_event(EventRef) -> Receipt = Call::EventShow;
+    /// Tells how things stood.
+    state_at(Moment) -> StateReply = Call::StateAt;
+    /// Tells what has happened since.
+    since(Moment) -> SinceReply = Call::Since;
     /// Counts events.
     count_events(EventQuery) -> EventCount = Call::EventCount;
+    /// Brings records of the past, and the state before them.
+    log_slice(SliceQuery) -> LogSlice = Call::LogSlice;
     /// How the daemon is.
     status(Empty) -> Status = Call::DaemonStatus;
 }

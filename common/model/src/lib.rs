@@ -5,6 +5,7 @@
 //! come in as arguments. Read next: [`record`], then [`state`].
 
 pub mod config;
+pub mod digest;
 pub mod error;
 pub mod exit_code;
 pub mod firing;
@@ -17,13 +18,14 @@ pub mod spec;
 pub mod state;
 pub mod status;
 pub mod time;
+pub mod why;
 pub mod wire;
 
 pub use error::{ErrorCode, Rejection};
 pub use id::{
     AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
-    OutputName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
-    WorkflowName,
+    OutputName, PluginName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName,
+    TriggerId, WorkflowName,
 };
 pub use json::JsonText;
 pub use record::{LoggedRecord, Record};

@@ -57,6 +57,17 @@ impl Engine {
         Transaction::new(&mut self.state, &mut self.expressions, &mut self.missing, now)
     }
 
+    /// The state alone.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
+    /// The state, and what expressions are evaluated with.
+    pub(crate) const fn parts(&mut self) -> (&State, &mut Expressions) {
+        (&self.state, &mut self.expressions)
+    }
+
     /// When to call with [`Input::Tick`] next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {

@@ -2,6 +2,7 @@
 //!
 //! The only room that reads the clock and the environment. Must never decide: that is the core's.
 
+mod answers;
 mod asking;
 mod attempts;
 mod check;
@@ -22,13 +23,16 @@ mod meters;
 mod order;
 mod outbox;
 mod output;
+mod past;
 mod pending;
 mod queries;
+mod question;
 mod readiness;
 mod recent;
 use aiflow_daemon::records;
 mod requests;
 mod retention;
+mod slice;
 mod snapshots;
 mod socket;
 mod spool;
@@ -36,6 +40,7 @@ mod start;
 mod subject;
 mod sweep;
 mod token;
+mod waypoints;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +70,14 @@ enum Command {
     Log(log_command::LogCommand),
     /// Read a definition from stdin and print what is wrong in it, as JSON.
     Check,
+    /// Print a slice of a copied log and the state before it, as JSON: `aiflow tui --log`.
+    #[command(hide = true)]
+    Slice {
+        /// The copied home, or its log.
+        directory: PathBuf,
+        /// Which records, as in `log.slice`.
+        query: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -76,6 +89,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => start::run(arguments.home, &arguments.settings),
         Some(Command::Check) => check::run(),
+        Some(Command::Slice { directory, query }) => slice::run(&directory, &query),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

@@ -6,7 +6,7 @@ use aiflow_core::Input;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
     Call, DryRun, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello, HelloRequest,
-    LogRead, PROTOCOL_VERSION, Status,
+    LogRead, PROTOCOL_VERSION, SliceQuery, Status,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
@@ -23,6 +23,7 @@ use crate::meters::resident_bytes;
 use crate::output;
 use crate::pending::Departure;
 use crate::queries::{self, to_json};
+use crate::slice;
 
 /// Events that a list shows when it is not told how many.
 const EVENTS_DEFAULT: u32 = 100;
@@ -46,9 +47,14 @@ impl Daemon {
         let looked = match call {
             Call::Follow(follow) => return self.follow(follow, reply),
             Call::DryRun(tried) => return self.dry_run(&tried, reply),
+            Call::Why(asked) => return self.why(&asked, reply),
+            Call::EventShow(event) => return self.show_event(event.offset, reply),
+            Call::StateAt(moment) => return self.state_at(moment, reply),
+            Call::Since(moment) => return self.since(moment, reply),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
             Call::LogRead(read) => return self.read_output(&read, reply),
+            Call::LogSlice(query) => return self.slice(query, reply),
             Call::DaemonStop(_) => {
                 self.stopping = true;
                 Ok("{}".to_owned())
@@ -199,6 +205,30 @@ impl Daemon {
                 tracing::error!(%error, "a question about events was not answered");
             }
         });
+    }
+
+    /// Brings a slice of the past, off the loop.
+    fn slice(&mut self, query: SliceQuery, reply: Reply) -> Result<(), Failure> {
+        let (storage, end) = (self.home.open_log()?, *self.durable.borrow());
+        let index = self.index.clone();
+        tokio::task::spawn_local(async move {
+            // One at a time: each may hold a second state for a moment.
+            let _turn = index.turn().await;
+            if let Some(client) = reply.notifications() {
+                client.room().await;
+            }
+            let answered = tokio::task::spawn_blocking(move || {
+                match slice::read(&storage, end, query) {
+                    Ok(text) => reply.result(&text),
+                    Err(rejection) => reply.refuse(rejection),
+                }
+                aiflow_supervise::return_free_memory();
+            });
+            if let Err(error) = answered.await {
+                tracing::error!(%error, "a question about the past was not answered");
+            }
+        });
+        Ok(())
     }
 
     fn read_output(&mut self, read: &LogRead, reply: Reply) -> Result<(), Failure> {

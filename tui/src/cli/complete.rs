@@ -59,27 +59,27 @@ where
     answered.ok().flatten().unwrap_or_default()
 }
 
-fn candidate(value: impl ToString, help: String) -> CompletionCandidate {
+fn candidate(value: &impl ToString, help: String) -> CompletionCandidate {
     CompletionCandidate::new(value.to_string()).help(Some(help.into()))
 }
 
 fn namespaces() -> Vec<CompletionCandidate> {
     let found = ask(async |client: Client| client.list_namespaces(Empty {}).await);
     let found = found.into_iter();
-    found.map(|n| candidate(n.namespace, format!("{} workflows", n.workflows))).collect()
+    found.map(|n| candidate(&n.namespace, format!("{} workflows", n.workflows))).collect()
 }
 
 fn workflows() -> Vec<CompletionCandidate> {
     let found = ask(async |client: Client| client.list_workflows(NamespaceFilter::default()).await);
     let found = found.into_iter();
-    found.map(|w| candidate(w.workflow, format!("{} tasks", w.tasks.len()))).collect()
+    found.map(|w| candidate(&w.workflow, format!("{} tasks", w.tasks.len()))).collect()
 }
 
 fn runs() -> Vec<CompletionCandidate> {
     let found = ask(async |client: Client| client.list_runs(OptionalWorkflow::default()).await);
     // The newest are meant most often.
     let found = found.into_iter().rev();
-    found.map(|run| candidate(run.id, format!("{} {}", run.workflow, run.status))).collect()
+    found.map(|run| candidate(&run.id, format!("{} {}", run.workflow, run.status))).collect()
 }
 
 fn tasks() -> Vec<CompletionCandidate> {
@@ -94,11 +94,11 @@ fn tasks() -> Vec<CompletionCandidate> {
         tasks.dedup();
         Ok(tasks)
     });
-    found.into_iter().map(|(task, workflow)| candidate(task, workflow.to_string())).collect()
+    found.into_iter().map(|(task, workflow)| candidate(&task, workflow.to_string())).collect()
 }
 
 fn triggers() -> Vec<CompletionCandidate> {
     let found = ask(async |client: Client| client.list_triggers(OptionalWorkflow::default()).await);
     let found = found.into_iter();
-    found.map(|t| candidate(t.id, format!("{}: {}", t.workflow, t.condition))).collect()
+    found.map(|t| candidate(&t.id, format!("{}: {}", t.workflow, t.condition))).collect()
 }

@@ -26,6 +26,8 @@ mod options;
 mod output;
 mod output_of_task;
 mod parse;
+mod past;
+mod plugin;
 mod ps;
 mod python;
 mod rows;
@@ -38,6 +40,7 @@ mod task_execution;
 mod tui;
 mod upload;
 mod version;
+mod why;
 mod workflow;
 mod workflow_execution;
 mod workflow_schedule;
@@ -94,6 +97,12 @@ enum Verb {
     Run(run::Arguments),
     /// Run windows of a task anew, or those before its clock began.
     Backfill(backfill::Arguments),
+    /// Why tasks of a run wait, with all that is missing, or how they came to run.
+    Why(why::Arguments),
+    /// How things stood at an offset or a time: the runs, or the task executions of one.
+    State(past::State),
+    /// What has happened since an offset or a time: failures, recoveries, what came late or waits.
+    Since(past::Since),
     /// What is alive: runs and task executions.
     Ps,
     /// Show what a task wrote.
@@ -117,8 +126,11 @@ enum Verb {
     /// For those who know AIFlow's: there is no database, only the daemon's log.
     #[command(subcommand, hide = true)]
     Db(db::Verb),
+    /// Plugins: programs that do the work of tasks, or run them elsewhere.
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
     /// Watch and steer in the terminal; also what `aiflow` alone does there.
-    Tui,
+    Tui(tui::Arguments),
     /// Show the version of this program.
     Version,
     /// Print the completions for a shell.
@@ -178,7 +190,8 @@ fn flags(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
 
 /// Without a verb a terminal shows the interface.
 fn interface() -> Option<Verb> {
-    (std::io::stdin().is_terminal() && std::io::stdout().is_terminal()).then_some(Verb::Tui)
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    is_terminal.then(|| Verb::Tui(tui::Arguments::default()))
 }
 
 /// In a script a missing verb is a mistake; say what could be done.
@@ -203,8 +216,12 @@ impl Verb {
             Self::WorkflowTrigger(verb) => verb.perform(session).await,
             Self::WorkflowExecution(verb) => verb.perform(session).await,
             Self::TaskExecution(verb) => verb.perform(session).await,
+            Self::Plugin(verb) => return verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
+            Self::Why(arguments) => arguments.perform(session).await,
+            Self::State(arguments) => arguments.perform(session).await,
+            Self::Since(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
@@ -214,7 +231,7 @@ impl Verb {
             Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
             Self::Config(verb) => verb.perform(session),
             Self::Db(verb) => verb.perform(session),
-            Self::Tui => tui::perform(session).await,
+            Self::Tui(arguments) => arguments.perform(session).await,
             Self::Version => version::perform(session),
             Self::Completions(arguments) => arguments.perform(session),
             Self::Man(arguments) => arguments.perform(session),
@@ -249,7 +266,8 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution rules 3|\
+            workflow-execution rules 3|why 3|why 3 t|event show 7|state --at 7|\
+            state --at 2013-01-01T00:00:00Z --run 3|since 7|since 2013-01-01T00:00:00Z|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
             workflow-execution resume 3|task-execution restart 3 t|task-execution skip 3 t|\
             task-execution skip 3 t --sequence 2|task-execution mark-success 3 t|\
@@ -274,7 +292,9 @@ mod tests {
             emit k v --wait 1m|heartbeat|output set k -1|output get t k --run 3|\
             output list --run 3 --sequence 2|output list t --run 3|\
             event list|event list k --limit 5 --from 7|event count k|\
-            event listen k --from 0 -n x|tui|version|completions bash|\
+            event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|\
+            tui --log DIR|plugin list|plugin check operator x --config {}|\
+            plugin run executor x -- sleep 3|version|completions bash|\
             config init|config list|config get-value home|db init|db reset|db upgrade|db downgrade";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());

@@ -8,6 +8,7 @@ mod confinement;
 mod hook;
 mod index;
 mod param;
+mod plugin;
 mod pool;
 mod task;
 
@@ -16,6 +17,7 @@ pub use confinement::{Confinement, Limits};
 pub use hook::Hook;
 pub use index::SpecIndex;
 pub use param::ParamType;
+pub use plugin::Plugin;
 pub use pool::{Demand, PoolId};
 pub use task::{
     Action, Backoff, Command, Emission, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,

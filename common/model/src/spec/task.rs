@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Confinement, Hook};
+use super::{Condition, Confinement, Hook, Plugin};
 use crate::time::Span;
 use crate::{EventKey, PoolName, TaskName};
 
@@ -19,6 +19,9 @@ pub struct TaskSpec {
     pub kind: TaskKind,
     /// What runs.
     pub command: Command,
+    /// The plugin that runs the command elsewhere; none: it runs on this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<Plugin>,
     /// Variables added to its environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -90,6 +93,8 @@ pub enum Command {
     Exec(Vec<String>),
     /// An address that is sent who calls and why, by `curl`.
     Webhook(String),
+    /// A plugin does the work.
+    Operator(Plugin),
 }
 
 /// A condition and what it does to the task that holds it.

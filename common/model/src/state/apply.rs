@@ -314,6 +314,7 @@ impl State {
             stop: None,
             repeats: None,
             outputs: BTreeMap::new(),
+            created: at.offset,
             offset: at.offset,
         });
         self.place(id);

@@ -105,6 +105,9 @@ pub struct Execution {
     /// What its latest attempt said of its work.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<OutputName, JsonText>,
+    /// The record that brought it into being; 0 where an earlier build did not keep it.
+    #[serde(default)]
+    pub created: Offset,
     /// The record that made its status what it is.
     pub offset: Offset,
 }

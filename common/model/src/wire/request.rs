@@ -10,7 +10,10 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{Backfill, DryRun, OutputQuery, RerunTask, SetOutput, TaskControl, TaskRequest};
+use crate::wire::{
+    Backfill, DryRun, EventRef, Moment, OutputQuery, RerunTask, SetOutput, SliceQuery, TaskControl,
+    TaskRequest, WhyRequest,
+};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -119,6 +122,8 @@ calls! {
     RunDelete(RunRef) = "execution.delete";
     /// Lists the rules of a run, each with how far it has come.
     RuleList(RunRef) = "rule.list";
+    /// Tells why tasks of a run wait, or ran.
+    Why(WhyRequest) = "why";
     /// Lists task executions of a run.
     TaskList(RunRef) = "task.list";
     /// Starts a task of a run.
@@ -145,6 +150,14 @@ calls! {
     EventList(EventQuery) = "event.list";
     /// Counts events.
     EventCount(EventQuery) = "event.count";
+    /// Tells what became of an event, rule by rule.
+    EventShow(EventRef) = "event.show";
+    /// Tells how things stood.
+    StateAt(Moment) = "state.at";
+    /// Tells what has happened since.
+    Since(Moment) = "since";
+    /// Brings records of the past, and the state before them.
+    LogSlice(SliceQuery) = "log.slice";
     /// Follows records, from a state or from an offset.
     Follow(Follow) = "follow";
     /// Tells what a request would cause, without doing it.

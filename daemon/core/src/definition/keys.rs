@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, hook, host, param, task, workflow};
+use super::{clock, confinement, emission, hook, host, param, plugin, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 17] = [
+const MAPPINGS: [&Mapping<'static>; 19] = [
     &workflow::WORKFLOW,
     &hook::HOOK,
     &param::PARAM,
@@ -24,6 +24,8 @@ const MAPPINGS: [&Mapping<'static>; 17] = [
     &SUM,
     &STATE,
     &host::CUSTOM,
+    &plugin::OPERATOR,
+    &plugin::EXECUTOR,
     &ABSENT,
     &DEBOUNCE,
     &THROTTLE,

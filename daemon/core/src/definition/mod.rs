@@ -15,6 +15,7 @@ mod lint;
 mod mention;
 mod node;
 mod param;
+mod plugin;
 mod pool;
 mod reader;
 mod reset;

@@ -14,7 +14,7 @@ use aiflow_model::time::Span;
 use super::hook::HOOK;
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
-use super::{condition, confinement, emission, pool};
+use super::{condition, confinement, emission, plugin, pool};
 use crate::expression::{Kind, Sight};
 
 const KEYS: &[&str] = &[
@@ -22,6 +22,8 @@ const KEYS: &[&str] = &[
     "bash",
     "exec",
     "webhook",
+    "operator",
+    "executor",
     "env",
     "start",
     "stop",
@@ -107,6 +109,10 @@ pub(crate) fn read(
     };
     Some(TaskSpec {
         command: read_command(reader, map)?,
+        executor: match map.get("executor") {
+            Some(node) => Some(plugin::read(reader, node, "executor")?),
+            None => None,
+        },
         name,
         kind,
         env: map.get("env").and_then(|node| read_env(reader, node)).unwrap_or_default(),
@@ -148,6 +154,7 @@ pub(crate) fn read_hook(reader: &mut Reader, node: &Node, hook: Hook) -> Option<
         priority: 0,
         pools: BTreeMap::new(),
         heartbeat: None,
+        executor: None,
         confinement: confinement::read(reader, map),
     })
 }
@@ -188,16 +195,14 @@ fn read_for_each(reader: &mut Reader, node: &Node, rules: &[Rule]) -> Option<Str
 }
 
 fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
-    let given = ["bash", "exec", "webhook"].map(|key| map.get(key).map(|node| (key, node)));
-    let given: Vec<(&str, &Node)> = given.into_iter().flatten().collect();
-    match given.as_slice() {
-        [] => {
-            let hint = Some("bash: echo hello".to_owned());
-            reader.fault_with_hint(map.place, "the task does not say what to run", hint);
-            None
-        }
+    let said: Vec<(&str, &Node)> = ["bash", "exec", "operator", "webhook"]
+        .into_iter()
+        .filter_map(|key| Some((key, map.get(key)?)))
+        .collect();
+    match said.as_slice() {
         [("bash", node)] => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
         [("exec", node)] => read_exec(reader, node).map(Command::Exec),
+        [("operator", node)] => plugin::read(reader, node, "operator").map(Command::Operator),
         [(_, node)] => {
             let url = reader.text(node, "webhook")?;
             let is_url = url.starts_with("http://") || url.starts_with("https://");
@@ -207,8 +212,14 @@ fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
             }
             Some(Command::Webhook(url.to_owned()))
         }
-        [(one, node), (other, _), ..] => {
-            reader.fault(node.place, format!("a task has either `{one}` or `{other}`, not both"));
+        [] => {
+            let hint = Some("bash: echo hello".to_owned());
+            reader.fault_with_hint(map.place, "the task does not say what to run", hint);
+            None
+        }
+        [(_, node), ..] => {
+            let message = "a task has one of `bash`, `exec`, `operator` and `webhook`, not several";
+            reader.fault(node.place, message);
             None
         }
     }

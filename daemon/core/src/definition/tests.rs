@@ -71,7 +71,7 @@ fn every_kind_of_fault_names_its_place() {
         "workflow: w\ntasks:\n  a:\n    bash: x\n    parallel: 0\n",
         "5:15 parallel has to be a whole number from 1",
     );
-    refused("workflow: w\ntasks:\n  a: {bash: x, exec: [y]}\n", "either `bash` or `exec`");
+    refused("workflow: w\ntasks:\n  a: {bash: x, exec: [y]}\n", "a task has one of `bash`, `exec`");
     refused("workflow: w\ntasks:\n  a: {kind: stream}\n", "does not say what to run");
     refused(
         "workflow: w\ntasks:\n  a: {bash: x, kind: straem}\n",
@@ -351,7 +351,7 @@ fn hooks_stand_at_the_top_and_their_faults_name_their_place() {
         "workflow: w\non_failure: {bash: x}\ntasks: {a: {bash: x, start: {after: on_failure}}}\n",
         "3:37 there is no task `on_failure`",
     );
-    refused("workflow: w\ntasks: {a: {bash: x, webhook: 'http://y'}}\n", "`bash` or `webhook`");
+    refused("workflow: w\ntasks: {a: {bash: x, webhook: 'http://y'}}\n", "not several");
 }
 
 #[test]

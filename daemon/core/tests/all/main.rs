@@ -27,6 +27,8 @@ mod properties;
 #[cfg(test)]
 mod ready;
 #[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod scale;
@@ -38,3 +40,5 @@ mod schema;
 mod support;
 #[cfg(test)]
 mod triggers;
+#[cfg(test)]
+mod why;

@@ -88,6 +88,11 @@ fn the_guide_to_control_does_what_it_says() {
 }
 
 #[test]
+fn the_guide_to_why_does_what_it_says() {
+    follow("why.md");
+}
+
+#[test]
 fn the_guide_to_checks_does_what_it_says() {
     follow("check.md");
 }
