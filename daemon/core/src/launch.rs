@@ -11,6 +11,7 @@ use aiflow_model::time::{Span, Window};
 use aiflow_model::{AttemptId, Offset, State, TaskName, TaskSpec};
 
 use crate::scene::outputs_of;
+use crate::webhook::{self, post};
 
 /// Longest output that a later task is given as a variable, in bytes.
 const OUTPUT_VARIABLE_BYTES_MAX: usize = 4 << 10;
@@ -61,6 +62,10 @@ pub fn launch_plan(state: &State, id: &AttemptId) -> Option<LaunchPlan> {
         own("AIFLOW_WINDOW_START", window.start.to_string());
         own("AIFLOW_WINDOW_END", window.end.to_string());
     }
+    if let Some(hook) = task.hook {
+        own("AIFLOW_RUN_STATUS", hook.word().to_owned());
+        own("AIFLOW_FAILED_TASKS", webhook::failed_tasks(run, &snapshot.spec).join(" "));
+    }
     if let Some(item) = &execution.item {
         let count = state.task(run.id, &task.name).and_then(|t| t.fan_of(execution));
         own("AIFLOW_ITEM", item.value.to_plain());
@@ -72,6 +77,7 @@ pub fn launch_plan(state: &State, id: &AttemptId) -> Option<LaunchPlan> {
             vec!["bash".to_owned(), "-c".to_owned(), script.clone()]
         }
         Command::Exec(words) => words.clone(),
+        Command::Webhook(url) => post(url, &webhook::message(run, task, &snapshot.spec, id)),
         Command::Operator(plugin) => {
             own("AIFLOW_OPERATOR_CONFIG", plugin.config.as_str().to_owned());
             driver("operator", plugin)

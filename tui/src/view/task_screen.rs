@@ -197,8 +197,7 @@ fn definition<'a>(open: &Open<'_>, theme: &Theme) -> Vec<Line<'a>> {
         Command::Bash(script) => script.clone(),
         Command::Exec(words) => words.join(" "),
         Command::Operator(plugin) => format!("operator {}", plugin.name),
-        #[expect(unreachable_patterns, reason = "operators of later versions are told by name")]
-        other => format!("{other:?}"),
+        Command::Webhook(url) => format!("POST {url}"),
     };
     for line in command.lines().take(8) {
         lines.push(Line::raw(format!("   {}", text::printable(line))));

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, host, param, plugin, task, workflow};
+use super::{clock, confinement, emission, hook, host, param, plugin, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 18] = [
+const MAPPINGS: [&Mapping<'static>; 19] = [
     &workflow::WORKFLOW,
+    &hook::HOOK,
     &param::PARAM,
     &task::TASK,
     &task::RETRY,

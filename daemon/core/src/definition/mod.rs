@@ -8,6 +8,7 @@ mod clock;
 mod condition;
 mod confinement;
 mod emission;
+mod hook;
 mod host;
 mod keys;
 mod lint;
