@@ -7,6 +7,7 @@
 
 mod attempt;
 mod backfill;
+mod backtest;
 mod clock;
 mod condition;
 mod contact;
@@ -32,6 +33,7 @@ mod transaction;
 mod trigger;
 mod workflow;
 
+pub use backtest::{Attempts, Backtest, Compared, Firings};
 pub use effect::{Effect, effect_of, outstanding};
 pub use engine::Engine;
 pub use input::{Answer, Decision, Input};

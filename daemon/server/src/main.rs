@@ -4,6 +4,7 @@
 
 mod answers;
 mod attempts;
+mod backtest;
 mod check;
 mod clock;
 mod connection;
@@ -13,6 +14,8 @@ mod event_index;
 mod failure;
 mod files;
 mod follow;
+mod history;
+mod history_command;
 mod home;
 mod inputs;
 mod log_command;
@@ -62,6 +65,9 @@ enum Command {
     /// Look at the log of a home that no daemon uses.
     #[command(subcommand)]
     Log(log_command::LogCommand),
+    /// Work on the history of a home that no daemon uses.
+    #[command(subcommand)]
+    History(history_command::HistoryCommand),
     /// Read a definition from stdin and print what is wrong in it, as JSON.
     Check,
 }
@@ -71,6 +77,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => start::run(arguments.home, &arguments.settings),
         Some(Command::Check) => check::run(),
+        Some(Command::History(command)) => history_command::run(arguments.home, command),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

@@ -3,6 +3,7 @@
 //! Must never hold a connection: framing and sockets are the client's and the server's.
 
 mod backfill;
+mod backtest;
 mod control;
 mod dry_run;
 mod past;
@@ -10,10 +11,12 @@ mod receipt;
 mod reply;
 mod request;
 mod rule;
+mod run_query;
 mod view;
 mod why;
 
 pub use backfill::{Backfill, BackfillReply};
+pub use backtest::{BacktestReply, BacktestRequest, WouldFire};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use past::{Moment, SinceReply, StateReply};
@@ -29,7 +32,8 @@ pub use request::{
     TriggerRef, Upload,
 };
 pub use rule::RuleView;
-pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
+pub use run_query::{RunOrder, RunQuery};
+pub use view::{AttemptView, Ended as EndedCounts, EventView, ExecutionView, RunView, TriggerView};
 pub use why::WhyRequest;
 
 use serde::{Deserialize, Serialize};
