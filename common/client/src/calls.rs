@@ -4,13 +4,13 @@
 
 use aiflow_model::why::Why;
 use aiflow_model::wire::{
-    AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
-    EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
-    LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceProperties,
-    NamespaceView, OptionalWorkflow, OutputQuery, OutputView, Receipt, RerunTask, RuleView, RunRef,
-    RunReply, RunView, SetOutput, SinceReply, SliceQuery, StartRun, StateReply, Status, StopReply,
-    TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply,
-    WhyRequest, WorkflowView,
+    AddTrigger, Backfill, BackfillReply, BacktestReply, BacktestRequest, Call, Emit, EmitReply,
+    Empty, EventCount, EventPage, EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece,
+    Heartbeat, LogPiece, LogRead, LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName,
+    NamespaceProperties, NamespaceView, OptionalWorkflow, OutputQuery, OutputView, Receipt,
+    RerunTask, RuleView, RunQuery, RunRef, RunReply, RunView, SetOutput, SinceReply, SliceQuery,
+    StartRun, StateReply, Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef,
+    TriggerReply, TriggerView, Upload, UploadReply, WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -53,7 +53,7 @@ typed! {
     /// Starts a run.
     start_run(StartRun) -> RunReply = Call::RunStart;
     /// Lists runs.
-    list_runs(OptionalWorkflow) -> Vec<RunView> = Call::RunList;
+    list_runs(RunQuery) -> Vec<RunView> = Call::RunList;
     /// Shows a run.
     show_run(RunRef) -> RunView = Call::RunShow;
     /// Stops a run; it has ended when its record says so.
@@ -84,6 +84,8 @@ typed! {
     show_event(EventRef) -> Receipt = Call::EventShow;
     /// Tells how things stood.
     state_at(Moment) -> StateReply = Call::StateAt;
+    /// Tells what a definition would have done with the events that came.
+    backtest(Box<BacktestRequest>) -> BacktestReply = Call::Backtest;
     /// Tells what has happened since.
     since(Moment) -> SinceReply = Call::Since;
     /// Counts events.

@@ -93,6 +93,8 @@ codes! {
     OffsetOutOfRange = "E0403", -32403;
     /// The output of an attempt is no longer kept.
     OutputRemoved = "E0404", -32404;
+    /// The history has not come as far as the question needs.
+    HistoryBehind = "E0405", -32405;
     /// A task spoke for a run that is not its own.
     NotItsRun = "E0501", -32501;
     /// The token is not one that this daemon gave.

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod backfill;
+mod backtest;
 mod clock;
 mod condition;
 mod contact;
@@ -40,6 +41,7 @@ mod trigger;
 mod webhook;
 mod workflow;
 
+pub use backtest::{Attempts, Backtest, Compared, Firings};
 pub use effect::{Effect, effect_of, outstanding};
 pub use engine::Engine;
 pub use host::{HostAnswer, Outcome, Question, Verdict};

@@ -5,8 +5,9 @@
 use aiflow_model::Offset;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::why::{Creations, Health, why};
-use aiflow_model::wire::{Moment, RunRef, WhyRequest};
+use aiflow_model::wire::{BacktestRequest, Moment, RunQuery, RunRef, WhyRequest};
 
+use crate::backtest;
 use crate::connection::Reply;
 use crate::daemon::Daemon;
 use crate::failure::Failure;
@@ -48,6 +49,37 @@ impl Daemon {
     /// What has happened since.
     pub(crate) fn since(&mut self, moment: Moment, reply: Reply) -> Result<(), Failure> {
         self.ask_past(reply, move |past| past.since(moment))
+    }
+
+    /// What a definition would have done with the events that came.
+    pub(crate) fn backtest(&mut self, asked: BacktestRequest, reply: Reply) -> Result<(), Failure> {
+        let state = self.engine.state();
+        let compared = asked.run.map_or_else(
+            || Ok(backtest::alive_run(state, &asked)),
+            |run| backtest::named_run(state, run).map(Some),
+        );
+        let compared = match compared {
+            Ok(compared) => compared,
+            Err(rejection) => {
+                reply.refuse(rejection);
+                return Ok(());
+            }
+        };
+        let now = self.clock.now();
+        self.ask_past(reply, move |past| backtest::run(past, &asked, compared, now))
+    }
+
+    /// Lists runs from the history, once it holds all that is known now.
+    pub(crate) fn list_past_runs(&mut self, query: RunQuery, reply: Reply) -> Result<(), Failure> {
+        let end = self.engine.state().next_offset.0;
+        let asked = self.history.ask(end, move |store| aiflow_history::list_runs(store, &query));
+        tokio::task::spawn_local(async move {
+            match asked.await.and_then(|runs| queries::to_json(&runs)) {
+                Ok(text) => reply.result(&text),
+                Err(rejection) => reply.refuse(rejection),
+            }
+        });
+        Ok(())
     }
 
     /// Asks about the past up to now, once now is durable.

@@ -26,6 +26,7 @@ use crate::connection::{Gate, Reply};
 use crate::event_index::{self, EventIndex};
 use crate::failure::Failure;
 use crate::files::FileStore;
+use crate::history::{History, Place};
 use crate::home::Home;
 use crate::hosts::{Heard, Hosts};
 use crate::meters::Meters;
@@ -73,6 +74,7 @@ pub(crate) struct Daemon {
     committer: Committer,
     pending: Pending,
     questions: Questions,
+    pub(crate) history: History,
     recent: RecentEvents,
     attempts: Rc<Attempts>,
     pub(crate) tokens: TokenKey,
@@ -87,6 +89,7 @@ pub(crate) struct Upkeep {
     pub(crate) snapshots: Snapshots,
     pub(crate) trims: mpsc::UnboundedReceiver<Trim>,
     pub(crate) keep_output: Span,
+    pub(crate) places: Vec<Place>,
 }
 
 /// Where inputs come from.
@@ -119,7 +122,7 @@ impl Daemon {
         clock: Clock,
         epoch: u64,
         boot_id: BootId,
-        Upkeep { snapshots, trims, keep_output }: Upkeep,
+        Upkeep { snapshots, trims, keep_output, places }: Upkeep,
     ) -> Result<Self, Failure> {
         let (durable, _) = watch::channel(writer.next_offset());
         let space = writer.space();
@@ -154,6 +157,10 @@ impl Daemon {
         // One batch at a time: who looks the disk through waits for the loop.
         let (leftover_sender, leftovers) = mpsc::channel(1);
         let sweeper = Sweeper::new(home.clone(), keep_output, leftover_sender);
+        let history = History::follow(&places, &home.history(), &storage, &durable);
+        let history = history.map_err(|error| {
+            Failure::new(exit_code::OPERATING, "cannot start the history's thread").because(error)
+        })?;
         let started_at = clock.now();
         Ok(Self {
             home,
@@ -174,6 +181,7 @@ impl Daemon {
             committer,
             pending: Pending::default(),
             questions: Questions::default(),
+            history,
             recent: RecentEvents::default(),
             attempts: Rc::new(attempts),
             tokens,

@@ -96,6 +96,11 @@ impl Home {
         self.root.join("aiflow.sock")
     }
 
+    /// The history, in SQLite.
+    pub(crate) fn history(&self) -> PathBuf {
+        self.root.join("history.sqlite")
+    }
+
     /// Where states of the past are kept.
     pub(crate) fn waypoints(&self) -> PathBuf {
         self.root.join("waypoints")

@@ -79,6 +79,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::Why(_)
         | Call::EventShow(_)
         | Call::StateAt(_)
+        | Call::Backtest(_)
         | Call::Since(_)
         | Call::LogRead(_)
         | Call::OutputList(_)

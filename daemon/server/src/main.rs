@@ -5,6 +5,7 @@
 mod answers;
 mod asking;
 mod attempts;
+mod backtest;
 mod check;
 mod clock;
 mod connection;
@@ -14,6 +15,8 @@ mod event_index;
 mod failure;
 mod files;
 mod follow;
+mod history;
+mod history_command;
 mod home;
 mod host;
 mod hosts;
@@ -68,6 +71,9 @@ enum Command {
     /// Look at the log of a home that no daemon uses.
     #[command(subcommand)]
     Log(log_command::LogCommand),
+    /// Work on the history of a home that no daemon uses.
+    #[command(subcommand)]
+    History(history_command::HistoryCommand),
     /// Read a definition from stdin and print what is wrong in it, as JSON.
     Check,
     /// Print a slice of a copied log and the state before it, as JSON: `aiflow tui --log`.
@@ -90,6 +96,7 @@ fn main() -> ExitCode {
         None => start::run(arguments.home, &arguments.settings),
         Some(Command::Check) => check::run(),
         Some(Command::Slice { directory, query }) => slice::run(&directory, &query),
+        Some(Command::History(command)) => history_command::run(arguments.home, command),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

@@ -107,7 +107,7 @@ impl Past {
         })
     }
 
-    fn offset_of(&self, moment: Moment) -> Result<Offset, Rejection> {
+    pub(crate) fn offset_of(&self, moment: Moment) -> Result<Offset, Rejection> {
         match moment {
             Moment { offset: Some(offset), time: None } if offset <= self.end => Ok(offset),
             Moment { offset: Some(offset), time: None } => Err(self.beyond(offset)),
@@ -121,7 +121,7 @@ impl Past {
         }
     }
 
-    fn check(&self, offset: Offset) -> Result<(), Rejection> {
+    pub(crate) fn check(&self, offset: Offset) -> Result<(), Rejection> {
         if offset < self.first { Err(self.gone(offset)) } else { Ok(()) }
     }
 

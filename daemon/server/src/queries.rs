@@ -6,7 +6,8 @@ use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::state::{Snapshot, State};
 use aiflow_model::wire::{
     ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, OutputQuery,
-    OutputView, RuleView, RunRef, RunView, TaskLine, TriggerRef, TriggerView, WorkflowView,
+    OutputView, RuleView, RunQuery, RunRef, RunView, TaskLine, TriggerRef, TriggerView,
+    WorkflowView,
 };
 use aiflow_model::{RunId, spec::TaskKind};
 use serde::Serialize;
@@ -85,7 +86,7 @@ fn workflow_view(state: &State, snapshot: &Snapshot) -> WorkflowView {
     }
 }
 
-pub(crate) fn runs(state: &State, filter: &OptionalWorkflow) -> Result<String, Rejection> {
+pub(crate) fn runs(state: &State, filter: &RunQuery) -> Result<String, Rejection> {
     let wanted = state.runs.values().filter(|run| {
         filter.namespace.as_ref().is_none_or(|namespace| *namespace == run.namespace)
             && filter.workflow.as_ref().is_none_or(|workflow| *workflow == run.workflow)

@@ -50,6 +50,7 @@ impl Daemon {
             Call::Why(asked) => return self.why(&asked, reply),
             Call::EventShow(event) => return self.show_event(event.offset, reply),
             Call::StateAt(moment) => return self.state_at(moment, reply),
+            Call::Backtest(asked) => return self.backtest(*asked, reply),
             Call::Since(moment) => return self.since(moment, reply),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
@@ -65,7 +66,8 @@ impl Daemon {
             Call::WorkflowShow(named) => queries::workflow(state, &named),
             Call::TriggerList(filter) => queries::triggers(state, &filter),
             Call::TriggerShow(trigger) => queries::trigger(state, trigger),
-            Call::RunList(filter) => queries::runs(state, &filter),
+            Call::RunList(query) if !query.is_plain() => return self.list_past_runs(query, reply),
+            Call::RunList(query) => queries::runs(state, &query),
             Call::RunShow(run) => queries::run(state, run),
             Call::RuleList(run) => queries::rules(state, run),
             Call::TaskList(run) => queries::tasks(state, run),
@@ -299,6 +301,7 @@ impl Daemon {
 
     fn status(&self) -> Result<String, Rejection> {
         let state = self.engine.state();
+        let [history, postgres] = self.history.reached();
         to_json(&Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -316,6 +319,8 @@ impl Daemon {
             commit_us_p99: self.meters.commit_us(99),
             disk_low: self.space != aiflow_log::Space::Enough,
             rss_bytes: resident_bytes(),
+            history: history.map(Offset),
+            postgres: postgres.map(Offset),
         })
     }
 }

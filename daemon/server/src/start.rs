@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::daemon::{Daemon, Upkeep};
 use crate::failure::Failure;
+use crate::history::Place;
 use crate::home::Home;
 use crate::records;
 use crate::retention::{Retention, Trim};
@@ -47,12 +48,24 @@ pub(crate) struct Settings {
     /// Remove the output of an attempt so long after its end
     #[arg(long, value_name = "TIME", default_value = "30d", env = "AIFLOW_KEEP_OUTPUT")]
     keep_output: Span,
+    /// Keep no history of runs for SQL, and answer no question that needs it
+    #[arg(long)]
+    no_history: bool,
+    /// Keep the history in this Postgres too, e.g. "host=db user=aiflow dbname=aiflow"
+    #[arg(long, value_name = "URL", env = "AIFLOW_POSTGRES", hide_env_values = true)]
+    postgres: Option<String>,
     /// Leave old segments as they are; else those that two snapshots cover are compressed
     #[arg(long, env = "AIFLOW_NO_COMPRESS")]
     no_compress: bool,
 }
 
 impl Settings {
+    /// Where the history is kept.
+    fn places(&self, home: &Home) -> Vec<Place> {
+        let sqlite = (!self.no_history).then(|| Place::Sqlite(home.history()));
+        sqlite.into_iter().chain(self.postgres.clone().map(Place::Postgres)).collect()
+    }
+
     fn retention(&self) -> Retention {
         Retention {
             compresses: !self.no_compress,
@@ -83,6 +96,7 @@ pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Fail
     let storage = home.open_log()?;
     let (every, retention) = (settings.snapshot_every, settings.retention());
     let keep_output = settings.keep_output;
+    let places = settings.places(&home);
     let waypoints = Waypoints::new(storage.clone(), home.waypoints());
     let kept = (storage, waypoints);
     let snapshots = Snapshots::new(kept, every, snapshot, retention, trim_sender.clone());
@@ -112,7 +126,7 @@ pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Fail
         })?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async move {
-        let upkeep = Upkeep { snapshots, trims, keep_output };
+        let upkeep = Upkeep { snapshots, trims, keep_output, places };
         let daemon = Daemon::new(home, engine, writer, clock, epoch, boot_id, upkeep)?;
         daemon.serve(decision).await
     })

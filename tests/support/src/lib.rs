@@ -4,11 +4,13 @@
 //! when it gives up.
 
 mod daemon;
+mod postgres;
 mod processes;
 mod socket;
 mod wait;
 
 pub use daemon::{Daemon, Output, program, repository, run};
+pub use postgres::Postgres;
 pub use processes::{Process, latest_child, processes_of};
 pub use socket::Socket;
 pub use wait::{pause, wait_until};

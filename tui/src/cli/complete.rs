@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use aiflow_client::{CallError, Client, Home};
-use aiflow_model::wire::{Empty, NamespaceFilter, OptionalWorkflow, RunRef};
+use aiflow_model::wire::{Empty, NamespaceFilter, OptionalWorkflow, RunQuery, RunRef};
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
@@ -76,7 +76,7 @@ fn workflows() -> Vec<CompletionCandidate> {
 }
 
 fn runs() -> Vec<CompletionCandidate> {
-    let found = ask(async |client: Client| client.list_runs(OptionalWorkflow::default()).await);
+    let found = ask(async |client: Client| client.list_runs(RunQuery::default()).await);
     // The newest are meant most often.
     let found = found.into_iter().rev();
     found.map(|run| candidate(&run.id, format!("{} {}", run.workflow, run.status))).collect()
@@ -84,7 +84,7 @@ fn runs() -> Vec<CompletionCandidate> {
 
 fn tasks() -> Vec<CompletionCandidate> {
     let found = ask(async |client: Client| {
-        let runs = client.list_runs(OptionalWorkflow::default()).await?;
+        let runs = client.list_runs(RunQuery::default()).await?;
         let mut tasks = Vec::new();
         for run in runs.iter().rev().take(RUNS_MAX) {
             let executions = client.list_task_executions(RunRef { run: run.id }).await?;

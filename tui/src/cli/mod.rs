@@ -3,6 +3,7 @@
 //! Must never print data anywhere but on stdout, nor anything else on it.
 
 mod backfill;
+mod backtest;
 mod check;
 mod complete;
 mod completions;
@@ -99,6 +100,8 @@ enum Verb {
     Backfill(backfill::Arguments),
     /// Why tasks of a run wait, with all that is missing, or how they came to run.
     Why(why::Arguments),
+    /// What a definition would have done with the events that came, beside what a run did.
+    Backtest(backtest::Arguments),
     /// How things stood at an offset or a time: the runs, or the task executions of one.
     State(past::State),
     /// What has happened since an offset or a time: failures, recoveries, what came late or waits.
@@ -220,6 +223,7 @@ impl Verb {
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
             Self::Why(arguments) => arguments.perform(session).await,
+            Self::Backtest(arguments) => arguments.perform(session).await,
             Self::State(arguments) => arguments.perform(session).await,
             Self::Since(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
@@ -267,6 +271,7 @@ mod tests {
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
             workflow-execution rules 3|why 3|why 3 t|event show 7|state --at 7|\
+            backtest f.yaml --since 2013-01-01T00:00:00Z --run 3|\
             state --at 2013-01-01T00:00:00Z --run 3|since 7|since 2013-01-01T00:00:00Z|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
             workflow-execution resume 3|task-execution restart 3 t|task-execution skip 3 t|\

@@ -19,7 +19,7 @@ pub(crate) struct GlobalOptions {
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", env = "AIFLOW_OUTPUT")]
     pub(crate) output: Option<Format>,
     /// Change nothing: only print what the daemon would record and do
-    #[arg(long, global = true)]
+    #[arg(visible_alias = "what-if", long, global = true)]
     pub(crate) dry_run: bool,
 }
 

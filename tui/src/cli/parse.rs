@@ -21,6 +21,12 @@ pub(crate) fn param(text: &str) -> Result<(String, JsonText), String> {
     }
 }
 
+/// One of the words that the wire has for something.
+pub(super) fn word<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    let word = serde_json::Value::String(text.to_owned());
+    serde_json::from_value(word).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 //! Must never hold up the daemon: it asks run by run, a few at a time.
 
 use aiflow_client::{CallError, Client};
-use aiflow_model::wire::{Call, ExecutionView, OptionalWorkflow, RunRef, RunView};
+use aiflow_model::wire::{Call, ExecutionView, RunQuery, RunRef, RunView};
 use aiflow_model::{Namespace, RunId, Sequence, TaskName, WorkflowName};
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ impl Row for Process {
 /// Prints what is alive.
 pub(crate) async fn perform(session: &Session) -> Result<(), Failure> {
     let client = session.connect().await?;
-    let mut runs = client.list_runs(OptionalWorkflow::default()).await?;
+    let mut runs = client.list_runs(RunQuery::default()).await?;
     runs.retain(|run| run.status.is_alive());
     let mut processes = Vec::new();
     for runs in runs.chunks(CALLS_MAX) {

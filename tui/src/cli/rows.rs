@@ -229,6 +229,8 @@ impl Row for Status {
         "commit p99 (us)",
         "disk low",
         "resident bytes",
+        "history at",
+        "history in Postgres at",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -249,6 +251,8 @@ impl Row for Status {
             self.commit_us_p99.to_string(),
             self.disk_low.to_string(),
             self.rss_bytes.to_string(),
+            or_none(self.history.as_ref()),
+            or_none(self.postgres.as_ref()),
         ]
     }
 }

@@ -4,8 +4,8 @@
 
 use aiflow_client::{CallError, Client, new_id};
 use aiflow_model::state::RunStatus;
-use aiflow_model::wire::{Call, OptionalWorkflow, RunRef, RunReply, StartRun, StopReply};
-use aiflow_model::{ErrorCode, JsonText, Offset, RunId, WorkflowName};
+use aiflow_model::wire::{Call, RunOrder, RunQuery, RunRef, RunReply, StartRun, StopReply};
+use aiflow_model::{ErrorCode, JsonText, Offset, RunId, TaskName, Timestamp, WorkflowName};
 use clap::{Args, Subcommand};
 
 use super::confirm::Confirmation;
@@ -27,6 +27,8 @@ pub(crate) enum Verb {
         name: Option<WorkflowName>,
         #[command(flatten)]
         within: WithinNamespace,
+        #[command(flatten)]
+        filter: RunFilter,
     },
     /// Show a run.
     Show {
@@ -86,6 +88,37 @@ pub(crate) enum Verb {
     },
 }
 
+/// Which runs, from the history.
+#[derive(Debug, Args)]
+pub(crate) struct RunFilter {
+    /// Only those that stand so: waiting, running, stopping, success, failed, stopped
+    #[arg(long, value_parser = parse::word::<RunStatus>)]
+    status: Option<RunStatus>,
+    /// Only those that began then or later, e.g. 2013-01-01T05:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Only those in which this task had an execution
+    #[arg(long)]
+    task: Option<TaskName>,
+    /// Only those with a lower id: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<RunId>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// What is listed last, and kept by --limit: the highest id, the last to end, the longest
+    #[arg(long, default_value = "id", value_parser = parse::word::<RunOrder>,
+        value_name = "id|ended|duration")]
+    order: RunOrder,
+}
+
+impl RunFilter {
+    fn query(self) -> RunQuery {
+        let Self { status, since, task, before, limit, order } = self;
+        RunQuery { status, since, task, before, limit, order, ..RunQuery::default() }
+    }
+}
+
 /// A run to start.
 #[derive(Debug, Args)]
 pub(crate) struct Start {
@@ -121,8 +154,8 @@ impl Verb {
                 };
                 session.output.answer(&reply, &reply.run.to_string())
             }
-            Self::List { name: workflow, within } => {
-                let filter = OptionalWorkflow { namespace: within.namespace, workflow };
+            Self::List { name: workflow, within, filter } => {
+                let filter = RunQuery { namespace: within.namespace, workflow, ..filter.query() };
                 session.output.list(&client.list_runs(filter).await?)
             }
             Self::Show { run } => session.output.show(&client.show_run(RunRef { run }).await?),
@@ -163,7 +196,7 @@ async fn stop_all(
     workflow: WorkflowName,
 ) -> Result<(), Failure> {
     let (namespace, workflow) = (Some(within.namespace), Some(workflow));
-    let runs = client.list_runs(OptionalWorkflow { namespace, workflow }).await?;
+    let runs = client.list_runs(RunQuery { namespace, workflow, ..RunQuery::default() }).await?;
     let mut stopping = 0;
     let lives = |status| matches!(status, RunStatus::Waiting | RunStatus::Running);
     for run in runs.iter().filter(|run| lives(run.status)) {

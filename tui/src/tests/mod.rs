@@ -47,6 +47,8 @@ fn status() -> Status {
         commit_us_p99: 1_730,
         disk_low: false,
         rss_bytes: 12 << 20,
+        history: Some(Offset(412)),
+        postgres: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Must never hold a connection: framing and sockets are the client's and the server's.
 
 mod backfill;
+mod backtest;
 mod control;
 mod dry_run;
 mod output;
@@ -11,11 +12,13 @@ mod receipt;
 mod reply;
 mod request;
 mod rule;
+mod run_query;
 mod slice;
 mod view;
 mod why;
 
 pub use backfill::{Backfill, BackfillReply};
+pub use backtest::{BacktestReply, BacktestRequest, WouldFire};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutput};
@@ -32,8 +35,9 @@ pub use request::{
     StartRun, TaskRef, TriggerRef, Upload,
 };
 pub use rule::RuleView;
+pub use run_query::{RunOrder, RunQuery};
 pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};
-pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
+pub use view::{AttemptView, Ended as EndedCounts, EventView, ExecutionView, RunView, TriggerView};
 pub use why::WhyRequest;
 
 use serde::{Deserialize, Serialize};

@@ -242,4 +242,10 @@ pub struct Status {
     pub disk_low: bool,
     /// Resident memory, in bytes.
     pub rss_bytes: u64,
+    /// Everything before this record is in the history; none: it is not kept.
+    #[serde(default)]
+    pub history: Option<Offset>,
+    /// The same of the history in Postgres.
+    #[serde(default)]
+    pub postgres: Option<Offset>,
 }

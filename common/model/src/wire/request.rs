@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
 use crate::wire::{
-    Backfill, DryRun, EventRef, Moment, OutputQuery, RerunTask, SetOutput, SliceQuery, TaskControl,
-    TaskRequest, WhyRequest,
+    Backfill, BacktestRequest, DryRun, EventRef, Moment, OutputQuery, RerunTask, RunQuery,
+    SetOutput, SliceQuery, TaskControl, TaskRequest, WhyRequest,
 };
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
@@ -109,7 +109,7 @@ calls! {
     /// Starts a run.
     RunStart(StartRun) = "execution.start";
     /// Lists runs.
-    RunList(OptionalWorkflow) = "execution.list";
+    RunList(RunQuery) = "execution.list";
     /// Shows a run.
     RunShow(RunRef) = "execution.show";
     /// Stops a run.
@@ -154,6 +154,8 @@ calls! {
     EventShow(EventRef) = "event.show";
     /// Tells how things stood.
     StateAt(Moment) = "state.at";
+    /// Tells what a definition would have done with the events that came.
+    Backtest(Box<BacktestRequest>) = "backtest";
     /// Tells what has happened since.
     Since(Moment) = "since";
     /// Brings records of the past, and the state before them.

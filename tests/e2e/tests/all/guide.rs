@@ -5,8 +5,9 @@
 
 use std::process::Command;
 
+use aiflow_history::{Postgres, Sqlite, Store};
 use aiflow_test_support::{Daemon, Output, program, repository, run, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Statuses in which something is under way.
 const BUSY: [&str; 4] = ["queued", "running", "retrying", "stopping"];
@@ -43,8 +44,27 @@ fn check(daemon: &Daemon, line: &str) {
 }
 
 fn follow(page: &str) {
+    follow_on(page, &Daemon::start(), None);
+}
+
+/// Asks each history a question, which has to have an answer in both or in none.
+fn ask(daemon: &Daemon, postgres: &str, sql: &str) {
+    let end = daemon.socket().call("daemon.status", &json!({})).unwrap()["durable"].as_u64();
+    let mut stores: [Box<dyn Store>; 2] = [
+        Box::new(Sqlite::read(&daemon.home().join("history.sqlite")).unwrap()),
+        Box::new(Postgres::connect(postgres).unwrap()),
+    ];
+    let answers = stores.each_mut().map(|store| {
+        wait_until("the history is there", || {
+            (store.checkpoint().unwrap() >= end.unwrap()).then_some(())
+        });
+        store.query(sql, &[]).unwrap()
+    });
+    assert_eq!(answers[0].len(), answers[1].len(), "{sql}");
+}
+
+fn follow_on(page: &str, daemon: &Daemon, postgres: Option<&str>) {
     let text = std::fs::read_to_string(repository().join("docs/guide").join(page)).unwrap();
-    let daemon = Daemon::start();
     let mut commands = 0;
     for block in text.split("\n```").skip(1).step_by(2) {
         let (kind, body) = block.split_once('\n').unwrap();
@@ -54,13 +74,14 @@ fn follow(page: &str) {
                 std::fs::write(daemon.scratch().join(name), body).unwrap();
             }
             "sh" => {
-                come_to_rest(&daemon);
+                come_to_rest(daemon);
                 let lines = body.lines().filter(|line| !line.is_empty());
                 commands += lines.clone().count();
-                lines.for_each(|line| check(&daemon, line));
+                lines.for_each(|line| check(daemon, line));
             }
             // What is shown, not done: it has to be what it says that it is.
             "json" => drop(serde_json::from_str::<Value>(body).unwrap()),
+            "sql" => ask(daemon, postgres.unwrap(), body.trim().trim_end_matches(';')),
             other => panic!("{page}: a block of {other:?} is not run"),
         }
     }
@@ -90,6 +111,19 @@ fn the_guide_to_control_does_what_it_says() {
 #[test]
 fn the_guide_to_why_does_what_it_says() {
     follow("why.md");
+}
+
+#[test]
+fn the_guide_to_history_does_what_it_says() {
+    let server = aiflow_test_support::Postgres::start();
+    let mut daemon = Daemon::on_fresh_home();
+    daemon.resume_with(&["--postgres", &server.url()]);
+    follow_on("history.md", &daemon, Some(&server.url()));
+}
+
+#[test]
+fn the_guide_to_testing_rules_does_what_it_says() {
+    follow("testing-rules.md");
 }
 
 #[test]

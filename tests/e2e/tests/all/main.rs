@@ -19,6 +19,8 @@ mod flights;
 #[cfg(test)]
 mod guide;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod hooks;

@@ -11,9 +11,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("aiflow-model", &[]),
     ("aiflow-client", &["aiflow-model"]),
     ("aiflow-core", &["aiflow-model"]),
+    ("aiflow-history", &["aiflow-model"]),
     ("aiflow-log", &[]),
     ("aiflow-supervise", &[]),
-    ("aiflowd", &["aiflow-core", "aiflow-log", "aiflow-model", "aiflow-supervise"]),
+    (
+        "aiflowd",
+        &["aiflow-core", "aiflow-history", "aiflow-log", "aiflow-model", "aiflow-supervise"],
+    ),
     ("aiflow", &["aiflow-client", "aiflow-model"]),
 ];
 
