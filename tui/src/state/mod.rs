@@ -5,10 +5,12 @@
 
 pub(crate) mod ansi;
 pub(crate) mod bars;
+pub(crate) mod beside;
 pub(crate) mod chore;
 pub(crate) mod clocks_list;
 pub(crate) mod condition_tree;
 pub(crate) mod dialog;
+pub(crate) mod digest;
 pub(crate) mod fate;
 pub(crate) mod foretell;
 pub(crate) mod graph;

@@ -53,6 +53,8 @@ pub(crate) struct Model {
     /// Set by the loop before each key, message and frame.
     pub(crate) now: Timestamp,
     pub(crate) home: String,
+    /// When the user looked last, before now.
+    pub(crate) last_looked: Option<Timestamp>,
     /// What is followed.
     pub(crate) live: World,
     /// What was, while somebody looks at it.
@@ -123,6 +125,7 @@ impl Model {
         Self {
             now,
             home,
+            last_looked: None,
             live: World::default(),
             past: None,
             is_loaded: false,

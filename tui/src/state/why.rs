@@ -11,7 +11,7 @@ use super::condition_tree::{self, Node, Truth};
 use super::item::Item;
 use super::mark::{Mark, Tone};
 use super::streams::Sight;
-use super::{fate, tasks, text};
+use super::{beside, fate, tasks, text};
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -287,6 +287,15 @@ fn of_run(sight: Sight<'_>, run: &Run) -> Answer {
         line.depth = 1;
         line.note = row.note;
         lines.push(line);
+    }
+    if let Some((good, different)) = beside::last_good(sight.state, run) {
+        let words = match different.len() {
+            0 => format!("nothing differs from run {good}, the last that succeeded"),
+            _ => format!("beside run {good}, the last that succeeded:"),
+        };
+        lines.push(WhyLine::new("≠", Tone::Plain, words));
+        let each = different.into_iter().map(|words| WhyLine::new("·", Tone::Wait, words));
+        lines.extend(each.map(|line| WhyLine { depth: 1, ..line }));
     }
     let question = match run.status {
         RunStatus::Running => format!("why does run {} go on?", run.id),

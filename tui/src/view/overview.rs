@@ -8,6 +8,7 @@ use ratatui::widgets::Paragraph;
 use super::table::{cut_line, fit, fit_right};
 use super::theme::Theme;
 use super::{draw_empty, first_shown, panel, picked, title};
+use crate::state::digest;
 use crate::state::item;
 use crate::state::mark::{Mark, Tone};
 use crate::state::runs::{Row, WorkflowRow, chips, run_counts, shown};
@@ -20,6 +21,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         return;
     }
     let has_focus = model.dialog.is_none();
+    let area = draw_digest(frame, area, model, theme);
     let heading = match model.filter.as_str() {
         "" => "Workflows and their runs".to_owned(),
         filter => format!("Workflows and runs with “{filter}”"),
@@ -51,6 +53,25 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// What has happened since the user last looked, on a line of its own; what is left below it.
+fn draw_digest(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) -> Rect {
+    let Some(since) = model.last_looked.filter(|_| area.height > 8) else { return area };
+    let words = digest::since(model.state(), since).words();
+    let ago = text::ago(model.time().since(since));
+    let mut spans = vec![Span::styled(format!(" since you last looked ({ago}): "), theme.strong())];
+    if words.is_empty() {
+        spans.push(Span::styled("nothing", theme.dim()));
+    }
+    for (index, (words, tone)) in words.into_iter().enumerate() {
+        let lead = if index == 0 { "" } else { " · " };
+        spans.push(Span::styled(lead, theme.dim()));
+        spans.push(Span::styled(words, theme.of(tone)));
+    }
+    let line = cut_line(Line::from(spans), usize::from(area.width));
+    frame.render_widget(line, Rect { height: 1, ..area });
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
 }
 
 fn workflow_line<'a>(row: &WorkflowRow, model: &Model, theme: &Theme) -> Line<'a> {
@@ -110,7 +131,7 @@ fn run_line<'a>(id: aiflow_model::RunId, width: usize, model: &Model, theme: &Th
     }
     if width >= 110 {
         spans.push(Span::styled(
-            format!("   {}", fit(&text::date_time(run.started_at), 16)),
+            format!("   {}", fit(&text::date_time(run.started_at), 19)),
             theme.dim(),
         ));
     }

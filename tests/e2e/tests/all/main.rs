@@ -26,5 +26,6 @@ mod retention;
 mod snapshots;
 #[cfg(test)]
 mod streams;
+mod terminal;
 #[cfg(test)]
 mod triggers;
