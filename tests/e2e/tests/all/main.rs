@@ -23,6 +23,7 @@ mod recovery;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod slices;
 mod snapshots;
 #[cfg(test)]
 mod streams;

@@ -6,7 +6,10 @@ use aiflow_test_support::{Daemon, Terminal};
 const DEFINITION: &str = "workflow: w
 tasks:
   stream: {kind: stream, bash: 'n=0; while :; do echo tick $((n+=1)); sleep 0.05; done'}
-  each: {bash: 'echo done', overlap: queue, start: {every: 1h, clock: {watermark: [a.mark, b.mark]}, from: 2013-01-01T00:00:00Z}}
+  each:
+    bash: echo done
+    overlap: queue
+    start: {every: 1h, clock: {watermark: [a.mark, b.mark]}, from: 2013-01-01T00:00:00Z}
   bad: {bash: 'echo broken >&2; exit 3', overlap: queue, start: {on: go}}
 ";
 
