@@ -2,12 +2,15 @@
 //!
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
+use aiflow_model::why::Why;
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
-    EventQuery, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead, LogSlice,
-    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView, OptionalWorkflow, RerunTask,
-    RuleView, RunRef, RunReply, RunView, SliceQuery, StartRun, Status, StopReply, TaskControl,
-    TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WorkflowView,
+    EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
+    LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
+    OptionalWorkflow, OutputQuery, OutputView, Receipt, RerunTask, RuleView, RunRef, RunReply,
+    RunView, SetOutput, SinceReply, SliceQuery, StartRun, StateReply, Status, StopReply,
+    TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply,
+    WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -57,6 +60,8 @@ typed! {
     stop_run(RunRef) -> StopReply = Call::RunStop;
     /// Lists the rules of a run, each with how far it has come.
     list_rules(RunRef) -> Vec<RuleView> = Call::RuleList;
+    /// Tells why tasks of a run wait, or ran.
+    why(WhyRequest) -> Why = Call::Why;
     /// Lists task executions of a run.
     list_task_executions(RunRef) -> Vec<ExecutionView> = Call::TaskList;
     /// Goes on without an execution of a task.
@@ -69,10 +74,18 @@ typed! {
     stop_task(TaskRef) -> StopReply = Call::TaskStop;
     /// Runs windows of a task.
     backfill_task(Backfill) -> BackfillReply = Call::TaskBackfill;
+    /// Lists what tasks of a run said of their work.
+    list_outputs(OutputQuery) -> Vec<OutputView> = Call::OutputList;
     /// Reads a piece of an attempt's output.
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.
     list_events(EventQuery) -> EventPage = Call::EventList;
+    /// Tells what became of an event.
+    show_event(EventRef) -> Receipt = Call::EventShow;
+    /// Tells how things stood.
+    state_at(Moment) -> StateReply = Call::StateAt;
+    /// Tells what has happened since.
+    since(Moment) -> SinceReply = Call::Since;
     /// Counts events.
     count_events(EventQuery) -> EventCount = Call::EventCount;
     /// Brings records of the past, and the state before them.
@@ -101,6 +114,8 @@ macro_rules! acknowledged {
 acknowledged! {
     /// Says that a task lives.
     heartbeat(Heartbeat) = Call::Heartbeat;
+    /// Says something of a task's work, from inside of it.
+    set_output(SetOutput) = Call::OutputSet;
     /// Adds a namespace.
     add_namespace(NamespaceName) = Call::NamespaceAdd;
     /// Deletes a namespace without workflows.

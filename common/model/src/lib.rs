@@ -4,6 +4,7 @@
 //! Pure: no clock, no randomness, no files, no sockets, no processes, no threads. Time and ids
 //! come in as arguments. Read next: [`record`], then [`state`].
 
+pub mod digest;
 pub mod error;
 pub mod exit_code;
 pub mod firing;
@@ -16,12 +17,13 @@ pub mod spec;
 pub mod state;
 pub mod status;
 pub mod time;
+pub mod why;
 pub mod wire;
 
 pub use error::{ErrorCode, Rejection};
 pub use id::{
     AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
-    PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
+    OutputName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
     WorkflowName,
 };
 pub use json::JsonText;

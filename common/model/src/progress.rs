@@ -112,7 +112,7 @@ fn of_clock(part: &Condition, state: Option<&NodeState>) -> Option<String> {
 }
 
 /// How far the sources have come, and which of them holds the clock.
-fn of_sources(keys: &[EventKey], state: &ClockState) -> String {
+pub(crate) fn of_sources(keys: &[EventKey], state: &ClockState) -> String {
     let sources = || keys.iter().enumerate().zip(&state.marks);
     let named = |names: Vec<&EventKey>| {
         names.into_iter().map(EventKey::as_str).collect::<Vec<_>>().join(", ")

@@ -3,9 +3,13 @@
 //! Must never do anything but decide and apply: what a decision asks of the world is an
 //! [`crate::Effect`].
 
+use std::collections::BTreeMap;
+
 use aiflow_model::record::{EventFacts, TrimReason};
 use aiflow_model::state::ApplyError;
-use aiflow_model::{LoggedRecord, Namespace, Offset, Record, Rejection, State, Timestamp};
+use aiflow_model::{
+    LoggedRecord, Namespace, Offset, Record, Rejection, RuleId, State, TaskName, Timestamp,
+};
 
 use crate::expression::Expressions;
 use crate::input::{Answer, Decision, Input};
@@ -21,13 +25,15 @@ const DEADLINES_PER_BATCH_MAX: usize = 1_000;
 pub struct Engine {
     pub(crate) state: State,
     expressions: Expressions,
+    /// See [`Transaction::missing`].
+    missing: BTreeMap<(RuleId, u32), TaskName>,
 }
 
 impl Engine {
     /// An engine over a state that was folded from a log.
     #[must_use]
     pub fn new(state: State) -> Self {
-        Self { state, expressions: Expressions::default() }
+        Self { state, ..Self::default() }
     }
 
     /// The state, the latest decisions included.
@@ -48,7 +54,18 @@ impl Engine {
     }
 
     pub(crate) fn transaction<'a>(&'a mut self, now: Timestamp) -> Transaction<'a> {
-        Transaction::new(&mut self.state, &mut self.expressions, now)
+        Transaction::new(&mut self.state, &mut self.expressions, &mut self.missing, now)
+    }
+
+    /// The state alone.
+    #[must_use]
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
+    /// The state, and what expressions are evaluated with.
+    pub(crate) const fn parts(&mut self) -> (&State, &mut Expressions) {
+        (&self.state, &mut self.expressions)
     }
 
     /// When to call with [`Input::Tick`] next.
@@ -81,6 +98,7 @@ impl Transaction<'_> {
                 self.emit(event, speaker.as_ref())
             }
             Input::Heartbeat(id) => self.heartbeat(&id),
+            Input::SetOutput(id, name, value) => self.set_output(&id, name, value),
             Input::StartRun(start) => self.start_run(start),
             Input::StopRun(run) => self.stop_run(run),
             Input::StartTask(run, task) => self.start_task_on_request(run, &task),

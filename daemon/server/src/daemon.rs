@@ -30,6 +30,7 @@ use crate::home::Home;
 use crate::hosts::{Heard, Hosts};
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
+use crate::question::Questions;
 use crate::recent::RecentEvents;
 use crate::retention::Trim;
 use crate::snapshots::Snapshots;
@@ -71,6 +72,7 @@ pub(crate) struct Daemon {
     pub(crate) stopping: bool,
     committer: Committer,
     pending: Pending,
+    questions: Questions,
     recent: RecentEvents,
     attempts: Rc<Attempts>,
     pub(crate) tokens: TokenKey,
@@ -171,6 +173,7 @@ impl Daemon {
             stopping: false,
             committer,
             pending: Pending::default(),
+            questions: Questions::default(),
             recent: RecentEvents::default(),
             attempts: Rc::new(attempts),
             tokens,
@@ -398,6 +401,7 @@ impl Daemon {
         while let Some(departure) = self.pending.release(durable) {
             match departure {
                 Departure::Reply(reply, result) => reply.result(&result),
+                Departure::Question(question) => self.questions.ask(question),
                 Departure::Follow(reply, subscription) => {
                     let notifications = reply.notifications();
                     reply.result(&subscription.reply);

@@ -181,6 +181,11 @@ impl EventIndex {
         Ok(self.lock().first(stream.label(), from, end)?.unwrap_or(end))
     }
 
+    /// The first record that was decided after `time`, or `end`, which is durable.
+    pub(crate) fn after(&self, time: Timestamp, end: u64) -> Result<u64, Rejection> {
+        self.lock().offset_at(time.0.saturating_add(1), end).map_err(unreadable)
+    }
+
     /// How many events there are.
     pub(crate) fn count(&self, filter: &EventFilter, range: Range) -> Result<u64, Rejection> {
         let mut index = self.lock();

@@ -96,6 +96,11 @@ impl Home {
         self.root.join("aiflow.sock")
     }
 
+    /// Where states of the past are kept.
+    pub(crate) fn waypoints(&self) -> PathBuf {
+        self.root.join("waypoints")
+    }
+
     pub(crate) fn token_key(&self) -> PathBuf {
         self.root.join("token.key")
     }

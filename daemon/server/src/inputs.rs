@@ -31,6 +31,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
     let input = match call {
         Call::Emit(emit) => emitted(emit, tokens, is_inside)?,
         Call::Heartbeat(it) => Input::Heartbeat(tokens.check(&it.token)?),
+        Call::OutputSet(set) => Input::SetOutput(tokens.check(&set.token)?, set.name, set.value),
         Call::NamespaceAdd(name) => Input::AddNamespace(name.namespace),
         Call::NamespaceDelete(name) => Input::DeleteNamespace(name.namespace),
         Call::WorkflowUpload(upload) => Input::Upload {
@@ -74,7 +75,12 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::RunShow(_)
         | Call::TaskList(_)
         | Call::RuleList(_)
+        | Call::Why(_)
+        | Call::EventShow(_)
+        | Call::StateAt(_)
+        | Call::Since(_)
         | Call::LogRead(_)
+        | Call::OutputList(_)
         | Call::LogSlice(_)
         | Call::EventList(_)
         | Call::EventCount(_)

@@ -2,6 +2,7 @@
 //!
 //! The only room that reads the clock and the environment. Must never decide: that is the core's.
 
+mod answers;
 mod asking;
 mod attempts;
 mod check;
@@ -22,8 +23,10 @@ mod meters;
 mod order;
 mod outbox;
 mod output;
+mod past;
 mod pending;
 mod queries;
+mod question;
 mod readiness;
 mod recent;
 use aiflow_daemon::records;
@@ -37,6 +40,7 @@ mod start;
 mod subject;
 mod sweep;
 mod token;
+mod waypoints;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

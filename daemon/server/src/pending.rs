@@ -9,6 +9,7 @@ use aiflow_core::Effect;
 
 use crate::connection::Reply;
 use crate::follow::Subscription;
+use crate::question::Question;
 
 /// Something that leaves the process.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) enum Departure {
     Reply(Reply, String),
     /// A reply that opens a subscription.
     Follow(Reply, Subscription),
+    /// A question that takes a look at the log.
+    Question(Question),
     /// Work outside.
     Effect(Effect),
     /// Directories to take away.

@@ -53,12 +53,28 @@ pub fn replay<S: Storage>(
     state: State,
     until: u64,
 ) -> Result<Engine, ReplayError> {
+    replay_noting(reader, state, until, |_, _| {})
+}
+
+/// As [`replay`]; after each batch `note` sees the state and the batch's checksum.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_noting<S: Storage>(
+    reader: &mut LogReader<S>,
+    state: State,
+    until: u64,
+    mut note: impl FnMut(&State, u32),
+) -> Result<Engine, ReplayError> {
     let from = state.next_offset.0;
     let mut engine = Engine::new(state);
     let refuse = |error: aiflow_log::ReadError| ReplayError(error.to_string());
     let mut batches = reader.read(from, until).map_err(refuse)?;
     while let Some(batch) = batches.next_batch().map_err(refuse)? {
         replay_batch(&mut engine, &batch).map_err(ReplayError)?;
+        if batch.end() <= until {
+            note(engine.state(), batch.checksum());
+        }
     }
     Ok(engine)
 }

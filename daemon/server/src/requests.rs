@@ -47,6 +47,10 @@ impl Daemon {
         let looked = match call {
             Call::Follow(follow) => return self.follow(follow, reply),
             Call::DryRun(tried) => return self.dry_run(&tried, reply),
+            Call::Why(asked) => return self.why(&asked, reply),
+            Call::EventShow(event) => return self.show_event(event.offset, reply),
+            Call::StateAt(moment) => return self.state_at(moment, reply),
+            Call::Since(moment) => return self.since(moment, reply),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
             Call::LogRead(read) => return self.read_output(&read, reply),
@@ -65,6 +69,7 @@ impl Daemon {
             Call::RunShow(run) => queries::run(state, run),
             Call::RuleList(run) => queries::rules(state, run),
             Call::TaskList(run) => queries::tasks(state, run),
+            Call::OutputList(query) => queries::outputs(state, &query),
             Call::DaemonStatus(_) => self.status(),
             // Files are taken by the connection itself; what is decided was sorted out before.
             _ => Ok("{}".to_owned()),

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::failure::Failure;
 use crate::records;
 use crate::retention::{Retention, SNAPSHOTS_KEPT, Trim};
+use crate::waypoints::Waypoints;
 
 /// Why a snapshot is passed over.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +78,7 @@ pub(crate) fn load(storage: &DiskStorage, offset: u64) -> Result<State, Unusable
 
 /// Checksum of the batch that ends at `offset`. A log that lacks it is told about when it is
 /// opened: what the snapshot was made of had been acknowledged.
-fn checksum_before(storage: &DiskStorage, offset: u64) -> Option<u32> {
+pub(crate) fn checksum_before(storage: &DiskStorage, offset: u64) -> Option<u32> {
     let mut reader = LogReader::new(storage.clone());
     let mut batches = reader.read(offset.checked_sub(1)?, offset).ok()?;
     let batch = batches.next_batch().ok()??;
@@ -88,6 +89,7 @@ fn checksum_before(storage: &DiskStorage, offset: u64) -> Option<u32> {
 #[derive(Debug)]
 pub(crate) struct Snapshots {
     storage: DiskStorage,
+    waypoints: Waypoints,
     /// Records from one to the next.
     every: u64,
     /// Where the newest one was made, or tried.
@@ -101,13 +103,13 @@ pub(crate) struct Snapshots {
 impl Snapshots {
     /// `latest` is the offset of the newest one, 0 for none. What may be dropped goes to `trims`.
     pub(crate) fn new(
-        storage: DiskStorage,
+        (storage, waypoints): (DiskStorage, Waypoints),
         every: u64,
         latest: u64,
         retention: Retention,
         trims: mpsc::UnboundedSender<Trim>,
     ) -> Self {
-        Self { storage, every, latest, retention, trims, busy: Arc::default() }
+        Self { storage, waypoints, every, latest, retention, trims, busy: Arc::default() }
     }
 
     /// Makes one of the records below `end`, which is durable, if it is time.
@@ -117,10 +119,11 @@ impl Snapshots {
         }
         self.latest = end;
         let (storage, busy) = (self.storage.clone(), Arc::clone(&self.busy));
+        let waypoints = self.waypoints.clone();
         let (retention, trims) = (self.retention, self.trims.clone());
         tokio::task::spawn_blocking(move || {
             let begin = std::time::Instant::now();
-            match make(&storage, end) {
+            match make(&storage, &waypoints, end) {
                 Ok(bytes) => {
                     tracing::info!(offset = end, bytes, took = ?begin.elapsed(), "made a snapshot");
                 }
@@ -140,9 +143,9 @@ impl Snapshots {
 }
 
 /// Folds and writes the snapshot at `end`; gives its size in bytes.
-fn make(storage: &DiskStorage, end: u64) -> anyhow::Result<usize> {
+fn make(storage: &DiskStorage, waypoints: &Waypoints, end: u64) -> anyhow::Result<usize> {
     let known = newest(storage).map_err(|failure| anyhow::anyhow!(failure.message()))?;
-    let engine = fold(storage, known.state, end)?;
+    let engine = waypoints.fold(known.state, end)?;
     let content = engine.state().to_stored()?;
     let checksum = checksum_before(storage, end)
         .ok_or_else(|| anyhow::anyhow!("offset {end} is not the end of a batch"))?;

@@ -23,6 +23,7 @@ use crate::home::Home;
 use crate::records;
 use crate::retention::{Retention, Trim};
 use crate::snapshots::{self, Snapshots};
+use crate::waypoints::Waypoints;
 
 /// Longest wait for a lock whose holder is gone.
 const ORPHANED_LOCK_MAX: std::time::Duration = std::time::Duration::from_secs(5);
@@ -82,7 +83,9 @@ pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Fail
     let storage = home.open_log()?;
     let (every, retention) = (settings.snapshot_every, settings.retention());
     let keep_output = settings.keep_output;
-    let snapshots = Snapshots::new(storage, every, snapshot, retention, trim_sender.clone());
+    let waypoints = Waypoints::new(storage.clone(), home.waypoints());
+    let kept = (storage, waypoints);
+    let snapshots = Snapshots::new(kept, every, snapshot, retention, trim_sender.clone());
     let clock = Clock::new(Timestamp(recovered.last_time_us));
     let started = DaemonStarted {
         version: env!("CARGO_PKG_VERSION").to_owned(),

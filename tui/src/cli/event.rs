@@ -2,7 +2,7 @@
 //!
 //! Must never emit in another way than `aiflow emit` does.
 
-use aiflow_model::wire::EventQuery;
+use aiflow_model::wire::{EventQuery, EventRef};
 use aiflow_model::{EventKey, Offset, Timestamp};
 use clap::{Args, Subcommand};
 
@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::listen;
 use super::options::InNamespace;
 use super::output::note;
+use super::past;
 use super::session::Session;
 
 /// Events that the daemon lists when it is not told how many.
@@ -31,6 +32,11 @@ pub(crate) enum Verb {
         /// From this offset
         #[arg(long, value_name = "OFFSET", alias = "begin-offset")]
         from: Option<Offset>,
+    },
+    /// Show what became of an event, rule by rule: used up, held, filtered, expired.
+    Show {
+        /// Its offset
+        offset: Offset,
     },
     /// Count events.
     Count {
@@ -87,6 +93,10 @@ impl Verb {
                     tell_beginning(from, page.log_begins);
                 }
                 session.output.list(&page.events)
+            }
+            Self::Show { offset } => {
+                let receipt = session.connect().await?.show_event(EventRef { offset }).await?;
+                past::receipt(session, &receipt)
             }
             Self::Count { which, from } => {
                 let query = EventQuery { from, ..which.query() };

@@ -21,7 +21,9 @@ mod man;
 mod namespace;
 mod options;
 mod output;
+mod output_of_task;
 mod parse;
+mod past;
 mod ps;
 mod python;
 mod rows;
@@ -35,6 +37,7 @@ mod tui;
 mod upload;
 mod version;
 mod watch;
+mod why;
 mod workflow;
 mod workflow_execution;
 mod workflow_schedule;
@@ -88,6 +91,12 @@ enum Verb {
     Run(run::Arguments),
     /// Run windows of a task anew, or those before its clock began.
     Backfill(backfill::Arguments),
+    /// Why tasks of a run wait, with all that is missing, or how they came to run.
+    Why(why::Arguments),
+    /// How things stood at an offset or a time: the runs, or the task executions of one.
+    State(past::State),
+    /// What has happened since an offset or a time: failures, recoveries, what came late or waits.
+    Since(past::Since),
     /// What is alive: runs and task executions.
     Ps,
     /// Show what a task wrote.
@@ -96,6 +105,9 @@ enum Verb {
     Emit(emit::Arguments),
     /// Inside a task: say that it lives, for its `heartbeat:`.
     Heartbeat,
+    /// What tasks say of their work: set, get, list.
+    #[command(subcommand)]
+    Output(output_of_task::Verb),
     /// Events: send, list, count, listen.
     #[command(subcommand)]
     Event(event::Verb),
@@ -174,10 +186,14 @@ impl Verb {
             Self::TaskExecution(verb) => verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
+            Self::Why(arguments) => arguments.perform(session).await,
+            Self::State(arguments) => arguments.perform(session).await,
+            Self::Since(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
             Self::Heartbeat => heartbeat::perform(session).await,
+            Self::Output(verb) => verb.perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
             Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
             Self::Tui(arguments) => arguments.perform(session).await,
@@ -213,7 +229,8 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution rules 3|\
+            workflow-execution rules 3|why 3|why 3 t|event show 7|state --at 7|\
+            state --at 2013-01-01T00:00:00Z --run 3|since 7|since 2013-01-01T00:00:00Z|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
             workflow-execution resume 3|task-execution restart 3 t|task-execution skip 3 t|\
             task-execution skip 3 t --sequence 2|task-execution mark-success 3 t|\
@@ -235,8 +252,11 @@ mod tests {
             backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|ps --watch|\
             logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
-            emit k v --wait 1m|heartbeat|event list|event list k --limit 5 --from 7|event count k|\
-            event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|tui --log DIR|version|completions bash";
+            emit k v --wait 1m|heartbeat|output set k -1|output get t k --run 3|\
+            output list --run 3 --sequence 2|output list t --run 3|\
+            event list|event list k --limit 5 --from 7|event count k|\
+            event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|\
+            tui --log DIR|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let parsed = Arguments::try_parse_from(words);

@@ -98,7 +98,7 @@ fn sources(
         Condition::Every { clock: Clock::Watermark(keys), .. } => {
             keys.iter().map(|key| event(key.to_string(), None)).collect()
         }
-        Condition::After { tasks } => tasks
+        Condition::After { tasks, .. } => tasks
             .iter()
             .filter_map(|(task, status)| {
                 let label = (*status != ExecutionStatus::Success).then(|| status.to_string());

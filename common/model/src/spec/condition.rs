@@ -29,6 +29,9 @@ pub enum Condition {
     After {
         /// Task and the status that is wanted of it.
         tasks: BTreeMap<TaskName, ExecutionStatus>,
+        /// Expression over `tasks` and `params`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
     },
     /// An execution of the task runs and has not been heard of for as long as its `heartbeat` says.
     Silent {
@@ -298,7 +301,7 @@ impl Condition {
     pub fn upstream_tasks(&self) -> impl Iterator<Item = &TaskName> {
         self.nodes().flat_map(|node| -> Box<dyn Iterator<Item = &TaskName>> {
             match node {
-                Self::After { tasks } => Box::new(tasks.keys()),
+                Self::After { tasks, .. } => Box::new(tasks.keys()),
                 Self::Silent { task } => Box::new(std::iter::once(task)),
                 _ => Box::new(std::iter::empty()),
             }
@@ -359,7 +362,7 @@ impl fmt::Display for Condition {
         match self {
             Self::On { key, filter: None } => write!(f, "on {key}"),
             Self::On { key, filter: Some(filter) } => write!(f, "on {key} if {filter}"),
-            Self::After { tasks } => {
+            Self::After { tasks, filter } => {
                 f.write_str("after ")?;
                 for (index, (task, status)) in tasks.iter().enumerate() {
                     let lead = if index == 0 { "" } else { " and " };
@@ -368,7 +371,7 @@ impl fmt::Display for Condition {
                         other => write!(f, "{lead}{task} {other}")?,
                     }
                 }
-                Ok(())
+                filter.iter().try_for_each(|filter| write!(f, " if {filter}"))
             }
             Self::Silent { task } => write!(f, "nothing is heard of {task}"),
             Self::All(children) => join(f, children, " and "),

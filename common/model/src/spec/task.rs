@@ -25,6 +25,9 @@ pub struct TaskSpec {
     /// What acts on it. With no rule that starts it, it starts with the run.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Expression that gives a list: each start is one execution for each item of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<String>,
     /// What a firing does while as many executions are alive as may be.
     pub overlap: Overlap,
     /// How many executions may be alive at once, at least 1.
@@ -121,9 +124,17 @@ pub enum Action {
     Restart,
     /// Derives an event.
     Emit,
+    /// What runs of it is ready.
+    Ready,
 }
 
 impl Action {
+    /// Whether it brings about an execution.
+    #[must_use]
+    pub const fn starts(self) -> bool {
+        matches!(self, Self::Start | Self::Restart)
+    }
+
     /// The word of the definition.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -132,6 +143,7 @@ impl Action {
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Emit => "emit",
+            Self::Ready => "ready",
         }
     }
 }

@@ -74,6 +74,32 @@ impl Pools {
         runs.map_or(0, |runs| runs.active.len())
     }
 
+    /// Who holds slots of a pool, and how many each.
+    pub fn holders(&self, pool: &PoolId) -> impl Iterator<Item = (&ExecutionId, u32)> {
+        let taken = self.pools.get(pool).map(|pool| &pool.taken);
+        taken.into_iter().flatten().map(|(id, slots)| (id, *slots))
+    }
+
+    /// The runs of a workflow that are active, oldest first.
+    pub fn active(
+        &self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+    ) -> impl Iterator<Item = RunId> {
+        let runs = self.workflows.get(&(namespace.clone(), workflow.clone()));
+        runs.into_iter().flat_map(|runs| runs.active.iter().copied())
+    }
+
+    /// The runs of a workflow that wait for their turn, oldest first.
+    pub fn waiting(
+        &self,
+        namespace: &Namespace,
+        workflow: &WorkflowName,
+    ) -> impl Iterator<Item = RunId> {
+        let runs = self.workflows.get(&(namespace.clone(), workflow.clone()));
+        runs.into_iter().flat_map(|runs| runs.waiting.iter().copied())
+    }
+
     /// The run of a workflow that has waited longest.
     #[must_use]
     pub fn first_waiting_run(

@@ -5,15 +5,22 @@
 mod backfill;
 mod control;
 mod dry_run;
+mod output;
+mod past;
+mod receipt;
 mod reply;
 mod request;
 mod rule;
 mod slice;
 mod view;
+mod why;
 
 pub use backfill::{Backfill, BackfillReply};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
+pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutput};
+pub use past::{Moment, SinceReply, StateReply};
+pub use receipt::{EventFate, EventRef, Receipt, RuleReceipt};
 pub use reply::{
     CheckReply, EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece,
     NamespaceView, Records, RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply,
@@ -27,6 +34,7 @@ pub use request::{
 pub use rule::RuleView;
 pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};
 pub use view::{AttemptView, EventView, ExecutionView, RunView, TriggerView};
+pub use why::WhyRequest;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -10,7 +10,10 @@ use serde_json::value::RawValue;
 
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
-use crate::wire::{Backfill, DryRun, RerunTask, SliceQuery, TaskControl, TaskRequest};
+use crate::wire::{
+    Backfill, DryRun, EventRef, Moment, OutputQuery, RerunTask, SetOutput, SliceQuery, TaskControl,
+    TaskRequest, WhyRequest,
+};
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
     TriggerId, WorkflowName,
@@ -117,6 +120,8 @@ calls! {
     RunDelete(RunRef) = "execution.delete";
     /// Lists the rules of a run, each with how far it has come.
     RuleList(RunRef) = "rule.list";
+    /// Tells why tasks of a run wait, or ran.
+    Why(WhyRequest) = "why";
     /// Lists task executions of a run.
     TaskList(RunRef) = "task.list";
     /// Starts a task of a run.
@@ -133,12 +138,22 @@ calls! {
     TaskRerun(RerunTask) = "task.rerun";
     /// Runs windows of a task that no clock fires, or that have run before.
     TaskBackfill(Backfill) = "task.backfill";
+    /// Says something of a task's work, from inside of it.
+    OutputSet(SetOutput) = "output.set";
+    /// Lists what tasks of a run said of their work.
+    OutputList(OutputQuery) = "output.list";
     /// Reads a piece of an attempt's output.
     LogRead(LogRead) = "log.read";
     /// Lists events.
     EventList(EventQuery) = "event.list";
     /// Counts events.
     EventCount(EventQuery) = "event.count";
+    /// Tells what became of an event, rule by rule.
+    EventShow(EventRef) = "event.show";
+    /// Tells how things stood.
+    StateAt(Moment) = "state.at";
+    /// Tells what has happened since.
+    Since(Moment) = "since";
     /// Brings records of the past, and the state before them.
     LogSlice(SliceQuery) = "log.slice";
     /// Follows records, from a state or from an offset.

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, host, task, workflow};
+use super::{clock, confinement, emission, host, param, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 15] = [
+const MAPPINGS: [&Mapping<'static>; 16] = [
     &workflow::WORKFLOW,
+    &param::PARAM,
     &task::TASK,
     &task::RETRY,
     &task::RESTART,

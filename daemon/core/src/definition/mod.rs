@@ -11,7 +11,9 @@ mod emission;
 mod host;
 mod keys;
 mod lint;
+mod mention;
 mod node;
+mod param;
 mod pool;
 mod reader;
 mod reset;
@@ -23,6 +25,7 @@ use aiflow_model::spec::{Condition, DEFINITION_BYTES_MAX, WorkflowSpec};
 
 pub use keys::keys;
 pub use lint::warnings;
+pub use param::line_of_param;
 use reader::Reader;
 
 /// Reads a definition.

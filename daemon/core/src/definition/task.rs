@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 
 use aiflow_model::TaskName;
 use aiflow_model::spec::{
-    Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,
+    Action, Backoff, Command, FILTER_BYTES_MAX, Overlap, RetryOn, RetryPolicy, Rule, TaskKind,
+    TaskSpec,
 };
 use aiflow_model::time::Span;
 
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
 use super::{condition, confinement, emission, pool};
+use crate::expression::{Kind, Sight};
 
 const KEYS: &[&str] = &[
     "kind",
@@ -34,6 +36,8 @@ const KEYS: &[&str] = &[
     "limits",
     "run_as",
     "secrets",
+    "for_each",
+    "ready",
 ];
 pub(super) const TASK: Mapping = Mapping { what: "a task", keys: KEYS };
 pub(super) const RETRY: Mapping =
@@ -69,7 +73,7 @@ pub(crate) fn read(
     };
     let mut rules = Vec::new();
     let mut restart_policy = None;
-    for action in [Action::Start, Action::Stop, Action::Restart] {
+    for action in [Action::Start, Action::Stop, Action::Restart, Action::Ready] {
         let Some(node) = map.get(action.word()) else { continue };
         if action == Action::Restart && is_restart_policy(node) {
             restart_policy = read_restart(reader, node);
@@ -79,6 +83,10 @@ pub(crate) fn read(
         rules.extend(condition.map(|condition| Rule { action, condition, emission: None }));
     }
     rules.extend(emission::read_emits(reader, map, references));
+    let for_each = match map.get("for_each") {
+        Some(node) => Some(read_for_each(reader, node, &rules)?),
+        None => None,
+    };
     let retry = match map.get("retry") {
         Some(node) if restart_policy.is_some() => {
             reader.fault(node.place, "a task has either `retry` or a `restart` policy");
@@ -93,6 +101,7 @@ pub(crate) fn read(
         kind,
         env: map.get("env").and_then(|node| read_env(reader, node)).unwrap_or_default(),
         rules,
+        for_each,
         overlap,
         parallel: u32::try_from(parallel).unwrap_or(1),
         retry,
@@ -119,6 +128,24 @@ pub(super) fn read_exec(reader: &mut Reader, node: &Node) -> Option<Vec<String>>
         return None;
     }
     Some(words)
+}
+
+/// An expression that gives a list; over the event only where events start the task.
+fn read_for_each(reader: &mut Reader, node: &Node, rules: &[Rule]) -> Option<String> {
+    if rules.iter().any(|rule| rule.action == Action::Restart) {
+        let message = "a task with `for_each` cannot be started anew by a rule";
+        let hint = Some("stop it by `stop`, and start it by another event".to_owned());
+        reader.fault_with_hint(node.place, message, hint);
+        return None;
+    }
+    let mut starts = rules.iter().filter(|rule| rule.action == Action::Start);
+    let has_event = starts.any(|rule| rule.condition.event_keys().next().is_some());
+    let sight = if has_event { Sight::EventInRun } else { Sight::Run };
+    let before = std::mem::replace(&mut reader.sight, sight);
+    let kind = Kind::Expression;
+    let read = condition::read_expression(reader, node, "for_each", kind, FILTER_BYTES_MAX);
+    reader.sight = before;
+    read
 }
 
 fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {

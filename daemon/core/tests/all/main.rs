@@ -13,11 +13,19 @@ mod emissions;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fans;
+#[cfg(test)]
 mod hosts;
+#[cfg(test)]
+mod outputs;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod ready;
+#[cfg(test)]
+mod receipts;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -30,3 +38,5 @@ mod schema;
 mod support;
 #[cfg(test)]
 mod triggers;
+#[cfg(test)]
+mod why;

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::support::Scenario;
 
-const TASKS: &str = "\
+pub(crate) const TASKS: &str = "\
 stream: {kind: stream, bash: x, restart: {on: failure, backoff: 1s..4s}}
 hourly:
   {bash: x, parallel: 2, start: {every: 1h, clock: {watermark: [f, w]}},
@@ -32,13 +32,13 @@ summed:
    {state: {of: {on: \"*\"}, script: \"state = if state == () { 1 } else { state + 1 }; state > 5\"}}],
    within: 60s}}
 calendar: {bash: x, start: {cron: \"* * * * *\", tz: Europe/Berlin, missed: latest}}";
-const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 10] = [
     "stream", "hourly", "after", "wall", "queued", "joined", "third", "timed", "summed", "calendar",
 ];
 
 /// One step; numbers choose among what there is at that moment.
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Emit(&'static str, u8),
     Watermark(&'static str, u8),
     Repeat(u8),
@@ -51,7 +51,7 @@ enum Step {
     StopRun,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let key = prop_oneof![Just("go"), Just("other"), Just("enough"), Just("again")];
     let source = prop_oneof![Just("f"), Just("w")];
     prop_oneof![
@@ -69,7 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(s: &mut Scenario, run: RunId, step: &Step) {
+pub(crate) fn take(s: &mut Scenario, run: RunId, step: &Step) {
     let task = |n: u8| TaskName::new(NAMES[usize::from(n) % NAMES.len()]).unwrap();
     match step {
         Step::Emit(key, n) => {

@@ -71,8 +71,18 @@ fn the_guide_to_concepts_does_what_it_says() {
 }
 
 #[test]
+fn the_guide_to_data_does_what_it_says() {
+    follow("data.md");
+}
+
+#[test]
 fn the_guide_to_control_does_what_it_says() {
     follow("control.md");
+}
+
+#[test]
+fn the_guide_to_why_does_what_it_says() {
+    follow("why.md");
 }
 
 #[test]

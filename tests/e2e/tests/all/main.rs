@@ -3,6 +3,8 @@
 //! The programs have to be built before: `cargo build --workspace --bins`.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod check;

@@ -1,0 +1,77 @@
+//! Why, what became of an event, and how things stood: what the loop hands to a question.
+//!
+//! Must never read the log on the loop: that is the question's.
+
+use aiflow_model::Offset;
+use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::why::{Creations, Health, why};
+use aiflow_model::wire::{Moment, RunRef, WhyRequest};
+
+use crate::connection::Reply;
+use crate::daemon::Daemon;
+use crate::failure::Failure;
+use crate::past::Past;
+use crate::pending::Departure;
+use crate::queries;
+use crate::question::{Question, with_chains};
+use crate::waypoints::Waypoints;
+
+impl Daemon {
+    /// Why tasks of a run wait, or ran.
+    pub(crate) fn why(&mut self, asked: &WhyRequest, reply: Reply) -> Result<(), Failure> {
+        let state = self.engine.state();
+        let health =
+            Health { disk_low: self.space != aiflow_log::Space::Enough, stopping: self.stopping };
+        let now = self.clock.now();
+        let Some(why) = why(state, asked.run, asked.task.as_ref(), now, health) else {
+            let known = queries::run(state, RunRef { run: asked.run });
+            reply.refuse(known.err().unwrap_or_else(|| unknown_task(asked)));
+            return Ok(());
+        };
+        let creations = Creations::of(state, asked.run);
+        let log = (self.storage.clone(), state.first_offset);
+        let ask = move || with_chains(why, &creations, log);
+        self.hold(Departure::Question(Question::new(reply, ask)));
+        Ok(())
+    }
+
+    /// What became of an event.
+    pub(crate) fn show_event(&mut self, offset: Offset, reply: Reply) -> Result<(), Failure> {
+        self.ask_past(reply, move |past| past.receipt(offset))
+    }
+
+    /// How things stood.
+    pub(crate) fn state_at(&mut self, moment: Moment, reply: Reply) -> Result<(), Failure> {
+        self.ask_past(reply, move |past| past.state(moment))
+    }
+
+    /// What has happened since.
+    pub(crate) fn since(&mut self, moment: Moment, reply: Reply) -> Result<(), Failure> {
+        self.ask_past(reply, move |past| past.since(moment))
+    }
+
+    /// Asks about the past up to now, once now is durable.
+    fn ask_past(
+        &mut self,
+        reply: Reply,
+        ask: impl FnOnce(&Past) -> Result<String, Rejection> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let state = self.engine.state();
+        let past = Past {
+            log: self.storage.clone(),
+            waypoints: Waypoints::new(self.storage.clone(), self.home.waypoints()),
+            index: self.index.clone(),
+            first: state.first_offset,
+            end: state.next_offset,
+        };
+        self.hold(Departure::Question(Question::new(reply, move || ask(&past))));
+        Ok(())
+    }
+}
+
+fn unknown_task(asked: &WhyRequest) -> Rejection {
+    let WhyRequest { run, task } = asked;
+    let task = task.as_ref().map_or_else(String::new, ToString::to_string);
+    Rejection::new(ErrorCode::UnknownTask, format!("run {run} has no task {task}"))
+        .hint(format!("its tasks: aiflow why {run}"))
+}

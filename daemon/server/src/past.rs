@@ -1,0 +1,142 @@
+//! What the log tells of the past: how things stood, what has happened since, what became of an
+//! event.
+//!
+//! Runs off the loop, on what is durable. Must never write anything but waypoints.
+
+use std::ops::Range;
+
+use aiflow_core::{Engine, Tracker};
+use aiflow_log::{DiskStorage, LogReader};
+use aiflow_model::digest::Gatherer;
+use aiflow_model::error::{ErrorCode, Rejection};
+use aiflow_model::wire::{EventView, Moment, Receipt, SinceReply, StateReply};
+use aiflow_model::{LoggedRecord, Offset, Record, State, Timestamp};
+
+use crate::event_index::EventIndex;
+use crate::queries::to_json;
+use crate::question::{read, unreadable};
+use crate::waypoints::{Lost, Waypoints};
+
+/// Most records after an event that are looked at to find what became of it.
+const RECORDS_AFTER_MAX: u64 = 200_000;
+
+/// What a question about the past needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Past {
+    pub(crate) log: DiskStorage,
+    pub(crate) waypoints: Waypoints,
+    pub(crate) index: EventIndex,
+    /// First record that is kept.
+    pub(crate) first: Offset,
+    /// Everything below is durable.
+    pub(crate) end: Offset,
+}
+
+impl Past {
+    /// How things stood at a moment.
+    pub(crate) fn state(&self, moment: Moment) -> Result<String, Rejection> {
+        let at = self.offset_of(moment)?;
+        let state = self.state_at(at)?;
+        to_json(&StateReply { at, state: Box::new(state) })
+    }
+
+    /// What has happened since a moment.
+    pub(crate) fn since(&self, moment: Moment) -> Result<String, Rejection> {
+        let from = self.offset_of(moment)?.max(self.first);
+        let mut gatherer = Gatherer::default();
+        self.each_batch(from.0..self.end.0, |batch| {
+            batch.iter().for_each(|logged| gatherer.note(logged));
+            true
+        })?;
+        let digest = gatherer.finish(&self.state_at(self.end)?, from);
+        to_json(&SinceReply { from, until: self.end, digest })
+    }
+
+    /// What became of the event at `offset`.
+    pub(crate) fn receipt(&self, offset: Offset) -> Result<String, Rejection> {
+        self.check(offset)?;
+        let mut reader = LogReader::new(self.log.clone());
+        let found = if offset < self.end { read(&mut reader, offset)? } else { None };
+        let Some(logged) = found else { return Err(self.beyond(offset)) };
+        let Record::EventEmitted(event) = &logged.record else {
+            let message = format!("record {offset} is no event");
+            return Err(Rejection::new(ErrorCode::InvalidParams, message)
+                .hint("aiflow event list shows the offsets of events"));
+        };
+        let mut engine = Engine::new(self.state_at(offset)?);
+        let mut tracker = Tracker::new(&mut engine, offset, event, logged.time);
+        let until = self.end.0.min(offset.0.saturating_add(RECORDS_AFTER_MAX));
+        let mut looked = offset;
+        self.each_batch(offset.0..until, |batch| {
+            tracker.batch(batch);
+            looked = batch.last().map_or(looked, |logged| logged.offset.next());
+            !tracker.is_done()
+        })?;
+        to_json(&Receipt {
+            event: EventView::of(event, offset, logged.time),
+            cause: logged.cause,
+            rules: tracker.finish(),
+            looked_until: looked,
+        })
+    }
+
+    fn each_batch(
+        &self,
+        range: Range<u64>,
+        mut visit: impl FnMut(&[LoggedRecord<aiflow_model::record::EventIdentity<'_>>]) -> bool,
+    ) -> Result<(), Rejection> {
+        let mut reader = LogReader::new(self.log.clone());
+        let mut batches = reader.read(range.start, range.end).map_err(unreadable)?;
+        while let Some(batch) = batches.next_batch().map_err(unreadable)? {
+            let records = batch.records().map(|record| {
+                let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
+                LoggedRecord::for_replay(offset, time, record.payload)
+            });
+            let records: Vec<_> = records.collect::<Result<_, _>>().map_err(unreadable)?;
+            if !visit(&records) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn state_at(&self, offset: Offset) -> Result<State, Rejection> {
+        self.waypoints.state_at(offset.0).map_err(|error| match error {
+            Lost::Gone(_) => self.gone(offset),
+            Lost::Other(error) => unreadable(error),
+        })
+    }
+
+    fn offset_of(&self, moment: Moment) -> Result<Offset, Rejection> {
+        match moment {
+            Moment { offset: Some(offset), time: None } if offset <= self.end => Ok(offset),
+            Moment { offset: Some(offset), time: None } => Err(self.beyond(offset)),
+            Moment { offset: None, time: Some(time) } => {
+                self.index.after(time, self.end.0).map(Offset)
+            }
+            _ => {
+                let message = "either `offset` or `time` is wanted";
+                Err(Rejection::new(ErrorCode::InvalidParams, message))
+            }
+        }
+    }
+
+    fn check(&self, offset: Offset) -> Result<(), Rejection> {
+        if offset < self.first { Err(self.gone(offset)) } else { Ok(()) }
+    }
+
+    fn gone(&self, offset: Offset) -> Rejection {
+        let message = format!(
+            "offset {offset} is no longer told of: the log begins at {}, and no state before it \
+             is kept",
+            self.first
+        );
+        Rejection::new(ErrorCode::OffsetOutOfRange, message)
+            .hint("aiflowd --keep-for 90d keeps more from now on")
+    }
+
+    fn beyond(&self, offset: Offset) -> Rejection {
+        let message = format!("record {offset} does not exist yet; the next one is {}", self.end);
+        Rejection::new(ErrorCode::OffsetOutOfRange, message)
+    }
+}
