@@ -10,7 +10,6 @@ pub(crate) mod chore;
 pub(crate) mod clocks_list;
 pub(crate) mod condition_tree;
 pub(crate) mod dialog;
-pub(crate) mod digest;
 pub(crate) mod fate;
 pub(crate) mod foretell;
 pub(crate) mod graph;

@@ -319,6 +319,16 @@ fn the_reason_for_a_wait() {
     let mut model = model_of(&Recording::story());
     press(&mut model, "jjw");
     check("why_train", &model, &every());
+    let link = |offset, text: &str| aiflow_model::why::Link {
+        offset: aiflow_model::Offset(offset),
+        time: model.now,
+        text: text.to_owned(),
+    };
+    let links = vec![link(229, "train 11 was created"), link(226, "flights.watermark was emitted")];
+    let sequence = aiflow_model::Sequence(11);
+    let of = crate::state::item::Item::Execution(RunId(1), "train".parse().unwrap(), sequence);
+    model.take(Message::Chain(of, links));
+    check("why_chain", &model, &SIZES[..1]);
     press(&mut model, "<esc>Gw");
     check("why_deploy", &model, &SIZES[..1]);
     let mut recording = Recording::empty();
@@ -381,7 +391,17 @@ fn colours_follow_the_tone_in_every_set() {
 #[test]
 fn what_has_happened_since_one_last_looked() {
     let mut model = model_of(&Recording::story());
-    model.last_looked = Some(model.now.minus("15s".parse().unwrap()));
+    let since = model.now.minus("15s".parse().unwrap());
+    model.last_looked = Some(since);
+    let recording = Recording::story();
+    let mut gatherer = aiflow_model::digest::Gatherer::default();
+    let from = recording.log.iter().find(|logged| logged.time > since).unwrap().offset;
+    recording
+        .log
+        .iter()
+        .filter(|logged| logged.offset >= from)
+        .for_each(|logged| gatherer.note(logged));
+    model.take(Message::Since(Box::new(gatherer.finish(model.state(), from))));
     press(&mut model, "1");
     check("overview_digest", &model, &SIZES[..2]);
 }

@@ -123,6 +123,7 @@ fn draw_details(frame: &mut Frame<'_>, area: Rect, open: &Open<'_>, model: &Mode
     };
     let width = usize::from(inside.width);
     lines.extend(why::lines(&answer(model.sight(), &item), width, theme));
+    lines.extend(why::chain(&item, model, width, theme));
     lines.push(Line::raw(""));
     lines.extend(definition(open, theme));
     let scroll = if has_focus { model.scroll.min(lines.len().saturating_sub(1)) } else { 0 };
