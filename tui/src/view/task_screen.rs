@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::table::{cut_line, fit, fit_right};
+use super::table::{cut, cut_line, fit, fit_right};
 use super::theme::Theme;
 use super::{draw_empty, first_shown, panel, picked, title, why};
 use crate::state::item::Item;
@@ -180,8 +180,8 @@ fn causes<'a>(execution: &Execution, model: &Model, theme: &Theme) -> Vec<Line<'
         let offset = Span::styled(format!("   @{} ", text::grouped(event.0)), theme.dim());
         let words = match model.recent().get(*event) {
             Some(seen) => {
-                let value: String = seen.brief().chars().take(60).collect();
-                format!("{} {} by {}", seen.key, text::printable(&value), seen.source)
+                let value = cut(&text::printable(seen.brief()), 40);
+                format!("{} {value} by {}", seen.key, seen.source)
             }
             None => "an event from before what is read here".to_owned(),
         };

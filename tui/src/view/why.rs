@@ -63,7 +63,7 @@ fn below<'a>(
     let heading = |words: &str| Line::styled(format!(" {words}"), theme.dim());
     if !answer.needs.is_empty() {
         lines.push(Line::raw(""));
-        lines.push(heading("what would start it"));
+        lines.push(heading("what would start the next"));
         let each = answer.needs.iter().take(NEEDS_MAX);
         lines.extend(each.map(|need| cut_line(Line::raw(format!("   {need}")), width)));
     }
