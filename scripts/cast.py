@@ -59,7 +59,9 @@ def main():
     arguments = parser.parse_args()
     programs = build(arguments.debug)
     with tempfile.TemporaryDirectory(prefix="aiflow-cast-") as directory:
-        daemon = Daemon(programs, os.path.join(directory, "home"))
+        home = os.path.join(directory, "home")
+        os.mkdir(home, 0o700)
+        daemon = Daemon(programs, home)
         daemon.start()
         try:
             aiflow = [os.path.join(programs, "aiflow"), "--home", daemon.home]
@@ -71,7 +73,7 @@ def main():
                 out.write(json.dumps(head) + "\n")
                 record(aiflow, dict(daemon.environment, TERM="xterm-256color"), out)
         finally:
-            daemon.kill()
+            daemon.stop("1")  # a killed daemon would leave its tasks
     print(f"wrote {arguments.file}", file=sys.stderr)
 
 

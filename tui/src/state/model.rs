@@ -229,7 +229,7 @@ impl Model {
                 self.link = Link::Lost { reason, since };
             }
             Message::State(state) => self.take_state(*state),
-            Message::Past(events) => self.live.recent.add_past(events, &self.live.state),
+            Message::Past(events) => self.live.take_past(events),
             Message::Records(records) => self.take_records(&records),
             Message::Status(status) => self.status = Some(*status),
             Message::Slice(slice) => super::past::take(self, slice),
