@@ -8,6 +8,8 @@ mod actions;
 mod chain;
 mod cli;
 mod conn;
+mod looked;
+mod once;
 mod plugin;
 mod programs;
 mod state;

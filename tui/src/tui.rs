@@ -4,6 +4,7 @@
 //! something has changed, at most thirty times a second, and never waits for the daemon.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aiflow_model::time::Timestamp;
@@ -22,12 +23,12 @@ use tokio::time::{Instant, sleep_until};
 use crate::actions;
 use crate::actions::keymap::Keymap;
 use crate::conn::{Conn, Message};
-use crate::programs;
 use crate::state::chore::Chore;
 use crate::state::link::Link;
 use crate::state::mark::Tone;
 use crate::state::{Model, Notice, Screen};
 use crate::view::{self, theme::Theme};
+use crate::{looked, programs};
 
 /// Between two frames.
 const FRAME_EVERY: Duration = Duration::from_millis(33);
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) read_only: bool,
     /// What to show first.
     pub(crate) link: Option<Link>,
+    /// Where to write how long each frame took, in microseconds; for the benchmark.
+    pub(crate) frames: Option<PathBuf>,
 }
 
 /// Shows what comes through `conn` until the user quits.
@@ -57,9 +60,16 @@ pub(crate) async fn run(conn: Conn, home: String, settings: Settings) -> io::Res
     let terminal = ratatui::try_init()?;
     // Pasted text comes as one event, so that it cannot be taken for keys.
     let _ = crossterm::execute!(io::stdout(), EnableBracketedPaste);
-    let result = Shell::new(terminal, conn, home, settings).serve().await;
+    let frames = settings.frames.clone();
+    let mut shell = Shell::new(terminal, conn, home, settings);
+    let result = shell.serve().await;
     let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
     ratatui::restore();
+    looked::now(&shell.model.home, now());
+    if let Some(path) = frames {
+        let lines: String = shell.frames.iter().map(|us| format!("{us}\n")).collect();
+        std::fs::write(path, lines)?;
+    }
     result
 }
 
@@ -71,6 +81,9 @@ struct Shell {
     link: Option<Link>,
     is_dirty: bool,
     drawn_at: Instant,
+    /// How long each frame took, in microseconds, where that is wanted.
+    frames: Vec<u128>,
+    times_frames: bool,
 }
 
 impl Shell {
@@ -79,18 +92,21 @@ impl Shell {
         let mut model = Model::new(home, now());
         model.keymap = settings.keymap;
         model.read_only = settings.read_only;
+        model.last_looked = looked::last(&model.home);
         Self {
             terminal,
             model,
             conn,
             has_colour,
             link: settings.link,
+            frames: Vec::new(),
+            times_frames: settings.frames.is_some(),
             is_dirty: true,
             drawn_at: Instant::now() - FRAME_EVERY,
         }
     }
 
-    async fn serve(mut self) -> io::Result<()> {
+    async fn serve(&mut self) -> io::Result<()> {
         let mut keys = EventStream::new();
         // Asked to end, it leaves the terminal as it was.
         let mut end = signal(SignalKind::terminate())?;
@@ -191,6 +207,9 @@ impl Shell {
         let height = drawn.map(|frame| frame.area.height);
         crossterm::queue!(io::stdout(), EndSynchronizedUpdate)?;
         io::stdout().flush()?;
+        if self.times_frames {
+            self.frames.push(self.drawn_at.elapsed().as_micros());
+        }
         self.model.page = usize::from(height?.saturating_sub(AROUND_A_PAGE).max(1));
         Ok(())
     }
@@ -232,7 +251,8 @@ const fn takes_terminal(chore: &Chore) -> bool {
     matches!(chore, Chore::Edit { .. } | Chore::Page(_))
 }
 
-fn now() -> Timestamp {
+/// The time of the wall.
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

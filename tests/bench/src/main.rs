@@ -21,6 +21,7 @@ mod replay;
 mod rules;
 mod task_starts;
 mod tiny;
+mod tui;
 
 use anyhow::{Context, bail};
 
@@ -43,13 +44,14 @@ Without a ROW all are measured:
   rules              an event that no rule looks at, beside 10 and 100,000 rules; memory of
                      100,000 live runs; a chain of 1,000 tasks, hop by hop
   idle               memory and wake-ups when nothing is due
+  tui                the terminal interface: frames at 10,000 events/s, opening, at rest
 --dir DIR            where homes and files of comparison lie [default: below the build directory]
 --records N          length of the log of `queries` [default: 1,000,000]
 ";
 
 type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
 
-const ROWS: [(&str, Measure); 9] = [
+const ROWS: [(&str, Measure); 10] = [
     ("first-instruction", first_instruction::measure),
     ("emits", durable_emits::measure),
     ("log", log::measure),
@@ -59,6 +61,7 @@ const ROWS: [(&str, Measure); 9] = [
     ("adoption", adoption::measure),
     ("rules", rules::measure),
     ("idle", idle::measure),
+    ("tui", tui::measure),
 ];
 
 fn main() -> anyhow::Result<()> {

@@ -7,10 +7,12 @@ mod daemon;
 mod postgres;
 mod processes;
 mod socket;
+mod terminal;
 mod wait;
 
 pub use daemon::{Daemon, Output, program, repository, run};
 pub use postgres::Postgres;
 pub use processes::{Process, latest_child, processes_of};
 pub use socket::Socket;
+pub use terminal::Terminal;
 pub use wait::{pause, wait_until};

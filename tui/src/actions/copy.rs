@@ -104,7 +104,7 @@ pub(super) fn line_of_screen(model: &Model, screen: Screen) -> String {
     let run = model.run.map_or_else(|| "RUN".to_owned(), |run| run.to_string());
     let words = match screen {
         Screen::Overview => "ps".to_owned(),
-        Screen::Streams => format!("workflow-execution rules {run}"),
+        Screen::Streams => format!("why {run}"),
         Screen::Run => format!("task-execution list {run}"),
         Screen::Workflow => {
             let workflow = model.open_workflow().map(|(_, name)| name.to_string());
@@ -147,7 +147,8 @@ pub(crate) fn line_of_item(item: &Item) -> Option<String> {
 
 /// The command line that tells why.
 pub(super) fn line_of_why(item: &Item) -> Option<String> {
-    item.run().map(|run| format!("aiflow workflow-execution rules {run}"))
+    let task = item.task().map(|(_, task)| format!(" {task}")).unwrap_or_default();
+    item.run().map(|run| format!("aiflow why {run}{task}"))
 }
 
 /// The command line that shows what a task wrote.

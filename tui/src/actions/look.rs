@@ -1,6 +1,7 @@
 //! How things are looked at: following, searching, folding, colours, the mouse.
 
 use aiflow_model::Sequence;
+use aiflow_model::state::ExecutionStatus;
 
 use crate::state::chore::Chore;
 use crate::state::item::{self, Item};
@@ -18,10 +19,33 @@ pub(super) fn follow(model: &mut Model) {
 
 /// The next line that was searched for, or the one before.
 pub(super) fn match_from(model: &mut Model, back: bool) {
+    if model.screen == Screen::Task {
+        return failed_from(model, back);
+    }
     let Some(log) = &mut model.log else { return };
     if !log.find(back) {
         let text = if log.search.is_empty() { "search first, with /" } else { "no further line" };
         model.say(text, Tone::Wait);
+    }
+}
+
+/// The next execution down the list that failed, or the one above.
+fn failed_from(model: &mut Model, back: bool) {
+    let items = item::items(model);
+    let at = model.cursor_in(&items);
+    let has_failed = |item: &Item| {
+        let Item::Execution(run, task, sequence) = item else { return false };
+        let known = model.state().task(*run, task).and_then(|task| task.execution(*sequence));
+        known.is_some_and(|execution| execution.status == ExecutionStatus::Failed)
+    };
+    let found = if back {
+        items.iter().take(at).rposition(has_failed)
+    } else {
+        items.iter().skip(at + 1).position(has_failed).map(|index| at + 1 + index)
+    };
+    match found {
+        Some(at) => super::navigate::set_cursor(model, at, items.get(at)),
+        None => model.say("no further one has failed", Tone::Wait),
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) use action::Action;
 pub(crate) use copy::line_of_item;
 pub(crate) use palette::follow;
 
+use crate::conn::Request;
 use crate::state::bars;
 use crate::state::item::{self, Item};
 use crate::state::mark::Tone;
@@ -166,6 +167,10 @@ fn why(model: &mut Model) {
     let Some(about) = item::selected(model) else {
         return model.say("nothing is selected here", Tone::Wait);
     };
+    // How it came to be is in the log, which only the daemon reads.
+    if let (Some((run, task)), None) = (about.task(), &model.past) {
+        model.outbox.push(Request::Chain(run, task));
+    }
     model.dialog = Some(Dialog::Why { about, scroll: 0 });
 }
 

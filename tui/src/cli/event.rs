@@ -77,6 +77,11 @@ fn tell_beginning(from: Option<Offset>, log_begins: Offset) {
 }
 
 impl Verb {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Count { .. })
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Send(arguments) => arguments.perform(session).await,

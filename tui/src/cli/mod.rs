@@ -41,6 +41,7 @@ mod task_execution;
 mod tui;
 mod upload;
 mod version;
+mod watch;
 mod why;
 mod workflow;
 mod workflow_execution;
@@ -172,7 +173,11 @@ pub(crate) fn main() -> u8 {
         dry_run: options.dry_run,
         flags,
     };
-    let result = runtime().and_then(|runtime| runtime.block_on(verb.perform(&session)));
+    let again = || Arguments::parse().verb;
+    let result = runtime().and_then(|runtime| match options.watch {
+        true => runtime.block_on(watch::perform(&session, again)),
+        false => runtime.block_on(verb.perform(&session)),
+    });
     match result {
         Ok(code) => code,
         Err(failure) => {
@@ -194,7 +199,7 @@ fn flags(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
 /// Without a verb a terminal shows the interface.
 fn interface() -> Option<Verb> {
     let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    is_terminal.then(|| Verb::Tui(tui::Arguments::default()))
+    is_terminal.then(|| Verb::Tui(tui::Arguments::none()))
 }
 
 /// In a script a missing verb is a mistake; say what could be done.
@@ -291,7 +296,7 @@ mod tests {
             emit k 1 --dry-run|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\
             run w --param a=1 --wait|backfill 3 t 2013-01-01T00:00:00Z|\
-            backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|\
+            backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|ps --watch|\
             logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
             emit k v --wait 1m|heartbeat|output set k -1|output get t k --run 3|\

@@ -43,6 +43,11 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::List)
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         let client = session.connect().await?;
         match self {

@@ -21,6 +21,9 @@ pub(crate) struct GlobalOptions {
     /// Change nothing: only print what the daemon would record and do
     #[arg(visible_alias = "what-if", long, global = true)]
     pub(crate) dry_run: bool,
+    /// Look again each time that something has been recorded
+    #[arg(long, global = true)]
+    pub(crate) watch: bool,
 }
 
 /// One namespace.

@@ -116,6 +116,11 @@ impl Output {
         self.write(text.as_bytes())
     }
 
+    /// Begins anew at the top of a terminal; elsewhere one result follows the other.
+    pub(crate) fn clear(self) -> Result<(), Failure> {
+        if io::stdout().is_terminal() { self.write(b"\x1b[2J\x1b[H") } else { Ok(()) }
+    }
+
     /// Prints bytes as they are.
     pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
         write_all(io::stdout().lock(), bytes, "stdout")

@@ -35,6 +35,11 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::Status)
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Start { daemon: _ } => {

@@ -107,6 +107,11 @@ async fn control(session: &Session, client: &Client, call: Call) -> Result<(), F
 }
 
 impl Verb {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Show { .. })
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         let client = session.connect().await?;
         match self {

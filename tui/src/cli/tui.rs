@@ -15,7 +15,7 @@ use crate::state::link::Link;
 use crate::tui::Settings;
 
 /// What the interface begins with.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Change nothing: only look
     #[arg(long)]
@@ -23,15 +23,31 @@ pub(crate) struct Arguments {
     /// Look at a copied home or log directory, without a daemon
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
+    /// Write how long each frame took, in microseconds; for the benchmark
+    #[arg(long, value_name = "FILE", hide = true)]
+    frames: Option<PathBuf>,
+    /// Print the screen once, as text, and end
+    #[arg(long)]
+    once: bool,
+    /// With --once: columns and lines
+    #[arg(long, value_name = "WxH", default_value = "120x40", value_parser = size)]
+    size: (u16, u16),
     /// Begin with what a link leads to: aiflow://task/1/train/5@48213
     #[arg(value_name = "LINK")]
     link: Option<Link>,
 }
 
 impl Arguments {
+    /// Nothing was said.
+    pub(crate) const fn none() -> Self {
+        let (read_only, once, log, frames, link) = (false, false, None, None, None);
+        Self { read_only, log, frames, once, size: (120, 40), link }
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         let keymap = keymap()?;
-        let settings = Settings { keymap, read_only: self.read_only, link: self.link };
+        let (read_only, link, frames) = (self.read_only, self.link, self.frames);
+        let settings = Settings { keymap, read_only, link, frames };
         let (conn, home) = match self.log {
             Some(log) => {
                 let program = super::server_start::find_daemon()?;
@@ -43,9 +59,21 @@ impl Arguments {
                 (Conn::start(home.socket().to_owned()), home.directory().display().to_string())
             }
         };
+        if self.once {
+            let text = crate::once::screen(conn, home, settings, self.size).await;
+            let text = text.map_err(|what| Failure::input(what, None))?;
+            return session.output.write(text.as_bytes());
+        }
         let shown = crate::tui::run(conn, home, settings).await;
         shown.map_err(|source| Failure::system("cannot show the interface", source))
     }
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let parsed = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    let is_good =
+        |(width, height): &(u16, u16)| (1..=1000).contains(width) && (1..=1000).contains(height);
+    parsed.filter(is_good).ok_or_else(|| "write columns and lines, such as 120x40".to_owned())
 }
 
 /// The keys as the user wants them.

@@ -81,6 +81,11 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Show { .. })
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Upload { file, files, within, interpreter } => {

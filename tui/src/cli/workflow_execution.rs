@@ -144,6 +144,11 @@ impl Start {
 }
 
 impl Verb {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Show { .. } | Self::Rules { .. })
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         let client = session.connect().await?;
         match self {

@@ -33,6 +33,11 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether it changes nothing and ends by itself.
+    pub(crate) fn looks(&self) -> bool {
+        matches!(self, Self::Known(KnownVerb::List { .. } | KnownVerb::Show(_)))
+    }
+
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         match self {
             Self::Add { workflow, expression, tz, missed, within } => {

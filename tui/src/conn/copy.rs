@@ -42,7 +42,8 @@ pub(super) async fn serve(
             }
             Request::Foretell { number, .. } => Message::Foretold(number, Err(refusal())),
             Request::Do(_) => Message::Refused(refusal()),
-            Request::Resync => continue,
+            // What only a daemon tells is left out.
+            Request::Since(_) | Request::Chain(..) | Request::Resync => continue,
         };
         if messages.send(told).await.is_err() {
             return;

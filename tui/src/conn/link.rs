@@ -171,6 +171,10 @@ async fn relay(
                                 perform::foretell(&client, number, commands).await
                             }
                             Request::Slice(query) => perform::slice(&client, query).await,
+                            Request::Since(time) => perform::since(&client, time).await,
+                            Request::Chain(run, task) => {
+                                perform::chain_of(&client, run, task).await
+                            }
                             // Its own affair, above.
                             Request::Resync => return,
                         };

@@ -11,12 +11,15 @@ mod tail;
 
 use std::path::PathBuf;
 
+use aiflow_model::digest::Digest;
+use aiflow_model::why::Link;
 use aiflow_model::wire::{EventView, LogPiece, LogSlice, SliceQuery, Status};
-use aiflow_model::{LoggedRecord, State};
+use aiflow_model::{LoggedRecord, RunId, State, TaskName, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) use command::Command;
 
+use crate::state::item::Item;
 use crate::state::log::LogTarget;
 
 /// Messages that may wait for the loop; then the connection waits.
@@ -45,6 +48,10 @@ pub(crate) enum Message {
     Status(Box<Status>),
     /// A slice of the past, or why there is none.
     Slice(Result<Box<LogSlice>, String>),
+    /// What has happened since the time that was asked about.
+    Since(Box<Digest>),
+    /// How the execution that began last came to be, the latest record first.
+    Chain(Item, Vec<Link>),
     /// What commands would cause; with the number that it was asked by.
     Foretold(u64, Result<Vec<String>, String>),
     /// A request was carried out.
@@ -64,6 +71,10 @@ pub(crate) enum Request {
     Foretell { number: u64, commands: Vec<Command> },
     /// Bring a slice of the past.
     Slice(SliceQuery),
+    /// Tell what has happened since.
+    Since(Timestamp),
+    /// Tell how the latest execution of a task came to be.
+    Chain(RunId, TaskName),
     /// Follow anew from the whole state.
     Resync,
 }

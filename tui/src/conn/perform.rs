@@ -3,12 +3,14 @@
 //! Must never repeat one: the user sees what happened and asks again.
 
 use aiflow_client::{CallError, Client, new_id};
-use aiflow_model::wire::SliceQuery;
+use aiflow_model::wire::{Moment, SliceQuery, WhyRequest};
+use aiflow_model::{RunId, TaskName, Timestamp};
 use serde_json::Value;
 
 use super::{Command, Message};
 use crate::chain::chain;
 use crate::state::foretell;
+use crate::state::item::Item;
 
 /// Has commands done, one after the other; the first that is refused ends it.
 pub(super) async fn perform(client: &Client, commands: Vec<Command>) -> Message {
@@ -38,6 +40,30 @@ pub(super) async fn foretell(client: &Client, number: u64, commands: Vec<Command
 /// Brings a slice of the past.
 pub(super) async fn slice(client: &Client, query: SliceQuery) -> Message {
     Message::Slice(client.log_slice(query).await.map(Box::new).map_err(told))
+}
+
+/// Tells what has happened since.
+pub(super) async fn since(client: &Client, time: Timestamp) -> Message {
+    match client.since(Moment { offset: None, time: Some(time) }).await {
+        Ok(reply) => Message::Since(Box::new(reply.digest)),
+        Err(error) => Message::Refused(told(error)),
+    }
+}
+
+/// Tells how the latest execution of a task came to be.
+pub(super) async fn chain_of(client: &Client, run: RunId, task: TaskName) -> Message {
+    match client.why(WhyRequest { run, task: Some(task.clone()) }).await {
+        Ok(why) => {
+            let found = why.tasks.into_iter().find(|found| found.task == task);
+            let (sequence, chain) = found.map_or((None, Vec::new()), |w| (w.execution, w.chain));
+            let item = match sequence {
+                Some(sequence) => Item::Execution(run, task, sequence),
+                None => Item::Task(run, task),
+            };
+            Message::Chain(item, chain)
+        }
+        Err(error) => Message::Refused(told(error)),
+    }
 }
 
 fn told(error: CallError) -> String {

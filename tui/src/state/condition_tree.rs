@@ -129,7 +129,10 @@ fn note(part: &Condition, state: Option<&NodeState>) -> Option<String> {
         Condition::Debounce { .. } | Condition::Throttle { .. } => {
             matches!(state, Some(NodeState::Timer { due: Some(_), .. }))
         }
-        Condition::Any(_) | Condition::Within { .. } | Condition::State { .. } => false,
+        Condition::Any(_)
+        | Condition::Within { .. }
+        | Condition::State { .. }
+        | Condition::Custom { .. } => false,
         Condition::Reset { .. } => matches!(state, Some(NodeState::Parts(_))),
         _ => true,
     };
@@ -149,6 +152,7 @@ fn words(part: &Condition) -> String {
         Condition::Debounce { span, .. } => format!("calm for {span} after"),
         Condition::Throttle { span, .. } => format!("at most once in {span}"),
         Condition::State { .. } => "a script says so of".to_owned(),
+        Condition::Custom { .. } => "code says so of".to_owned(),
         Condition::Reset { of, .. } => {
             // What it says of its part stands before the part's own words.
             let whole = part.to_string();
@@ -169,7 +173,11 @@ fn sources(part: &Condition, clock: &ClockState, depth: usize, lines: &mut Vec<N
     for (index, key) in keys.iter().enumerate() {
         let mark = clock.marks.get(index).copied().flatten();
         let is_silent = clock.silent.contains(&index);
-        let is_met = is_silent || end.zip(mark).is_some_and(|(end, mark)| mark.time >= end);
+        let is_met = match end {
+            Some(end) => mark.is_some_and(|mark| mark.time >= end),
+            None => mark.is_some(),
+        };
+        let is_met = is_met || is_silent;
         let words = match end {
             Some(end) => format!("{key} ≥ {}", text::date_time(end)),
             None => format!("the first watermark of {key}"),

@@ -5,6 +5,7 @@
 
 pub(crate) mod ansi;
 pub(crate) mod bars;
+pub(crate) mod beside;
 pub(crate) mod chore;
 pub(crate) mod clocks_list;
 pub(crate) mod condition_tree;

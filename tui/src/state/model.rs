@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aiflow_model::digest::Digest;
 use aiflow_model::state::Run;
 use aiflow_model::time::Timestamp;
+use aiflow_model::why::Link as Cause;
 use aiflow_model::wire::Status;
 use aiflow_model::{
     LoggedRecord, Namespace, Offset, RunId, Sequence, State, TaskName, WorkflowName,
@@ -53,6 +55,12 @@ pub(crate) struct Model {
     /// Set by the loop before each key, message and frame.
     pub(crate) now: Timestamp,
     pub(crate) home: String,
+    /// When the user looked last, before now.
+    pub(crate) last_looked: Option<Timestamp>,
+    /// What has happened since, once the daemon has said so.
+    pub(crate) digest: Option<Digest>,
+    /// How the latest execution of a task came to be, as the daemon says.
+    pub(crate) chain: Option<(Item, Vec<Cause>)>,
     /// What is followed.
     pub(crate) live: World,
     /// What was, while somebody looks at it.
@@ -123,6 +131,9 @@ impl Model {
         Self {
             now,
             home,
+            last_looked: None,
+            digest: None,
+            chain: None,
             live: World::default(),
             past: None,
             is_loaded: false,
@@ -218,10 +229,12 @@ impl Model {
                 self.link = Link::Lost { reason, since };
             }
             Message::State(state) => self.take_state(*state),
-            Message::Past(events) => self.live.recent.add_past(events, &self.live.state),
+            Message::Past(events) => self.live.take_past(events),
             Message::Records(records) => self.take_records(&records),
             Message::Status(status) => self.status = Some(*status),
             Message::Slice(slice) => super::past::take(self, slice),
+            Message::Since(digest) => self.digest = Some(*digest),
+            Message::Chain(item, links) => self.chain = Some((item, links)),
             Message::Foretold(number, lines) => self.take_foretold(number, lines),
             Message::Done(text) => self.notice = Some(Notice { text, tone: Tone::Good }),
             Message::Refused(text) => self.notice = Some(Notice { text, tone: Tone::Bad }),
@@ -242,6 +255,9 @@ impl Model {
             self.run_was_chosen = false;
         }
         self.choose_run();
+        if let Some(since) = self.last_looked.filter(|_| is_first) {
+            self.outbox.push(Request::Since(since));
+        }
         if is_first && self.run.is_some() && self.screen == Screen::Overview {
             self.screen = self.first_screen();
         }

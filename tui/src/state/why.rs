@@ -5,13 +5,14 @@
 
 use aiflow_model::spec::{Action, TaskSpec};
 use aiflow_model::state::{Execution, ExecutionStatus, Run, RunStatus, TaskState};
+use aiflow_model::why::{Health, Need, why};
 use aiflow_model::{Offset, RuleIndex, TaskName};
 
 use super::condition_tree::{self, Node, Truth};
 use super::item::Item;
 use super::mark::{Mark, Tone};
 use super::streams::Sight;
-use super::{fate, tasks, text};
+use super::{beside, fate, tasks, text};
 
 /// The answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,9 @@ pub(crate) struct Answer {
     /// What was asked.
     pub(crate) question: String,
     pub(crate) lines: Vec<WhyLine>,
-    /// What would bring it on.
+    /// The least that would bring it on, in words.
+    pub(crate) needs: Vec<String>,
+    /// What to type for the first of it.
     pub(crate) command: Option<String>,
 }
 
@@ -57,6 +60,7 @@ pub(crate) fn answer(sight: Sight<'_>, item: &Item) -> Answer {
     found.unwrap_or_else(|| Answer {
         question: item.name(),
         lines: vec![WhyLine::new("·", Tone::Dim, "it is not there")],
+        needs: Vec::new(),
         command: None,
     })
 }
@@ -77,18 +81,12 @@ fn of_task(
             lines.extend(turn(sight, run, spec, state, execution));
         }
     }
-    let mut command = None;
     let rules = snapshot.spec.rules().filter(|(_, of, rule)| {
         of.name == *task && rule.action == Action::Start && run.status.is_alive()
     });
     for (index, _, rule) in rules {
-        let nodes = rule_nodes(sight, run, index, &rule.condition);
-        command = command.or_else(|| bring_on(&nodes));
-        lines.push(WhyLine::new(
-            "◆",
-            Tone::Plain,
-            format!("starts {}", rule_words(&rule.condition)),
-        ));
+        let nodes = rule_nodes(run, index, &rule.condition);
+        lines.push(WhyLine::new("◆", Tone::Plain, format!("starts {}", rule.condition)));
         lines.extend(nodes.iter().map(|node| node_line(sight, node)));
     }
     if spec.starts_with_run() {
@@ -99,24 +97,24 @@ fn of_task(
         status if status.is_alive() => "run",
         _ => "stand still",
     });
+    let needs = needs_of(sight, run, task);
     let not = if shown.is_none() { " not" } else { "" };
     Some(Answer {
         question: format!("why does {task} of run {}{not} {verb}?", run.id),
         lines,
-        command: run.status.is_alive().then(|| {
-            command.unwrap_or_else(|| format!("aiflow task-execution start {} {task}", run.id))
-        }),
+        needs: needs.iter().map(|need| need.text.clone()).collect(),
+        command: needs.iter().find_map(|need| need.command.clone()),
     })
 }
 
+/// The least that would start a task, as the model knows it.
+fn needs_of(sight: Sight<'_>, run: &Run, task: &TaskName) -> Vec<Need> {
+    let told = why(sight.state, run.id, Some(task), sight.now, Health::default());
+    told.and_then(|why| why.tasks.into_iter().next()).map(|task| task.needs).unwrap_or_default()
+}
+
 /// The rule's parts; a rule that is one part alone is told in its own words.
-fn rule_nodes(
-    sight: Sight<'_>,
-    run: &Run,
-    index: RuleIndex,
-    condition: &aiflow_model::Condition,
-) -> Vec<Node> {
-    let _ = sight;
+fn rule_nodes(run: &Run, index: RuleIndex, condition: &aiflow_model::Condition) -> Vec<Node> {
     let none = std::collections::BTreeMap::new();
     let nodes = run.conditions.get(index.0 as usize).unwrap_or(&none);
     let mut tree = condition_tree::of(condition, nodes);
@@ -127,10 +125,6 @@ fn rule_nodes(
         tree.iter_mut().for_each(|node| node.depth = node.depth.saturating_sub(1));
     }
     tree
-}
-
-fn rule_words(condition: &aiflow_model::Condition) -> String {
-    condition.to_string()
 }
 
 fn node_line(sight: Sight<'_>, node: &Node) -> WhyLine {
@@ -288,12 +282,21 @@ fn of_run(sight: Sight<'_>, run: &Run) -> Answer {
         line.note = row.note;
         lines.push(line);
     }
+    if let Some((good, different)) = beside::last_good(sight.state, run) {
+        let words = match different.len() {
+            0 => format!("nothing differs from run {good}, the last that succeeded"),
+            _ => format!("beside run {good}, the last that succeeded:"),
+        };
+        lines.push(WhyLine::new("≠", Tone::Plain, words));
+        let each = different.into_iter().map(|words| WhyLine::new("·", Tone::Wait, words));
+        lines.extend(each.map(|line| WhyLine { depth: 1, ..line }));
+    }
     let question = match run.status {
         RunStatus::Running => format!("why does run {} go on?", run.id),
         RunStatus::Waiting => format!("why does run {} wait?", run.id),
         _ => format!("why has run {} ended as it has?", run.id),
     };
-    Answer { question, lines, command: None }
+    Answer { question, lines, needs: Vec::new(), command: None }
 }
 
 fn of_other(sight: Sight<'_>, item: &Item) -> Answer {
@@ -348,5 +351,5 @@ fn of_other(sight: Sight<'_>, item: &Item) -> Answer {
     if lines.is_empty() {
         lines.push(WhyLine::new("·", Tone::Dim, "nothing is known of it"));
     }
-    Answer { question: format!("what of {}?", item.name()), lines, command }
+    Answer { question: format!("what of {}?", item.name()), lines, needs: Vec::new(), command }
 }

@@ -4,6 +4,7 @@
 //! know which of the two it is.
 
 use aiflow_model::state::ApplyError;
+use aiflow_model::wire::EventView;
 use aiflow_model::{LoggedRecord, Record, State};
 
 use super::rates::Rates;
@@ -21,6 +22,16 @@ impl World {
     /// A state, and no event seen yet.
     pub(crate) fn of(state: State) -> Self {
         Self { state, ..Self::default() }
+    }
+
+    /// Takes in events from before the first record.
+    pub(crate) fn take_past(&mut self, events: Vec<EventView>) {
+        for event in &events {
+            if let Ok(time) = event.time.parse() {
+                self.rates.count(&event.namespace, &event.key, time);
+            }
+        }
+        self.recent.add_past(events, &self.state);
     }
 
     /// Takes in the next record; one that is known already is passed over.

@@ -352,5 +352,49 @@ fn why_is_one_key_away_and_its_command_can_be_copied() {
     let Some(Dialog::Why { about, .. }) = &model.dialog else { panic!("no answer") };
     assert!(answer(model.sight(), about).question.starts_with("why does deploy of run 1"));
     press(&mut model, "Y");
-    assert_eq!(model.chores, [Chore::Copy("aiflow emit model.validated".to_owned())]);
+    let asked = Request::Chain(RUN, task("deploy"));
+    assert_eq!(model.outbox, [asked], "how it came to be is asked of the daemon");
+    let Some(Chore::Copy(line)) = model.chores.pop() else { panic!("nothing was copied") };
+    assert!(line.starts_with("aiflow emit model.validated"), "{line}");
+}
+
+/// What the guide says of how many keys it takes, done.
+#[test]
+fn a_written_list_of_tasks_takes_few_keys() {
+    use crate::state::chore::Chore;
+    let count = |keys: &str| keys.replace("<enter>", "⏎").chars().count();
+    // Why does train wait?
+    let (mut model, keys) = (story(), "jjw");
+    press(&mut model, keys);
+    assert!(matches!(&model.dialog, Some(Dialog::Why { .. })) && count(keys) == 3);
+    // The event of the flight that is waited for.
+    let (mut model, keys) = (story(), "6/1545<enter>");
+    press(&mut model, keys);
+    let found = model.shown_events().next().unwrap();
+    assert!(found.brief().contains("UA 1545") && count(keys) == 7);
+    // Stop the run.
+    let (mut model, keys) = (story(), "Sy");
+    press(&mut model, keys);
+    assert_eq!((done(&mut model), count(keys)), (vec![Command::StopRun { run: RUN }], 2));
+    // Run the last window anew that failed.
+    let (mut model, keys) = (story(), "jj<enter>nry");
+    press(&mut model, keys);
+    let (sequence, from_here) = (Some(Sequence(7)), false);
+    let rerun = Command::Rerun { run: RUN, task: task("train"), sequence, from_here };
+    assert_eq!((done(&mut model), count(keys)), (vec![rerun], 6));
+    // Copy the line of an error.
+    let mut model = story();
+    press(&mut model, "jjl");
+    let target = model.wanted_logs()[0].clone();
+    let piece = aiflow_model::wire::LogPiece {
+        attempt: "1.train.11.1".to_owned(),
+        position: 0,
+        next: 0,
+        text: "1 o fine\n2 e ValueError: no flights\n3 o fine\n".to_owned(),
+        ended: false,
+    };
+    model.take(Message::Log(target, Ok(piece)));
+    press(&mut model, "/err<enter>y");
+    assert_eq!(model.chores, [Chore::Copy("ValueError: no flights".to_owned())]);
+    assert_eq!(count("jjl/err<enter>y"), 9);
 }

@@ -3,7 +3,6 @@
 use aiflow_core::Input;
 use aiflow_model::RunId;
 use aiflow_model::wire::LogPiece;
-use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 
@@ -16,29 +15,12 @@ use crate::view::{self, theme::Theme};
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 const SMALL: (u16, u16) = (40, 12);
 
-fn terminal(model: &Model, (width, height): (u16, u16), has_colour: bool) -> Terminal<TestBackend> {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view::draw(frame, model, &Theme::new(model.theme, has_colour))).unwrap();
-    terminal
+fn drawn(model: &Model, size: (u16, u16), has_colour: bool) -> TestBackend {
+    view::text::drawn(model, &Theme::new(model.theme, has_colour), size).unwrap()
 }
 
-/// The text of a screen; `▯` would stand where a wide character continues, so those are left out.
 fn text(model: &Model, size: (u16, u16)) -> String {
-    let terminal = terminal(model, size, true);
-    let buffer = terminal.backend().buffer();
-    let mut text = String::new();
-    for y in 0..size.1 {
-        let mut line = String::new();
-        let mut x = 0;
-        while x < size.0 {
-            let symbol = buffer[(x, y)].symbol();
-            line.push_str(symbol);
-            x += u16::try_from(unicode_width::UnicodeWidthStr::width(symbol)).unwrap().max(1);
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    view::text::text(model, &Theme::new(model.theme, true), size)
 }
 
 pub(super) fn check(name: &str, model: &Model, sizes: &[(u16, u16)]) {
@@ -183,8 +165,8 @@ fn without_colours_there_are_none() {
     for keys in ["", "1", "3", "3<tab>", "4", "5", "6", "8", "9", "?", "e", "S", ":", "jjw"] {
         let mut model = model_of(&Recording::story());
         press(&mut model, keys);
-        let terminal = terminal(&model, (120, 40), false);
-        let cells = terminal.backend().buffer().content();
+        let backend = drawn(&model, (120, 40), false);
+        let cells = backend.buffer().content();
         assert!(cells.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset), "{keys}");
     }
 }
@@ -219,7 +201,7 @@ fn every_size_is_drawn_without_a_fault() {
         press(&mut model, keys);
         for width in [1, 2, 7, 20, 39, 61, 109, 151] {
             for height in [1, 2, 3, 5, 9, 13, 17, 21, 33] {
-                terminal(&model, (width, height), true);
+                drawn(&model, (width, height), true);
             }
         }
     }
@@ -337,6 +319,16 @@ fn the_reason_for_a_wait() {
     let mut model = model_of(&Recording::story());
     press(&mut model, "jjw");
     check("why_train", &model, &every());
+    let link = |offset, text: &str| aiflow_model::why::Link {
+        offset: aiflow_model::Offset(offset),
+        time: model.now,
+        text: text.to_owned(),
+    };
+    let links = vec![link(229, "train 11 was created"), link(226, "flights.watermark was emitted")];
+    let sequence = aiflow_model::Sequence(11);
+    let of = crate::state::item::Item::Execution(RunId(1), "train".parse().unwrap(), sequence);
+    model.take(Message::Chain(of, links));
+    check("why_chain", &model, &SIZES[..1]);
     press(&mut model, "<esc>Gw");
     check("why_deploy", &model, &SIZES[..1]);
     let mut recording = Recording::empty();
@@ -390,8 +382,50 @@ fn colours_follow_the_tone_in_every_set() {
         }
         let mut model = model_of(&Recording::story());
         model.theme = index;
-        let terminal = terminal(&model, (120, 40), true);
-        let failed = terminal.backend().buffer().content().iter().find(|c| c.symbol() == "✗");
+        let backend = drawn(&model, (120, 40), true);
+        let failed = backend.buffer().content().iter().find(|c| c.symbol() == "✗");
         assert_eq!(failed.unwrap().fg, theme.of(Tone::Bad).fg.unwrap(), "a failure looks like one");
     }
+}
+
+#[test]
+fn what_has_happened_since_one_last_looked() {
+    let mut model = model_of(&Recording::story());
+    let since = model.now.minus("15s".parse().unwrap());
+    model.last_looked = Some(since);
+    let recording = Recording::story();
+    let mut gatherer = aiflow_model::digest::Gatherer::default();
+    let from = recording.log.iter().find(|logged| logged.time > since).unwrap().offset;
+    recording
+        .log
+        .iter()
+        .filter(|logged| logged.offset >= from)
+        .for_each(|logged| gatherer.note(logged));
+    model.take(Message::Since(Box::new(gatherer.finish(model.state(), from))));
+    press(&mut model, "1");
+    check("overview_digest", &model, &SIZES[..2]);
+}
+
+#[test]
+fn a_run_beside_the_last_that_succeeded() {
+    let definition = |script: &str| {
+        format!(
+            "workflow: etl\ntasks:\n  load: {{bash: '{script}'}}\n  clean: {{bash: 'true', start: {{after: load}}}}\n"
+        )
+    };
+    let mut recording = Recording::empty();
+    for (script, code) in [("true", 0), ("false", 3)] {
+        recording.upload(&definition(script));
+        recording.run("etl");
+        recording.start_all();
+        recording.pass("2s");
+        recording.end("load", code);
+        recording.start_all();
+        if code == 0 {
+            recording.end("clean", 0);
+        }
+    }
+    let mut model = model_of(&recording);
+    press(&mut model, "1jw");
+    check("why_run_beside", &model, &SIZES[..1]);
 }

@@ -29,7 +29,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
     let [top, past, below] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(past_height),
-        Constraint::Length(1),
+        Constraint::Length(area.height.saturating_sub(1 + past_height)),
     ])
     .areas(area);
     let width = usize::from(area.width);

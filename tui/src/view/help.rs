@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
-use super::table::fit;
+use super::table::{cut_line, fit};
 use super::theme::Theme;
 use super::{middle, title};
 use crate::actions::keymap::{Binding, Place};
@@ -49,7 +49,7 @@ fn sections<'a>(model: &Model, theme: &Theme) -> Vec<Vec<Line<'a>>> {
 }
 
 fn line<'a>(binding: &Binding, theme: &Theme) -> Line<'a> {
-    let keys = Span::styled(format!("   {}", fit(&binding.names(), 12)), theme.focus());
+    let keys = Span::styled(format!("   {}", fit(&binding.names(), 9)), theme.focus());
     Line::from(vec![keys, Span::raw(binding.help)])
 }
 
@@ -72,7 +72,9 @@ fn arrange(sections: Vec<Vec<Line<'_>>>, columns: usize) -> Vec<Line<'_>> {
     for row in 0..height {
         let mut line = Line::default();
         for (index, column) in filled.iter().enumerate() {
+            let style = column.get(row).map(|cell| cell.style).unwrap_or_default();
             let cell = column.get(row).cloned().unwrap_or_default();
+            let cell = cut_line(cell, usize::from(COLUMN) - 1).style(style);
             let gap = usize::from(COLUMN).saturating_sub(cell.width());
             line.spans.extend(
                 cell.spans.into_iter().map(|s| Span { style: cell.style.patch(s.style), ..s }),

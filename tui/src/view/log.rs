@@ -90,7 +90,10 @@ fn heading<'a>(log: &LogView, model: &Model, theme: &Theme) -> Line<'a> {
 fn lines<'a>(log: &LogView, area: Rect, model: &Model, theme: &Theme) -> Vec<Line<'a>> {
     let (width, height) = (usize::from(area.width), usize::from(area.height));
     let mut shown: Vec<Line<'a>> = Vec::new();
-    for line in log.upwards() {
+    // In the past only what had been written then.
+    let until = model.past.is_some().then(|| model.time());
+    let was_there = |line: &&LogLine| line.time.zip(until).is_none_or(|(at, until)| at <= until);
+    for line in log.upwards().filter(was_there) {
         let mut rows = rows(log, line, width, model, theme);
         rows.reverse();
         shown.extend(rows);

@@ -21,6 +21,7 @@ mod system;
 mod table;
 mod task_screen;
 mod tasks;
+pub(crate) mod text;
 pub(crate) mod theme;
 mod why;
 mod workflow_screen;

@@ -1,5 +1,7 @@
 //! The overview: workflows, and below each its runs.
 
+use aiflow_model::TaskName;
+use aiflow_model::digest::{Digest, TaskDigest};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -20,6 +22,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         return;
     }
     let has_focus = model.dialog.is_none();
+    let area = draw_digest(frame, area, model, theme);
     let heading = match model.filter.as_str() {
         "" => "Workflows and their runs".to_owned(),
         filter => format!("Workflows and runs with “{filter}”"),
@@ -51,6 +54,57 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         })
         .collect();
     frame.render_widget(Paragraph::new(lines), inside);
+}
+
+/// What has happened since the user last looked, on a line of its own; what is left below it.
+fn draw_digest(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) -> Rect {
+    let known = model.last_looked.zip(model.digest.as_ref()).filter(|_| model.past.is_none());
+    let Some((since, digest)) = known.filter(|_| area.height > 8) else { return area };
+    let words = digest_words(digest);
+    let ago = text::ago(model.time().since(since));
+    let mut spans = vec![Span::styled(format!(" since you last looked ({ago}): "), theme.strong())];
+    if words.is_empty() {
+        spans.push(Span::styled("nothing", theme.dim()));
+    }
+    for (index, (words, tone)) in words.into_iter().enumerate() {
+        let lead = if index == 0 { "" } else { " · " };
+        spans.push(Span::styled(lead, theme.dim()));
+        spans.push(Span::styled(words, theme.of(tone)));
+    }
+    let line = cut_line(Line::from(spans), usize::from(area.width));
+    frame.render_widget(line, Rect { height: 1, ..area });
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
+}
+
+/// The parts of a digest in words, the worst first; those of which there are none are left out.
+fn digest_words(digest: &Digest) -> Vec<(String, Tone)> {
+    let named = |names: Vec<&TaskName>, word: &str, tone| {
+        let told: Vec<&str> = names.iter().take(3).map(|name| name.as_str()).collect();
+        let more = if names.len() > 3 { ", …" } else { "" };
+        let words = format!("{} {word} ({}{more})", names.len(), told.join(", "));
+        (!names.is_empty()).then_some((words, tone))
+    };
+    let count =
+        |count: usize, word: &str, tone| (count > 0).then(|| (format!("{count} {word}"), tone));
+    let (good, bad): (Vec<&TaskDigest>, Vec<&TaskDigest>) =
+        digest.tasks.iter().partition(|task| task.recovered_at.is_some());
+    let names = |tasks: Vec<&'_ TaskDigest>| -> Vec<TaskName> {
+        tasks.into_iter().map(|task| task.task.clone()).collect()
+    };
+    let (good, bad) = (names(good), names(bad));
+    let ended: u64 = digest.executions_ended.values().sum();
+    [
+        named(bad.iter().collect(), "✗ failed", Tone::Bad),
+        count(digest.faults.len(), "! filters and scripts failed", Tone::Bad),
+        named(digest.waiting.iter().map(|w| &w.task).collect(), "▷ wait", Tone::Wait),
+        count(digest.late.len(), "late", Tone::Wait),
+        named(good.iter().collect(), "✓ recovered", Tone::Good),
+        count(usize::try_from(ended).unwrap_or(usize::MAX), "executions ended", Tone::Dim),
+        count(usize::try_from(digest.events).unwrap_or(usize::MAX), "events", Tone::Dim),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn workflow_line<'a>(row: &WorkflowRow, model: &Model, theme: &Theme) -> Line<'a> {
@@ -110,7 +164,7 @@ fn run_line<'a>(id: aiflow_model::RunId, width: usize, model: &Model, theme: &Th
     }
     if width >= 110 {
         spans.push(Span::styled(
-            format!("   {}", fit(&text::date_time(run.started_at), 16)),
+            format!("   {}", fit(&text::date_time(run.started_at), 19)),
             theme.dim(),
         ));
     }

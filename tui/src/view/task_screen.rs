@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::table::{cut_line, fit, fit_right};
+use super::table::{cut, cut_line, fit, fit_right};
 use super::theme::Theme;
 use super::{draw_empty, first_shown, panel, picked, title, why};
 use crate::state::item::Item;
@@ -123,6 +123,7 @@ fn draw_details(frame: &mut Frame<'_>, area: Rect, open: &Open<'_>, model: &Mode
     };
     let width = usize::from(inside.width);
     lines.extend(why::lines(&answer(model.sight(), &item), width, theme));
+    lines.extend(why::chain(&item, model, width, theme));
     lines.push(Line::raw(""));
     lines.extend(definition(open, theme));
     let scroll = if has_focus { model.scroll.min(lines.len().saturating_sub(1)) } else { 0 };
@@ -179,8 +180,8 @@ fn causes<'a>(execution: &Execution, model: &Model, theme: &Theme) -> Vec<Line<'
         let offset = Span::styled(format!("   @{} ", text::grouped(event.0)), theme.dim());
         let words = match model.recent().get(*event) {
             Some(seen) => {
-                let value: String = seen.brief().chars().take(60).collect();
-                format!("{} {} by {}", seen.key, text::printable(&value), seen.source)
+                let value = cut(&text::printable(seen.brief()), 40);
+                format!("{} {value} by {}", seen.key, seen.source)
             }
             None => "an event from before what is read here".to_owned(),
         };

@@ -10,10 +10,13 @@ use unicode_width::UnicodeWidthStr;
 use super::table::cut_line;
 use super::theme::Theme;
 use super::{middle, title};
-use crate::state::Model;
 use crate::state::item::Item;
 use crate::state::why::{Answer, WhyLine, answer};
+use crate::state::{Model, text};
 
+/// Needs and links of the chain that are told.
+const NEEDS_MAX: usize = 6;
+const LINKS_MAX: usize = 12;
 /// Cells of a meter.
 const METER: usize = 12;
 
@@ -28,13 +31,7 @@ pub(super) fn draw(
     let answer = answer(model.sight(), about);
     let most = usize::from(area.width).saturating_sub(4);
     let mut shown = lines(&answer, most, theme);
-    if let Some(command) = &answer.command {
-        shown.push(Line::raw(""));
-        shown.push(Line::from(vec![
-            Span::styled(" to bring it on   $ ", theme.dim()),
-            Span::styled(command.clone(), theme.strong()),
-        ]));
-    }
+    shown.extend(below(&answer, about, model, most, theme));
     let widest = shown.iter().map(Line::width).max().unwrap_or(0).max(answer.question.width());
     let as_u16 = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
     let at = middle(area, as_u16(widest + 4).max(44), as_u16(shown.len() + 2));
@@ -52,6 +49,55 @@ pub(super) fn draw(
     let lines: Vec<Line<'_>> = shown.into_iter().skip(scroll).collect();
     frame.render_widget(Clear, at);
     frame.render_widget(Paragraph::new(lines).block(block), at);
+}
+
+/// What would bring it on, and how the latest execution came to be.
+fn below<'a>(
+    answer: &Answer,
+    about: &Item,
+    model: &Model,
+    width: usize,
+    theme: &Theme,
+) -> Vec<Line<'a>> {
+    let mut lines = Vec::new();
+    let heading = |words: &str| Line::styled(format!(" {words}"), theme.dim());
+    if !answer.needs.is_empty() {
+        lines.push(Line::raw(""));
+        lines.push(heading("what would start the next"));
+        let each = answer.needs.iter().take(NEEDS_MAX);
+        lines.extend(each.map(|need| cut_line(Line::raw(format!("   {need}")), width)));
+    }
+    if let Some(command) = &answer.command {
+        lines.push(Line::from(vec![
+            Span::styled("   $ ", theme.dim()),
+            Span::styled(command.clone(), theme.strong()),
+        ]));
+    }
+    lines.extend(chain(about, model, width, theme));
+    lines
+}
+
+/// How the latest execution came to be, record by record, where the daemon has said so.
+pub(super) fn chain<'a>(about: &Item, model: &Model, width: usize, theme: &Theme) -> Vec<Line<'a>> {
+    let (Some((of, links)), None) = (&model.chain, &model.past) else { return Vec::new() };
+    let is_it = match about {
+        Item::Execution(..) => about == of,
+        _ => about.task() == of.task(),
+    };
+    if !is_it || links.is_empty() {
+        return Vec::new();
+    }
+    let words = match of {
+        Item::Execution(_, _, sequence) => format!(" how execution {sequence} came to be"),
+        _ => " how it came to be".to_owned(),
+    };
+    let mut lines = vec![Line::raw(""), Line::styled(words, theme.dim())];
+    lines.extend(links.iter().take(LINKS_MAX).map(|link| {
+        let offset = format!("   @{} {}  ", text::grouped(link.offset.0), text::clock(link.time));
+        let line = vec![Span::styled(offset, theme.dim()), Span::raw(text::printable(&link.text))];
+        cut_line(Line::from(line), width)
+    }));
+    lines
 }
 
 /// The answer's lines, cut to what there is room for.

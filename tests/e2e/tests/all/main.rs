@@ -29,8 +29,11 @@ mod recovery;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod slices;
+#[cfg(test)]
 mod snapshots;
 #[cfg(test)]
 mod streams;
+mod terminal;
 #[cfg(test)]
 mod triggers;
