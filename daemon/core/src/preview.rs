@@ -6,7 +6,7 @@ use aiflow_model::{LoggedRecord, Rejection, Timestamp};
 
 use crate::effect::{Effect, effect_of};
 use crate::engine::Engine;
-use crate::host::{Hearing, Question};
+use crate::hearing::{Hearing, Question};
 use crate::input::{Answer, Input};
 
 /// What an input would cause.

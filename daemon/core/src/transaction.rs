@@ -13,7 +13,7 @@ use aiflow_model::state::{ExecutionStatus, Snapshot, Undo};
 use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName, Timestamp};
 
 use crate::expression::Expressions;
-use crate::host::Hearing;
+use crate::hearing::Hearing;
 
 /// Something that conditions may react to.
 #[derive(Debug, Clone)]

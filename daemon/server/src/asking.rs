@@ -1,97 +1,27 @@
-//! Inputs that wait for the hosts of conditions, and what waits behind them.
+//! Decisions that hosts of conditions are asked about first.
 //!
 //! Of one namespace one input is asked about at a time, and its other events wait behind it, so
 //! that they are decided in the order in which they came; all else goes on. Must never let an input
 //! through that a host has not been heard on, nor hold one longer than its hosts may take.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
-
-use aiflow_core::{Decision, Input, Outcome, Preview, Question, Verdict};
+use aiflow_core::{Decision, Input, Outcome, Preview, Question};
 use aiflow_model::Namespace;
 use aiflow_model::error::{ErrorCode, Rejection};
 
-use crate::connection::Reply;
 use crate::daemon::Daemon;
 use crate::failure::Failure;
-use crate::hosts::{Heard, Hosts};
+use crate::hosts::Heard;
 use crate::inputs;
+use crate::parked::{Parked, Purpose};
 
 /// Most rounds of questions about one input; an answer may lead to another question. What is asked
 /// beyond counts as not answered.
 const ROUNDS_MAX: u32 = 100;
-/// Bytes of events that wait beyond which no request is taken.
-const WAITING_BYTES_MAX: usize = 64 << 20;
-
-/// What an input is decided for.
-pub(crate) enum Purpose {
-    /// To be done, and answered.
-    Request(Reply),
-    /// To be done; nobody waits.
-    News,
-    /// To tell what it would cause.
-    DryRun(Reply),
-}
-
-/// An input that waits.
-struct Parked {
-    input: Input,
-    purpose: Purpose,
-    known: Vec<(Question, Verdict)>,
-    rounds: u32,
-}
 
 /// What was decided, or would be.
 enum Told {
     Decision(Decision),
     Preview(Preview),
-}
-
-/// All inputs that wait, by namespace; the first of each is asked about.
-pub(crate) struct Asking {
-    hosts: Rc<Hosts>,
-    waiting: BTreeMap<Namespace, VecDeque<Parked>>,
-    bytes: usize,
-    /// What falls due is one of them.
-    holds_tick: bool,
-}
-
-impl Asking {
-    pub(crate) fn new(hosts: Hosts) -> Self {
-        Self { hosts: Rc::new(hosts), waiting: BTreeMap::new(), bytes: 0, holds_tick: false }
-    }
-
-    /// Whether so much waits that no more is taken.
-    pub(crate) fn is_congested(&self) -> bool {
-        self.bytes > WAITING_BYTES_MAX
-    }
-
-    /// Whether what falls due waits already.
-    pub(crate) fn holds_tick(&self) -> bool {
-        self.holds_tick
-    }
-
-    fn push(&mut self, namespace: Namespace, parked: Parked, first: bool) {
-        self.bytes += bytes_of(&parked.input);
-        self.holds_tick |= matches!(parked.input, Input::Tick);
-        let queue = self.waiting.entry(namespace).or_default();
-        if first { queue.push_front(parked) } else { queue.push_back(parked) }
-    }
-
-    fn pop(&mut self, namespace: &Namespace) -> Option<Parked> {
-        let parked = self.waiting.get_mut(namespace)?.pop_front();
-        if let Some(parked) = &parked {
-            self.bytes -= bytes_of(&parked.input);
-            self.holds_tick &= !matches!(parked.input, Input::Tick);
-        } else {
-            self.waiting.remove(namespace);
-        }
-        parked
-    }
-
-    fn is_waiting(&self, namespace: &Namespace) -> bool {
-        self.waiting.contains_key(namespace)
-    }
 }
 
 impl Daemon {
@@ -131,7 +61,7 @@ impl Daemon {
 
     /// Tells those who wait that nothing was done.
     pub(crate) fn refuse_waiting(&mut self) {
-        for parked in std::mem::take(&mut self.asking.waiting).into_values().flatten() {
+        for parked in self.asking.take_all() {
             if let Purpose::Request(reply) | Purpose::DryRun(reply) = parked.purpose {
                 let message = "the daemon is going down; nothing was done";
                 reply.refuse(Rejection::new(ErrorCode::ShuttingDown, message));
@@ -214,12 +144,5 @@ impl Daemon {
                 Ok(outcome.map(Told::Decision))
             }
         }
-    }
-}
-
-fn bytes_of(input: &Input) -> usize {
-    match input {
-        Input::Emit { value, .. } => value.as_str().len(),
-        _ => 0,
     }
 }

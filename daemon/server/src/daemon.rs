@@ -19,7 +19,6 @@ use aiflow_supervise::BootId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::asking::{Asking, Purpose};
 use crate::attempts::{Attempts, News};
 use crate::clock::Clock;
 use crate::connection::{Gate, Reply};
@@ -30,6 +29,7 @@ use crate::history::{History, Place};
 use crate::home::Home;
 use crate::hosts::{Heard, Hosts};
 use crate::meters::Meters;
+use crate::parked::{Asking, Purpose};
 use crate::pending::{Departure, Pending};
 use crate::question::Questions;
 use crate::recent::RecentEvents;

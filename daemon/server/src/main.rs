@@ -26,6 +26,7 @@ mod meters;
 mod order;
 mod outbox;
 mod output;
+mod parked;
 mod past;
 mod pending;
 mod queries;

@@ -12,7 +12,6 @@ use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
 use serde_json::value::RawValue;
 
-use crate::asking::Purpose;
 use crate::connection::Reply;
 use crate::daemon::Daemon;
 use crate::event_index::{EventFilter, EventIndex, Range, Stream};
@@ -21,6 +20,7 @@ use crate::follow::{Subscription, gone};
 use crate::inputs::{self, Asked};
 use crate::meters::resident_bytes;
 use crate::output;
+use crate::parked::Purpose;
 use crate::pending::Departure;
 use crate::queries::{self, to_json};
 use crate::slice;

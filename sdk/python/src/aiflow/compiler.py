@@ -14,13 +14,14 @@ from typing import Any, Dict, List
 from . import program
 from .errors import AiflowError, DefinitionError
 from .trace import line_in, trace_of
+from .workflow import workflows_of
 
 
 def compile_file(path: str) -> Dict[str, Any]:
     """What `main` prints: `workflows`, or a `fault` with its place."""
     try:
         module = program.load(path)
-        found = [_compile(path, workflow) for workflow in program.workflows(module)]
+        found = [_compile(path, workflow) for workflow in workflows_of(module)]
     except DefinitionError as error:
         place = "" if error.task is None else "task `%s`: " % error.task
         return _fault(path, error, place + error.message, error.hint)

@@ -21,9 +21,14 @@ RESETS = ("on fire", "per key", "per window", "never")
 
 
 if TYPE_CHECKING:
-    from .tasks import Task
+    from typing import Protocol
 
-    TaskName = Union[str, Task[Any]]
+    class Named(Protocol):
+        """A task, as far as a condition knows one."""
+
+        name: str
+
+    TaskName = Union[str, Named]
 
 
 class Condition:

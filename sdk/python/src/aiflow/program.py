@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
 
 from .errors import DefinitionError
 
@@ -81,17 +81,6 @@ def load(path: str) -> "ModuleType":
     finally:
         _loading = before
     return module
-
-
-def workflows(module: "ModuleType") -> List[Any]:
-    """The workflows at the top level of a loaded file, in order."""
-    from .workflow import Workflow
-
-    found: List[Workflow] = []
-    for value in vars(module).values():
-        if isinstance(value, Workflow) and value not in found:
-            found.append(value)
-    return found
 
 
 def line_of_user() -> Optional[int]:

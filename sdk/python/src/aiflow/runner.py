@@ -9,33 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
 
 from . import program
-
-if TYPE_CHECKING:
-    from .tasks import Operator
-
-
-class Stopping(BaseException):
-    """The task was asked to end, and its operator was told."""
-
-
-def run_operator(operator: "Operator") -> None:
-    """Starts an operator and waits for its end. A SIGTERM calls its `stop` and ends the wait."""
-    from .context import current
-
-    context: Any = operator.context_of(current())
-
-    def stop(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        operator.stop(context)
-        raise Stopping()
-
-    signal.signal(signal.SIGTERM, stop)
-    operator.start(context)
-    operator.await_termination(context)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+from .operating import Stopping
+from .workflow import workflows_of
 
 
 def main() -> int:
@@ -43,7 +20,7 @@ def main() -> int:
     _, path, workflow_name, task_name = sys.argv
     try:
         module = program.load(path)
-        for workflow in program.workflows(module):
+        for workflow in workflows_of(module):
             if workflow.name == workflow_name:
                 workflow.task(task_name).run()
                 return 0
@@ -65,7 +42,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Under its own name too, so that `Stopping` is one class.
-    from aiflow.runner import main as own_main
-
-    sys.exit(own_main())
+    sys.exit(main())

@@ -31,7 +31,6 @@ from .times import Span, span_microseconds
 
 if TYPE_CHECKING:
     from .context import TaskContext
-    from .workflow import Workflow
 
 PARALLEL_MAX = 10_000
 ATTEMPTS_MAX = 1_000_000
@@ -198,6 +197,10 @@ class Task(Generic[Command]):
         found = (c.upstream() for c in conditions if isinstance(c, Condition))
         return [name for names in found for name in names]
 
+    def run(self) -> None:
+        """Does the work in the task's own process; only tasks that are code have it here."""
+        raise NotImplementedError
+
     def _command(self) -> Dict[str, Any]:
         raise NotImplementedError
 
@@ -347,7 +350,7 @@ class Operator(Task[None]):
 
     def run(self) -> None:
         """Does all of it, in the task's own process."""
-        from .runner import run_operator
+        from .operating import run_operator
 
         run_operator(self)
 
@@ -374,8 +377,8 @@ def task(
     return make
 
 
-def _open_workflow(name: str) -> "Workflow":
-    workflow: "Optional[Workflow]" = getattr(opened, "workflow", None)
+def _open_workflow(name: str) -> Any:
+    workflow = getattr(opened, "workflow", None)
     if workflow is None:
         hint = 'write it inside `with Workflow("name"):`'
         raise DefinitionError("it stands outside of a workflow", hint, str(name))

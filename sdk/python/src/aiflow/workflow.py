@@ -47,6 +47,8 @@ from .tasks import (
 )
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .client import Client
     from .views import Uploaded
 
@@ -86,6 +88,15 @@ __all__ = [
 
 INVALID_DEFINITION = "E0201"
 MISSING: Any = object()
+
+
+def workflows_of(module: "ModuleType") -> "List[Workflow]":
+    """The workflows at the top level of a loaded file, in order."""
+    found: List[Workflow] = []
+    for value in vars(module).values():
+        if isinstance(value, Workflow) and value not in found:
+            found.append(value)
+    return found
 
 
 class Param:

@@ -47,9 +47,7 @@ class Workflow(Native):
         self._rule(task_name, action, task_statuses(wanted))
 
     def _rule(self, task_name: str, action: TaskAction, condition: Any) -> None:
-        from .operator import Operator
-
-        task = self.task(task_name)
-        if not isinstance(task, Operator):
+        rule = getattr(self.task(task_name), "rule", None)
+        if rule is None:
             raise DefinitionError("it is no operator of AIFlow", None, task_name)
-        task.rule(TaskAction(action), condition)
+        rule(TaskAction(action), condition)
