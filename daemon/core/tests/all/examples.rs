@@ -2,14 +2,16 @@
 //!
 //! A step is `emit KEY [JSON]`, `pass SPAN`, `begin TASK` (its process runs), `end TASK CODE`, for
 //! all attempts of the task that are alive, `output TASK NAME JSON` of each of them,
-//! `active TASK N`: so many of its attempts are alive, or `backfill TASK FROM TO`.
+//! `active TASK N`: so many of its attempts are alive, `backfill TASK FROM TO`, or
+//! `control VERB [TASK]`, as somebody does by hand.
 
 use std::path::Path;
 
 use aiflow_core::Input;
 use aiflow_core::definition::{read, warnings};
-use aiflow_model::wire::Backfill;
-use aiflow_model::{AttemptId, JsonText, Record};
+use aiflow_model::record::Mark;
+use aiflow_model::wire::{Backfill, RerunTask, TaskControl, TaskRequest};
+use aiflow_model::{AttemptId, JsonText, Namespace, Record, RunId, TaskName, TriggerId};
 
 use crate::support::Scenario;
 
@@ -48,6 +50,8 @@ fn take(s: &mut Scenario, step: &str) {
                 s.give(Input::SetOutput(id, name.parse().unwrap(), value));
             }
         }
+        ("control", Some((verb, task))) => control_task(s, verb, task.parse().unwrap()),
+        ("control", None) => control_all(s, rest),
         ("active", Some((task, count))) => {
             assert_eq!(alive(s, task).len(), count.parse::<usize>().unwrap(), "{step}");
         }
@@ -56,6 +60,44 @@ fn take(s: &mut Scenario, step: &str) {
     while s.engine.next_deadline().is_some_and(|due| due <= s.now) {
         s.give(Input::Tick);
     }
+}
+
+fn control_task(s: &mut Scenario, verb: &str, task: TaskName) {
+    let run = RunId(1);
+    let mark = TaskControl { run, task: task.clone(), sequence: None, request: None };
+    let from_here = verb == "rerun-from-here";
+    let (sequence, request) = (None, None);
+    let input = match verb {
+        "start" => Input::StartTask(run, task),
+        "stop" => Input::StopTask(run, task),
+        "restart" => Input::RestartTask(TaskRequest { run, task, request }),
+        "skip" => Input::MarkTask(mark, Mark::Skipped),
+        "mark-success" => Input::MarkTask(mark, Mark::Success),
+        "rerun" | "rerun-from-here" => {
+            Input::RerunTask(RerunTask { run, task, sequence, from_here, request })
+        }
+        _ => panic!("nobody can {verb} a task"),
+    };
+    s.give(input);
+}
+
+fn control_all(s: &mut Scenario, verb: &str) {
+    let (run, trigger) = (RunId(1), TriggerId(1));
+    let space = Namespace::default_namespace();
+    let workflow = || {
+        let known = &s.engine.state().namespaces[&space].workflows;
+        known.keys().next().unwrap().clone()
+    };
+    let input = match verb {
+        "pause-run" => Input::PauseRun(run),
+        "resume-run" => Input::ResumeRun(run),
+        "stop-run" => Input::StopRun(run),
+        "pause-trigger" => Input::PauseTrigger(trigger),
+        "resume-trigger" => Input::ResumeTrigger(trigger),
+        "disable" | "enable" => Input::EnableWorkflow(space.clone(), workflow(), verb == "enable"),
+        _ => panic!("nobody can {verb}"),
+    };
+    s.give(input);
 }
 
 fn check(definition: &str, expectation: &str, name: &str) {
@@ -80,7 +122,8 @@ fn check(definition: &str, expectation: &str, name: &str) {
 fn every_example_does_what_it_says() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let mut count = 0;
-    let folders = ["conditions", "tasks"].map(|folder| std::fs::read_dir(examples.join(folder)));
+    let folders =
+        ["conditions", "tasks", "control"].map(|folder| std::fs::read_dir(examples.join(folder)));
     for entry in folders.into_iter().flat_map(Result::unwrap) {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
@@ -90,5 +133,5 @@ fn every_example_does_what_it_says() {
             count += 1;
         }
     }
-    assert!(count > 25, "only {count} examples");
+    assert!(count > 50, "only {count} examples");
 }

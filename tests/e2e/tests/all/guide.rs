@@ -104,6 +104,16 @@ fn the_guide_to_operations_does_what_it_says() {
 }
 
 #[test]
+fn the_guide_to_clocks_does_what_it_says() {
+    follow("clocks.md");
+}
+
+#[test]
+fn the_guide_to_schedules_does_what_it_says() {
+    follow("schedules.md");
+}
+
+#[test]
 fn the_guide_to_control_does_what_it_says() {
     follow("control.md");
 }
