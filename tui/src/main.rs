@@ -10,6 +10,7 @@ mod cli;
 mod conn;
 mod looked;
 mod once;
+mod plugin;
 mod programs;
 mod state;
 #[cfg(test)]

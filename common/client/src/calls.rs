@@ -6,9 +6,9 @@ use aiflow_model::why::Why;
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, Call, Emit, EmitReply, Empty, EventCount, EventPage,
     EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
-    LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceView,
-    OptionalWorkflow, OutputQuery, OutputView, Receipt, RerunTask, RuleView, RunRef, RunReply,
-    RunView, SetOutput, SinceReply, SliceQuery, StartRun, StateReply, Status, StopReply,
+    LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceProperties,
+    NamespaceView, OptionalWorkflow, OutputQuery, OutputView, Receipt, RerunTask, RuleView, RunRef,
+    RunReply, RunView, SetOutput, SinceReply, SliceQuery, StartRun, StateReply, Status, StopReply,
     TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply,
     WhyRequest, WorkflowView,
 };
@@ -117,7 +117,9 @@ acknowledged! {
     /// Says something of a task's work, from inside of it.
     set_output(SetOutput) = Call::OutputSet;
     /// Adds a namespace.
-    add_namespace(NamespaceName) = Call::NamespaceAdd;
+    add_namespace(NamespaceProperties) = Call::NamespaceAdd;
+    /// Says other things of a namespace.
+    update_namespace(NamespaceProperties) = Call::NamespaceUpdate;
     /// Deletes a namespace without workflows.
     delete_namespace(NamespaceName) = Call::NamespaceDelete;
     /// Brings a piece of a file.

@@ -143,6 +143,9 @@ pub struct ClockState {
     pub marks: Vec<Option<Watermark>>,
     /// Start of the window that fires next; none while the clock is not armed.
     pub next: Option<Timestamp>,
+    /// When it fires, if the wall puts it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
     /// Start of the first window, when windows may fire anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Timestamp>,

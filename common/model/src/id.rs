@@ -139,6 +139,10 @@ name_type!(
     OutputName, "output", "", WORD_RULE
 );
 name_type!(
+    /// A program that does the work of tasks, or runs them elsewhere.
+    PluginName, "plugin", "", WORD_RULE
+);
+name_type!(
     /// What an event is about, such as `flights.watermark`.
     EventKey, "event key", ".:/", KEY_RULE
 );

@@ -4,6 +4,7 @@
 //! Pure: no clock, no randomness, no files, no sockets, no processes, no threads. Time and ids
 //! come in as arguments. Read next: [`record`], then [`state`].
 
+pub mod config;
 pub mod digest;
 pub mod error;
 pub mod exit_code;
@@ -23,8 +24,8 @@ pub mod wire;
 pub use error::{ErrorCode, Rejection};
 pub use id::{
     AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
-    OutputName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
-    WorkflowName,
+    OutputName, PluginName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName,
+    TriggerId, WorkflowName,
 };
 pub use json::JsonText;
 pub use record::{LoggedRecord, Record};

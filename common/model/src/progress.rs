@@ -100,7 +100,7 @@ fn of_clock(part: &Condition, state: Option<&NodeState>) -> Option<String> {
         (Condition::Every { period, clock, until, .. }, Some(NodeState::Clock(state))) => {
             let end = state.next_end(*period, *until);
             match clock {
-                Clock::Wall => end.map(|end| format!("next at {end}")),
+                Clock::Wall => end.map(|end| format!("next at {}", state.due.unwrap_or(end))),
                 Clock::Watermark(keys) => {
                     let end = end.map_or(String::new(), |end| format!("; next window ends {end}"));
                     Some(format!("{}{end}", of_sources(keys, state)))

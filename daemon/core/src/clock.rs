@@ -11,6 +11,7 @@ use aiflow_model::time::{Span, Timestamp, Window};
 use aiflow_model::{EventKey, JsonText, Offset, RuleId};
 
 use crate::engine::WINDOWS_PER_BATCH_MAX;
+use crate::schedule::due_of;
 use crate::transaction::{Stimulus, Transaction};
 
 /// A tick of the wall that comes later than this was missed, for a clock that skips such ticks.
@@ -41,7 +42,7 @@ impl Transaction<'_> {
         condition: &Condition,
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
-        let Condition::Every { period, clock, missed, until, .. } = condition else {
+        let Condition::Every { period, clock, missed, until, jitter, .. } = condition else {
             return Vec::new();
         };
         let Some(NodeState::Clock(before)) = self.state.node_state(at, node).cloned() else {
@@ -50,10 +51,13 @@ impl Transaction<'_> {
         let mut after = before.clone();
         let firings = match clock {
             Clock::Wall => {
-                let mut windows = passed_windows(&mut after, Some(self.now), *period, *until);
-                let next_end = after.next_end(*period, *until);
-                let more = next_end.is_some_and(|end| end <= self.now);
-                self.drop_missed(at, node, &mut windows, (*missed, Span(0)), more);
+                let now = self.now;
+                let is_due = |end: Timestamp| due_of(at, node, end, *jitter) <= now;
+                let mut windows = passed_windows(&mut after, is_due, *period, *until);
+                let more = after.next_end(*period, *until).is_some_and(is_due);
+                after.due = put_off((at, node), condition, &after);
+                let longest = jitter.unwrap_or_default();
+                self.drop_missed(at, node, &mut windows, (*missed, longest), more);
                 self.firings_of(windows, None)
             }
             Clock::Watermark(keys) => {
@@ -118,7 +122,7 @@ impl Transaction<'_> {
             state.next = Some(lowest.time.floor_to(period));
             state.first = state.next.filter(|_| keeps_first);
         }
-        let windows = passed_windows(state, Some(lowest.time), period, until);
+        let windows = passed_windows(state, |end| end <= lowest.time, period, until);
         self.firings_of(windows, Some(lowest.event))
     }
 
@@ -184,23 +188,35 @@ impl Transaction<'_> {
     }
 }
 
-/// The windows that end at or before `reached`, at most a batch of them; moves the clock behind
-/// them.
+/// The windows whose ends are reached, at most a batch of them; moves the clock behind them.
 fn passed_windows(
     state: &mut ClockState,
-    reached: Option<Timestamp>,
+    is_reached: impl Fn(Timestamp) -> bool,
     period: Span,
     until: Option<Timestamp>,
 ) -> Vec<Window> {
     let mut windows = Vec::new();
     while let (Some(start), Some(end)) = (state.next, state.next_end(period, until))
-        && reached.is_some_and(|reached| end <= reached)
+        && is_reached(end)
         && windows.len() < WINDOWS_PER_BATCH_MAX
     {
         windows.push(Window { start, end });
         state.next = Some(end);
     }
     windows
+}
+
+/// When the next window fires, if its clock puts it off.
+pub(crate) fn put_off(
+    (at, node): (RuleId, u32),
+    condition: &Condition,
+    state: &ClockState,
+) -> Option<Timestamp> {
+    let Condition::Every { period, until, jitter: Some(jitter), .. } = condition else {
+        return None;
+    };
+    let end = state.next_end(*period, *until)?;
+    Some(due_of(at, node, end, Some(*jitter)))
 }
 
 /// Windows which have fired: when the source goes back to `time`, the one that holds it; when it
@@ -255,10 +271,10 @@ mod tests {
     fn a_jump_passes_every_window_once_and_in_order() {
         let hour = Span::from_seconds(3600);
         let mut state = ClockState { next: Some(Timestamp(0)), ..ClockState::default() };
-        let reached = Some(Timestamp(0).plus(Span(hour.0 * 3)));
-        let windows = passed_windows(&mut state, reached, hour, None);
+        let reached = Timestamp(0).plus(Span(hour.0 * 3));
+        let windows = passed_windows(&mut state, |end| end <= reached, hour, None);
         assert_eq!(windows.len(), 3);
         assert!(windows.windows(2).all(|pair| pair[0].end == pair[1].start));
-        assert!(passed_windows(&mut state, Some(Timestamp(0)), hour, None).is_empty());
+        assert!(passed_windows(&mut state, |end| end <= Timestamp(0), hour, None).is_empty());
     }
 }

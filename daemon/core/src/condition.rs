@@ -33,7 +33,11 @@ impl Transaction<'_> {
     pub(crate) fn arm(&mut self, at: RuleId, condition: &Condition, cause: Option<Offset>) {
         for (node, condition) in (0..).zip(condition.nodes()) {
             let state = match condition {
-                Condition::Every { .. } => NodeState::Clock(clock::armed(condition, self.now)),
+                Condition::Every { .. } => {
+                    let mut state = clock::armed(condition, self.now);
+                    state.due = clock::put_off((at, node), condition, &state);
+                    NodeState::Clock(state)
+                }
                 Condition::Cron { .. } => {
                     self.arm_cron(at, node, condition, cause);
                     continue;
@@ -88,7 +92,7 @@ impl Transaction<'_> {
                 Action::Ready => self.make_ready(run, task, &start),
                 Action::Emit => {
                     if let (Some(emission), Some(cause)) = (&rule.emission, cause) {
-                        self.derive((run, index), emission, (cause, depth, window), stimulus);
+                        self.derive(id, emission, (cause, depth, window), stimulus);
                     }
                 }
             }

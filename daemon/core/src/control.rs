@@ -41,6 +41,7 @@ impl Transaction<'_> {
     ) -> Result<Answer, Rejection> {
         let TaskRequest { run, task, request } = asked;
         self.find_run(run)?;
+        self.check_no_hook(run, &task)?;
         let spec = self.find_task(run, &task)?;
         let control = RunControl::TaskRestarted { task };
         if self.was_asked(run, request.as_deref(), &control)?.is_some() {
@@ -61,6 +62,7 @@ impl Transaction<'_> {
     ) -> Result<Answer, Rejection> {
         let TaskControl { run, task, sequence, request } = asked;
         self.find_run(run)?;
+        self.check_no_hook(run, &task)?;
         let spec = self.find_task(run, &task)?;
         let state = self.task_state(run, &task).cloned().unwrap_or_default();
         let which = match sequence {
@@ -116,6 +118,7 @@ impl Transaction<'_> {
     pub(crate) fn rerun_task(&mut self, asked: RerunTask) -> Result<Answer, Rejection> {
         let RerunTask { run, task, sequence, from_here, request } = asked;
         self.find_run(run)?;
+        self.check_no_hook(run, &task)?;
         let spec = self.find_task(run, &task)?;
         let state = self.task_state(run, &task).cloned().unwrap_or_default();
         let before = match sequence.or_else(|| state.latest().map(|latest| latest.sequence)) {

@@ -31,12 +31,14 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         Record::WorkflowDeleted { .. } | Record::RunDeleted { .. } => Some(Effect::ClearAway),
         Record::DaemonStarted(_)
         | Record::NamespaceAdded { .. }
+        | Record::NamespaceChanged { .. }
         | Record::WorkflowUploaded(_)
         | Record::EventEmitted(_)
         | Record::RunStarted(_)
         | Record::RunBegan { .. }
         | Record::RunStopRequested { .. }
         | Record::RunControlled(_)
+        | Record::RunLate { .. }
         | Record::RunFinished { .. }
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use aiflow_model::record::Event;
+use aiflow_model::record::{Event, TriggerChange};
 use aiflow_model::spec::Emission;
 use aiflow_model::time::Window;
-use aiflow_model::{JsonText, Offset, Record, RuleIndex, RunId};
+use aiflow_model::{JsonText, Offset, Record, RuleId};
 
 use crate::scene::Scene;
 use crate::transaction::{Stimulus, Transaction};
@@ -19,12 +19,12 @@ const DEPTH_MAX: u32 = 16;
 impl Transaction<'_> {
     pub(crate) fn derive(
         &mut self,
-        (run, rule): (RunId, RuleIndex),
+        at: RuleId,
         emission: &Emission,
         (cause, depth, window): (Offset, u32, Option<Window>),
         stimulus: &Stimulus,
     ) {
-        let event = self.derived((run, rule), emission, (cause, depth, window), stimulus);
+        let event = self.derived(at, emission, (cause, depth, window), stimulus);
         match event {
             Ok(event) => {
                 let offset = self.record(Some(cause), Record::EventEmitted(event.clone()));
@@ -32,14 +32,21 @@ impl Transaction<'_> {
                 self.stimulate(Stimulus::Event { offset, event, depth });
             }
             Err(reason) => {
-                self.record(Some(cause), Record::EmissionFailed { run, rule, reason });
+                let failed = match at {
+                    RuleId::Task { run, rule } => Record::EmissionFailed { run, rule, reason },
+                    RuleId::Trigger(trigger) => {
+                        let change = TriggerChange::EmissionFailed { reason };
+                        Record::TriggerChanged { trigger, change }
+                    }
+                };
+                self.record(Some(cause), failed);
             }
         }
     }
 
     fn derived(
         &mut self,
-        (run, rule): (RunId, RuleIndex),
+        at: RuleId,
         emission: &Emission,
         (cause, depth, window): (Offset, u32, Option<Window>),
         stimulus: &Stimulus,
@@ -48,14 +55,23 @@ impl Transaction<'_> {
             let key = &emission.key;
             return Err(format!("{key} would be derived event {} in a row", DEPTH_MAX + 1));
         }
-        let known = self.state.run(run).ok_or("there is no such run")?;
+        let (namespace, source, run) = match at {
+            RuleId::Task { run, rule } => {
+                let known = self.state.run(run).ok_or("there is no such run")?;
+                (known.namespace.clone(), format!("rule {rule} of run {run}"), Some(run))
+            }
+            RuleId::Trigger(id) => {
+                let known = self.state.triggers.get(&id).ok_or("there is no such trigger")?;
+                (known.namespace.clone(), format!("trigger {id}"), None)
+            }
+        };
         let mut event = Event {
-            namespace: known.namespace.clone(),
+            namespace,
             key: emission.key.clone(),
             value: JsonText::null(),
-            source: format!("rule {rule} of run {run}"),
+            source,
             id: cause.to_string(),
-            execution: Some(run).filter(|_| !emission.to_namespace),
+            execution: run.filter(|_| !emission.to_namespace),
         };
         // A clock and the end of a task say nothing.
         let of = match stimulus {
@@ -66,7 +82,7 @@ impl Transaction<'_> {
         };
         event.value = match &emission.value {
             Some(expression) => {
-                let scene = Scene::of_run(self.state, run, (Some(&of), window), self.now);
+                let scene = Scene::of_emission(self.state, at, (&of, window), self.now);
                 self.expressions.value(expression, &scene)?
             }
             None => of.value.clone(),

@@ -88,9 +88,10 @@ impl Transaction<'_> {
         match input {
             Input::StartDaemon(started) => {
                 self.record(None, Record::DaemonStarted(started));
-                Ok(self.add_namespace(Namespace::default_namespace()))
+                self.add_namespace(Namespace::default_namespace(), BTreeMap::new())
             }
-            Input::AddNamespace(namespace) => Ok(self.add_namespace(namespace)),
+            Input::AddNamespace(name, properties) => self.add_namespace(name, properties),
+            Input::UpdateNamespace(name, properties) => self.update_namespace(name, properties),
             Input::Upload { namespace, source, files } => self.upload(namespace, source, files),
             Input::Emit { namespace, key, value, source, id, execution, speaker } => {
                 let event =
@@ -142,6 +143,7 @@ impl Transaction<'_> {
             let Some(deadline) = self.state.deadlines.first_due(self.now).cloned() else { break };
             match deadline {
                 aiflow_model::state::Deadline::Execution(id) => self.execution_due(&id),
+                aiflow_model::state::Deadline::Late(run) => self.run_late(run),
                 aiflow_model::state::Deadline::Contact(id) => self.contact_due(&id),
                 aiflow_model::state::Deadline::Condition { rule, .. } => {
                     self.stimulate(Stimulus::Due(rule));

@@ -2,6 +2,8 @@
 //!
 //! Must never hold anything that is not data: no channels, no handles.
 
+use std::collections::BTreeMap;
+
 use aiflow_model::error::Diagnostic;
 use aiflow_model::record::{DaemonStarted, FileEntry, Mark, Outcome, TrimReason, Usage};
 use aiflow_model::wire::{AddTrigger, Backfill, RerunTask, StartRun, TaskControl, TaskRequest};
@@ -16,7 +18,9 @@ pub enum Input {
     /// A daemon takes over.
     StartDaemon(DaemonStarted),
     /// Add a namespace; one that exists is no fault.
-    AddNamespace(Namespace),
+    AddNamespace(Namespace, BTreeMap<String, JsonText>),
+    /// Say other things of a namespace.
+    UpdateNamespace(Namespace, BTreeMap<String, JsonText>),
     /// Store a definition whose files are in place.
     Upload {
         /// Where.
@@ -99,7 +103,8 @@ impl Input {
     #[must_use]
     pub const fn is_new_work(&self) -> bool {
         match self {
-            Self::AddNamespace(_)
+            Self::AddNamespace(..)
+            | Self::UpdateNamespace(..)
             | Self::Upload { .. }
             | Self::Emit { .. }
             | Self::StartRun(_)

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aiflow_model::spec::{Command, Confinement};
+use aiflow_model::spec::{Command, Confinement, Plugin};
 use aiflow_model::state::{Run, Snapshot};
 use aiflow_model::time::{Span, Window};
 use aiflow_model::{AttemptId, Offset, State, TaskName, TaskSpec};
 
 use crate::scene::outputs_of;
+use crate::webhook::{self, post};
 
 /// Longest output that a later task is given as a variable, in bytes.
 const OUTPUT_VARIABLE_BYTES_MAX: usize = 4 << 10;
@@ -61,22 +62,43 @@ pub fn launch_plan(state: &State, id: &AttemptId) -> Option<LaunchPlan> {
         own("AIFLOW_WINDOW_START", window.start.to_string());
         own("AIFLOW_WINDOW_END", window.end.to_string());
     }
+    if let Some(hook) = task.hook {
+        own("AIFLOW_RUN_STATUS", hook.word().to_owned());
+        own("AIFLOW_FAILED_TASKS", webhook::failed_tasks(run, &snapshot.spec).join(" "));
+    }
     if let Some(item) = &execution.item {
         let count = state.task(run.id, &task.name).and_then(|t| t.fan_of(execution));
         own("AIFLOW_ITEM", item.value.to_plain());
         own("AIFLOW_ITEM_INDEX", item.index.to_string());
         own("AIFLOW_ITEM_COUNT", count.map_or(0, |fan| fan.items).to_string());
     }
-    let command = match &task.command {
+    let mut command = match &task.command {
         Command::Bash(script) => {
             vec!["bash".to_owned(), "-c".to_owned(), script.clone()]
         }
         Command::Exec(words) => words.clone(),
+        Command::Webhook(url) => post(url, &webhook::message(run, task, &snapshot.spec, id)),
+        Command::Operator(plugin) => {
+            own("AIFLOW_OPERATOR_CONFIG", plugin.config.as_str().to_owned());
+            driver("operator", plugin)
+        }
     };
+    if let Some(plugin) = &task.executor {
+        own("AIFLOW_EXECUTOR_CONFIG", plugin.config.as_str().to_owned());
+        let elsewhere = std::mem::replace(&mut command, driver("executor", plugin));
+        command.push("--".to_owned());
+        command.extend(elsewhere);
+    }
     let (events, grace) = (execution.events.clone(), task.grace);
     let (snapshot, confinement) = (Arc::clone(snapshot), task.confinement.clone());
     let does_item = execution.item.is_some();
     Some(LaunchPlan { command, environment, events, snapshot, grace, confinement, does_item })
+}
+
+/// The program of ours that speaks to a plugin, as the process of the attempt: so that an attempt
+/// with a plugin starts at most once, outlives the daemon and is stopped as any other.
+fn driver(kind: &str, plugin: &Plugin) -> Vec<String> {
+    ["aiflow", "plugin", "run", kind, plugin.name.as_str()].map(str::to_owned).to_vec()
 }
 
 /// The variable that carries a parameter.

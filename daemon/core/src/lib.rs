@@ -19,6 +19,7 @@ mod event;
 mod expression;
 mod fan;
 mod gather;
+mod hook;
 mod host;
 mod input;
 mod launch;
@@ -36,6 +37,7 @@ mod task;
 mod timer;
 mod transaction;
 mod trigger;
+mod webhook;
 mod workflow;
 
 pub use effect::{Effect, effect_of, outstanding};

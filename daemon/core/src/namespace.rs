@@ -4,18 +4,49 @@
 
 use std::collections::BTreeMap;
 
-use aiflow_model::{ErrorCode, Namespace, Record, Rejection};
+use aiflow_model::{ErrorCode, JsonText, Namespace, Record, Rejection};
 
 use crate::input::Answer;
 use crate::transaction::Transaction;
 
+/// What is said of a namespace.
+type Properties = BTreeMap<String, JsonText>;
+
+/// Most properties of a namespace, and most bytes of all of them.
+const PROPERTIES_MAX: usize = 64;
+const PROPERTIES_BYTES_MAX: usize = 64 << 10;
+
 impl Transaction<'_> {
     /// Adds a namespace; one that exists is no fault.
-    pub(crate) fn add_namespace(&mut self, namespace: Namespace) -> Answer {
+    pub(crate) fn add_namespace(
+        &mut self,
+        namespace: Namespace,
+        properties: Properties,
+    ) -> Result<Answer, Rejection> {
+        check_properties(&namespace, &properties)?;
         if !self.state.namespaces.contains_key(&namespace) {
-            self.record(None, Record::NamespaceAdded { namespace });
+            self.record(None, Record::NamespaceAdded { namespace, properties });
         }
-        Answer::Done
+        Ok(Answer::Done)
+    }
+
+    /// Says other things of a namespace; what is not named stays.
+    pub(crate) fn update_namespace(
+        &mut self,
+        namespace: Namespace,
+        changes: Properties,
+    ) -> Result<Answer, Rejection> {
+        self.check_namespace(&namespace)?;
+        let known = self.state.namespaces.get(&namespace).map(|known| &known.properties);
+        let known = known.cloned().unwrap_or_default();
+        let mut properties = known.clone();
+        properties.extend(changes);
+        properties.retain(|_, value| *value != JsonText::null());
+        check_properties(&namespace, &properties)?;
+        if properties != known {
+            self.record(None, Record::NamespaceChanged { namespace, properties });
+        }
+        Ok(Answer::Done)
     }
 
     pub(crate) fn check_namespace(&self, namespace: &Namespace) -> Result<(), Rejection> {
@@ -48,4 +79,18 @@ impl Transaction<'_> {
         self.record(None, Record::NamespaceDeleted { namespace });
         Ok(Answer::Done)
     }
+}
+
+fn check_properties(namespace: &Namespace, properties: &Properties) -> Result<(), Rejection> {
+    let bytes: usize =
+        properties.iter().map(|(name, value)| name.len() + value.as_str().len()).sum();
+    if properties.len() <= PROPERTIES_MAX && bytes <= PROPERTIES_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "namespace {namespace}: {} properties of {bytes} bytes, at most {PROPERTIES_MAX} of \
+         {PROPERTIES_BYTES_MAX} bytes are kept",
+        properties.len()
+    );
+    Err(Rejection::new(ErrorCode::ValueTooLarge, message).hint("put the data in a file"))
 }

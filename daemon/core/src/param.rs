@@ -42,7 +42,8 @@ pub(crate) fn check(
             let shown: String = value.as_str().chars().take(SHOWN_MAX).collect();
             let place = place(param);
             let message = format!(
-                "parameter {param:?} of workflow {name} has to be of kind {kind}, not {shown}{place}"
+                "parameter {param:?} of workflow {name} has to be of kind {kind}, not \
+                 {shown}{place}"
             );
             return refused(ErrorCode::InvalidParam, message);
         }

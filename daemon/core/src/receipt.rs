@@ -134,6 +134,7 @@ impl Tracker {
                     }
                     TriggerChange::TicksMissed { .. }
                     | TriggerChange::StartRefused { .. }
+                    | TriggerChange::EmissionFailed { .. }
                     | TriggerChange::Paused
                     | TriggerChange::Resumed => {}
                 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aiflow_model::record::{RunStarted, StopReason};
-use aiflow_model::spec::WorkflowSpec;
+use aiflow_model::spec::{Hook, WorkflowSpec};
 use aiflow_model::state::{ExecutionStatus, Run, RunStatus, Snapshot, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::wire::StartRun;
@@ -121,7 +121,7 @@ impl Transaction<'_> {
         let cause = self.record(None, Record::RunStopRequested { run: id });
         let mut stopping = 0;
         if let Some(snapshot) = self.snapshot(id) {
-            for task in &snapshot.spec.tasks {
+            for task in snapshot.spec.tasks.iter().filter(|task| task.hook.is_none()) {
                 stopping += self.stop_task(id, &task.name, StopReason::Run, Some(cause));
             }
         }
@@ -136,6 +136,7 @@ impl Transaction<'_> {
             return Err(Rejection::new(ErrorCode::StillAlive, message)
                 .hint(format!("aiflow workflow-execution stop {id}")));
         }
+        self.check_hooks_ended(id)?;
         self.record(None, Record::RunDeleted { run: id });
         Ok(Answer::Done)
     }
@@ -143,15 +144,19 @@ impl Transaction<'_> {
     /// Ends the run if it is over.
     pub(crate) fn settle_run(&mut self, id: RunId) {
         let Some(run) = self.state.run(id) else { return };
-        if !run.status.is_alive() || run.status == RunStatus::Waiting || !run.is_idle() {
+        let Some(snapshot) = self.state.snapshot_of(id) else { return };
+        let spec = &snapshot.spec;
+        if !run.status.is_alive() || run.status == RunStatus::Waiting || !run.is_idle(spec) {
             return;
         }
-        let ticks = self.state.snapshot_of(id).is_some_and(|s| still_ticks(run, &s.spec));
-        if let Some(status) = final_status(run, ticks) {
+        if let Some(status) = final_status(run, spec) {
             let ends = run.tasks.iter().filter_map(|task| task.latest()).map(|e| e.offset);
             let cause = ends.max();
             let (namespace, workflow) = (run.namespace.clone(), run.workflow.clone());
             let finished = self.record(cause, Record::RunFinished { run: id, status });
+            if let Some(hook) = Hook::of(status) {
+                self.run_hook(id, hook, finished);
+            }
             self.forget_missing(id);
             self.begin_waiting_runs(&namespace, &workflow, Some(finished));
         }
@@ -189,21 +194,21 @@ fn still_ticks(run: &Run, spec: &WorkflowSpec) -> bool {
 }
 
 /// How an idle run ends; none: it waits for events or its clocks.
-fn final_status(run: &Run, ticks: bool) -> Option<RunStatus> {
+fn final_status(run: &Run, spec: &WorkflowSpec) -> Option<RunStatus> {
     if run.status == RunStatus::Stopping {
         return Some(RunStatus::Stopped);
     }
     let standing = |task: &TaskState| task.latest().map(|latest| task.standing(latest).0);
     let latest = |wanted: ExecutionStatus| {
-        run.tasks.iter().filter(|task| standing(task) == Some(wanted)).count()
+        run.own_tasks(spec).filter(|task| standing(task) == Some(wanted)).count()
     };
-    if ticks {
+    if still_ticks(run, spec) {
         None
     } else if latest(ExecutionStatus::Failed) > 0 {
         Some(RunStatus::Failed)
     } else if latest(ExecutionStatus::Stopped) > 0 {
         Some(RunStatus::Stopped)
-    } else if run.tasks.iter().all(|task| standing(task).is_some_and(ExecutionStatus::is_done)) {
+    } else if run.own_tasks(spec).all(|task| standing(task).is_some_and(ExecutionStatus::is_done)) {
         Some(RunStatus::Success)
     } else {
         None

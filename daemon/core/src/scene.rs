@@ -44,6 +44,16 @@ impl<'a> Scene<'a> {
         Self { event, now, run: run.and_then(|id| look(state, id)), window: None }
     }
 
+    /// What a derived event is made from.
+    pub(crate) fn of_emission(
+        state: &'a State,
+        at: RuleId,
+        (event, window): (&'a Event, Option<Window>),
+        now: Timestamp,
+    ) -> Self {
+        Self { window, ..Self::of_rule(state, at, Some(event), now) }
+    }
+
     /// What is seen of a run, of its tasks those executions that work on a window.
     pub(crate) fn of_run(
         state: &'a State,

@@ -130,7 +130,7 @@ fn timestamp(time: &jiff::Zoned) -> Timestamp {
 }
 
 /// When a tick fires that may be put off: always the same for the same rule and tick.
-fn due_of(at: RuleId, node: u32, tick: Timestamp, longest: Option<Span>) -> Timestamp {
+pub(crate) fn due_of(at: RuleId, node: u32, tick: Timestamp, longest: Option<Span>) -> Timestamp {
     let Some(longest) = longest else { return tick };
     let rule = match at {
         RuleId::Task { run, rule } => format!("{run}.{rule}"),

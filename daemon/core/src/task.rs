@@ -224,6 +224,7 @@ impl Transaction<'_> {
         task: &TaskName,
     ) -> Result<Answer, Rejection> {
         self.find_living_run(run)?;
+        self.check_no_hook(run, task)?;
         let spec = self.find_task(run, task)?;
         let start = Start::default();
         if self.start_task(run, &spec, start) {

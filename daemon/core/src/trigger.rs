@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use aiflow_model::record::{TriggerAdded, TriggerChange, TriggerOrigin};
-use aiflow_model::spec::{Clock, Condition};
+use aiflow_model::spec::{Clock, Condition, Emission};
 use aiflow_model::state::{Snapshot, Trigger};
 use aiflow_model::wire::AddTrigger;
 use aiflow_model::{
@@ -26,11 +26,17 @@ impl Transaction<'_> {
         }
         let condition = trigger.condition.clone();
         let (namespace, workflow) = (trigger.namespace.clone(), trigger.workflow.clone());
+        let emission = trigger.emission.clone();
         for firing in self.offer(RuleId::Trigger(id), 0, &condition, stimulus) {
-            let (events, window) = (firing.events.clone(), firing.window);
+            let (events, window, depth) = (firing.events.clone(), firing.window, firing.depth);
             let change = TriggerChange::Fired { firing };
             let fired = Record::TriggerChanged { trigger: id, change };
             let cause = self.record(stimulus.offset(), fired);
+            if let Some(emission) = &emission {
+                let at = RuleId::Trigger(id);
+                self.derive(at, emission, (cause, depth, window), stimulus);
+                continue;
+            }
             let current = self.state.current_snapshot(namespace.as_str(), workflow.as_str());
             let Some(snapshot) = current.cloned() else { return };
             let params = params_of(&snapshot, stimulus);
@@ -48,21 +54,25 @@ impl Transaction<'_> {
     /// Puts on a workflow the triggers that its new definition has. One that the definition had
     /// before, too, keeps what it knows.
     pub(crate) fn replace_triggers(&mut self, snapshot: &Snapshot, cause: Offset) {
-        let mut wanted = snapshot.spec.triggers.clone();
+        let starts = snapshot.spec.triggers.iter().map(|condition| (condition, None));
+        let emits =
+            snapshot.spec.emits.iter().map(|rule| (&rule.condition, rule.emission.as_ref()));
+        let mut wanted: Vec<_> = starts.chain(emits).collect();
         for id in self.state.triggers_of(&snapshot.namespace, &snapshot.spec.name) {
             let Some(trigger) = self.state.triggers.get(&id) else { continue };
             if trigger.origin == TriggerOrigin::Request {
                 continue;
             }
-            match wanted.iter().position(|condition| *condition == trigger.condition) {
+            let known = (&trigger.condition, trigger.emission.as_ref());
+            match wanted.iter().position(|wanted| *wanted == known) {
                 Some(position) => drop(wanted.remove(position)),
                 None => self.change_trigger(id, TriggerChange::Deleted, Some(cause)),
             }
         }
-        for condition in wanted {
+        for (condition, emission) in wanted {
             let (namespace, workflow) = (&snapshot.namespace, &snapshot.spec.name);
-            let origin = TriggerOrigin::Definition;
-            self.put_trigger(namespace, workflow, &condition, (origin, None));
+            let origin = (TriggerOrigin::Definition, None);
+            self.put_trigger(namespace, workflow, (condition, emission.cloned()), origin);
         }
     }
 
@@ -70,7 +80,7 @@ impl Transaction<'_> {
         &mut self,
         namespace: &Namespace,
         workflow: &WorkflowName,
-        condition: &Condition,
+        (condition, emission): (&Condition, Option<Box<Emission>>),
         (origin, request): (TriggerOrigin, Option<String>),
     ) -> TriggerId {
         let trigger = self.state.next_trigger_id();
@@ -79,6 +89,7 @@ impl Transaction<'_> {
             namespace: namespace.clone(),
             workflow: workflow.clone(),
             condition: condition.clone(),
+            emission,
             origin,
             request,
         };
@@ -107,7 +118,7 @@ impl Transaction<'_> {
             return Ok(Answer::Trigger(same.id));
         }
         let origin = (TriggerOrigin::Request, request);
-        Ok(Answer::Trigger(self.put_trigger(&namespace, &workflow, &condition, origin)))
+        Ok(Answer::Trigger(self.put_trigger(&namespace, &workflow, (&condition, None), origin)))
     }
 
     pub(crate) fn pause_trigger(&mut self, id: TriggerId) -> Result<Answer, Rejection> {

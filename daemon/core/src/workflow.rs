@@ -99,6 +99,9 @@ impl Transaction<'_> {
             return Err(Rejection::new(ErrorCode::StillAlive, message)
                 .hint(format!("aiflow workflow-execution stop-all {workflow} -n {namespace}")));
         }
+        let own = self.state.runs.values();
+        let own = own.filter(|run| run.namespace == namespace && run.workflow == workflow);
+        own.map(|run| run.id).try_for_each(|run| self.check_hooks_ended(run))?;
         self.record(None, Record::WorkflowDeleted { namespace, workflow });
         Ok(Answer::Done)
     }

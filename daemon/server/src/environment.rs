@@ -27,6 +27,8 @@ const ALLOWED: &[&str] = &[
     "JAVA_HOME",
     "HADOOP_CONF_DIR",
     "YARN_CONF_DIR",
+    // Where plugins are.
+    "AIFLOW_PLUGINS",
 ];
 
 /// Those of them that are the daemon's own, and mean nothing to another user.

@@ -32,7 +32,8 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         Call::Emit(emit) => emitted(emit, tokens, is_inside)?,
         Call::Heartbeat(it) => Input::Heartbeat(tokens.check(&it.token)?),
         Call::OutputSet(set) => Input::SetOutput(tokens.check(&set.token)?, set.name, set.value),
-        Call::NamespaceAdd(name) => Input::AddNamespace(name.namespace),
+        Call::NamespaceAdd(it) => Input::AddNamespace(it.namespace, it.properties),
+        Call::NamespaceUpdate(it) => Input::UpdateNamespace(it.namespace, it.properties),
         Call::NamespaceDelete(name) => Input::DeleteNamespace(name.namespace),
         Call::WorkflowUpload(upload) => Input::Upload {
             namespace: upload.namespace,

@@ -45,7 +45,9 @@ mod waypoints;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use aiflow_model::{config, exit_code};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use failure::Failure;
 
 /// The AIFlow daemon: event-driven workflows, from one append-only log.
 #[derive(Debug, Parser)]
@@ -79,7 +81,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = match configured(Arguments::command()) {
+        Ok(command) => command.get_matches(),
+        Err(failure) => return failure.report(),
+    };
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.command {
         None => start::run(arguments.home, &arguments.settings),
         Some(Command::Check) => check::run(),
@@ -87,7 +93,29 @@ fn main() -> ExitCode {
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {
-        Ok(()) => ExitCode::from(aiflow_model::exit_code::SUCCESS),
+        Ok(()) => ExitCode::from(exit_code::SUCCESS),
         Err(failure) => failure.report(),
     }
+}
+
+/// The command line with what the file of settings says in place of what is given by itself. The
+/// home is left to flag and environment: clients say it to the daemon that they start.
+fn configured(command: clap::Command) -> Result<clap::Command, Failure> {
+    let Some(path) = config::path(|name| std::env::var_os(name)) else { return Ok(command) };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(command),
+        Err(error) => {
+            let what = format!("cannot read {}", path.display());
+            return Err(Failure::new(exit_code::OPERATING, what).because(error));
+        }
+    };
+    let entries = config::read(&text).map_err(|fault| {
+        Failure::new(exit_code::USAGE, format!("{}: {fault}", path.display()))
+            .hint("aiflow config list")
+    })?;
+    Ok(command.mut_args(|arg| match entries.get(arg.get_id().as_str()) {
+        Some(entry) if arg.get_id() != "home" => arg.default_value(entry.value.clone()),
+        _ => arg,
+    }))
 }

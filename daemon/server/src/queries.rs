@@ -24,6 +24,7 @@ pub(crate) fn namespaces(state: &State) -> Result<String, Rejection> {
                 namespace: name.clone(),
                 workflows: namespace.workflows.len(),
                 events: namespace.event_count,
+                properties: namespace.properties.clone(),
             }
         };
     to_json(&state.namespaces.iter().map(view).collect::<Vec<_>>())

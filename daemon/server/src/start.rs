@@ -32,23 +32,23 @@ const ORPHANED_LOCK_MAX: std::time::Duration = std::time::Duration::from_secs(5)
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
     /// Make a snapshot of the state after so many records, so that a start need not read those
-    #[arg(long, value_name = "RECORDS", default_value_t = 250_000,
+    #[arg(long, value_name = "RECORDS", default_value_t = 250_000, env = "AIFLOW_SNAPSHOT_EVERY",
         value_parser = clap::value_parser!(u64).range(1..))]
     snapshot_every: u64,
     /// Size of the log's new segments; a batch must fit in one
-    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", env = "AIFLOW_SEGMENT_BYTES")]
     segment_bytes: ByteSize,
     /// Drop the log's oldest segments while all together take more, once two snapshots cover them
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", env = "AIFLOW_KEEP_BYTES")]
     keep_bytes: Option<ByteSize>,
     /// Drop the log's oldest segments once all in them is older, e.g. 90d, likewise
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", env = "AIFLOW_KEEP_FOR")]
     keep_for: Option<Span>,
     /// Remove the output of an attempt so long after its end
-    #[arg(long, value_name = "TIME", default_value = "30d")]
+    #[arg(long, value_name = "TIME", default_value = "30d", env = "AIFLOW_KEEP_OUTPUT")]
     keep_output: Span,
     /// Leave old segments as they are; else those that two snapshots cover are compressed
-    #[arg(long)]
+    #[arg(long, env = "AIFLOW_NO_COMPRESS")]
     no_compress: bool,
 }
 

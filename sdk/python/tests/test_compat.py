@@ -251,6 +251,34 @@ with Workflow(name=%r) as workflow:
         self.assertEqual(ops.list_workflow_triggers("triggered"), [])
         client.close()
 
+    def test_a_script_brings_a_condition_of_its_own(self) -> None:
+        self.hello("brought")
+        script = Path(self.scratch) / "add.py"
+        script.write_text(
+            "from ai_flow import ops\n"
+            "from ai_flow.model.condition import Condition\n"
+            "from ai_flow.model.rule import WorkflowRule\n"
+            "from ai_flow.model.state import ValueStateDescriptor\n"
+            "class Third(Condition):\n"
+            "    def __init__(self, key, n):\n"
+            "        super().__init__([key])\n"
+            "        self.n = n\n"
+            "    def is_met(self, event, context):\n"
+            "        state = context.get_state(ValueStateDescriptor('seen'))\n"
+            "        state.update((state.value() or ()) + (event.value,))\n"
+            "        return len(state.value()) % self.n == 0\n"
+            "if __name__ == '__main__':\n"
+            "    rule = WorkflowRule(Third('compat.third', 3))\n"
+            "    print(ops.add_workflow_trigger(rule=rule, workflow_name='brought').id)\n"
+        )
+        environment = {**self.daemon.environment, "AIFLOW_HOME": self.daemon.home}
+        environment.update(program.environment())
+        subprocess.run([sys.executable, str(script)], check=True, env=environment, stdout=subprocess.DEVNULL)
+        with EmbeddedNotificationClient(URI) as client:
+            for value in ("1", "2", "3", "4"):
+                client.send_event(Event("compat.third", value))
+        self.assertEqual(len(ops.list_workflow_executions("brought")), 1)
+
     def test_schedules_tick_and_are_paused(self) -> None:
         self.hello("scheduled")
         schedule = ops.add_workflow_schedule("scheduled", "interval@0 0 0 1")

@@ -4,8 +4,11 @@
 
 mod backfill;
 mod check;
+mod complete;
 mod completions;
+mod config;
 mod confirm;
+mod db;
 mod definition;
 mod diagnostics;
 mod dry_run;
@@ -24,6 +27,7 @@ mod output;
 mod output_of_task;
 mod parse;
 mod past;
+mod plugin;
 mod ps;
 mod python;
 mod rows;
@@ -43,11 +47,14 @@ mod workflow_execution;
 mod workflow_schedule;
 mod workflow_trigger;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use aiflow_client::Home;
 use aiflow_model::exit_code;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use failure::Failure;
 use options::GlobalOptions;
@@ -114,6 +121,15 @@ enum Verb {
     /// As `event`, for those who know AIFlow's `notification event`.
     #[command(subcommand)]
     Notification(Notification),
+    /// Settings: init, list, get-value.
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// For those who know AIFlow's: there is no database, only the daemon's log.
+    #[command(subcommand, hide = true)]
+    Db(db::Verb),
+    /// Plugins: programs that do the work of tasks, or run them elsewhere.
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
     /// Watch and steer in the terminal; also what `aiflow` alone does there.
     Tui(tui::Arguments),
     /// Show the version of this program.
@@ -134,12 +150,25 @@ enum Notification {
 
 /// Does what the command line says; the process's exit code.
 pub(crate) fn main() -> u8 {
-    let Arguments { options, verb } = Arguments::parse();
+    let command = || complete::offering(Arguments::command());
+    CompleteEnv::with_factory(command).var(completions::VARIABLE).complete();
+    let file = match config::ConfigFile::load() {
+        Ok(file) => file,
+        Err(failure) => {
+            output::note(&failure.report(None));
+            return failure.exit_code();
+        }
+    };
+    let matches = file.apply(Arguments::command()).get_matches();
+    let flags = flags(&matches);
+    let Arguments { options, verb } =
+        Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let Some(verb) = verb.or_else(interface) else { return without_verb() };
     let session = Session {
         home: Home::from_environment(options.home),
         output: Output::new(options.output.unwrap_or_default()),
         dry_run: options.dry_run,
+        flags,
     };
     let again = || Arguments::parse().verb;
     let result = runtime().and_then(|runtime| match options.watch {
@@ -154,6 +183,14 @@ pub(crate) fn main() -> u8 {
             failure.exit_code()
         }
     }
+}
+
+/// Settings that stand on the command line.
+fn flags(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
+    let keys = ["home", "output"].into_iter();
+    let given = keys.filter(|key| matches.value_source(key) == Some(ValueSource::CommandLine));
+    let raw = given.filter_map(|key| Some((key, matches.get_raw(key)?.next()?)));
+    raw.map(|(key, value)| (key, value.to_string_lossy().into_owned())).collect()
 }
 
 /// Without a verb a terminal shows the interface.
@@ -184,6 +221,7 @@ impl Verb {
             Self::WorkflowTrigger(verb) => verb.perform(session).await,
             Self::WorkflowExecution(verb) => verb.perform(session).await,
             Self::TaskExecution(verb) => verb.perform(session).await,
+            Self::Plugin(verb) => return verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
             Self::Why(arguments) => arguments.perform(session).await,
@@ -196,6 +234,8 @@ impl Verb {
             Self::Output(verb) => verb.perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
             Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
+            Self::Config(verb) => verb.perform(session),
+            Self::Db(verb) => verb.perform(session),
             Self::Tui(arguments) => arguments.perform(session).await,
             Self::Version => version::perform(session),
             Self::Completions(arguments) => arguments.perform(session),
@@ -225,7 +265,9 @@ mod tests {
 
     #[test]
     fn every_form_parses() {
-        let lines = "server start|server stop|server status|namespace add n|namespace list|\
+        let lines = "server start|server stop|server status|namespace add n --property a=1|\
+            namespace update n --property a=1|\
+            namespace list|\
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
@@ -256,7 +298,9 @@ mod tests {
             output list --run 3 --sequence 2|output list t --run 3|\
             event list|event list k --limit 5 --from 7|event count k|\
             event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|\
-            tui --log DIR|version|completions bash";
+            tui --log DIR|plugin list|plugin check operator x --config {}|\
+            plugin run executor x -- sleep 3|version|completions bash|\
+            config init|config list|config get-value home|db init|db reset|db upgrade|db downgrade";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let parsed = Arguments::try_parse_from(words);

@@ -2,12 +2,13 @@
 //!
 //! Must never make a namespace as a side effect of another verb.
 
-use aiflow_model::Namespace;
-use aiflow_model::wire::{Call, Empty, NamespaceName};
+use aiflow_model::wire::{Call, Empty, NamespaceName, NamespaceProperties};
+use aiflow_model::{JsonText, Namespace};
 use clap::Subcommand;
 
 use super::confirm::Confirmation;
 use super::failure::Failure;
+use super::parse;
 use super::session::Session;
 
 /// What to do with namespaces.
@@ -17,6 +18,18 @@ pub(crate) enum Verb {
     Add {
         /// Its name
         name: Namespace,
+        /// What is said of it; the value is JSON if it parses as JSON, else a string
+        #[arg(long = "property", value_name = "NAME=VALUE", value_parser = parse::param)]
+        properties: Vec<(String, JsonText)>,
+    },
+    /// Say other things of a namespace; what is not named stays, what is `null` goes.
+    Update {
+        /// Its name
+        name: Namespace,
+        /// What is said of it; the value is JSON if it parses as JSON, else a string
+        #[arg(long = "property", value_name = "NAME=VALUE", value_parser = parse::param)]
+        #[arg(required = true)]
+        properties: Vec<(String, JsonText)>,
     },
     /// List namespaces.
     List,
@@ -38,9 +51,16 @@ impl Verb {
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
         let client = session.connect().await?;
         match self {
-            Self::Add { name: namespace } => {
+            Self::Update { name: namespace, properties } => {
+                let text = format!("namespace {namespace} is changed");
+                let properties = properties.into_iter().collect();
+                let call = Call::NamespaceUpdate(NamespaceProperties { namespace, properties });
+                session.change_and_note(&client, call, &text).await
+            }
+            Self::Add { name: namespace, properties } => {
                 let text = format!("namespace {namespace} is there");
-                let call = Call::NamespaceAdd(NamespaceName { namespace });
+                let properties = properties.into_iter().collect();
+                let call = Call::NamespaceAdd(NamespaceProperties { namespace, properties });
                 session.change_and_note(&client, call, &text).await
             }
             Self::Delete { name: namespace, confirmation } => {

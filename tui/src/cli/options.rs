@@ -16,7 +16,7 @@ pub(crate) struct GlobalOptions {
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// How results are written [default: table]
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT")]
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", env = "AIFLOW_OUTPUT")]
     pub(crate) output: Option<Format>,
     /// Change nothing: only print what the daemon would record and do
     #[arg(long, global = true)]

@@ -18,10 +18,17 @@ pub(crate) fn or_none(text: Option<&impl ToString>) -> String {
 }
 
 impl Row for NamespaceView {
-    const COLUMNS: &'static [&'static str] = &["namespace", "workflows", "events"];
+    const COLUMNS: &'static [&'static str] = &["namespace", "workflows", "events", "properties"];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.namespace.to_string(), self.workflows.to_string(), self.events.to_string()]
+        let properties = self.properties.iter().map(|(name, value)| format!("{name}={value}"));
+        let properties = Some(properties.collect::<Vec<_>>().join(" "));
+        vec![
+            self.namespace.to_string(),
+            self.workflows.to_string(),
+            self.events.to_string(),
+            or_none(properties.filter(|text| !text.is_empty()).as_ref()),
+        ]
     }
 }
 
@@ -68,7 +75,10 @@ impl Row for TriggerView {
             or_none(self.next_tick.as_ref()),
             self.firings.to_string(),
             or_none(self.fired_at.as_ref()),
-            self.condition.clone(),
+            match &self.emits {
+                Some(key) => format!("{} emits {key}", self.condition),
+                None => self.condition.clone(),
+            },
         ]
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Must never start a daemon because none answers: only `server start` does.
 
+use std::collections::BTreeMap;
+
 use aiflow_client::{CallError, Client, Home, NoHome, with_retry};
 
 use super::failure::Failure;
@@ -14,6 +16,8 @@ pub(crate) struct Session {
     pub(crate) output: Output,
     /// Whether nothing is to be changed.
     pub(crate) dry_run: bool,
+    /// Settings that flags say, by their names.
+    pub(crate) flags: BTreeMap<&'static str, String>,
 }
 
 impl Session {

@@ -11,7 +11,7 @@ use super::text;
 pub(crate) fn of(record: &Record) -> String {
     match record {
         Record::DaemonStarted(started) => format!("daemon {} started", started.version),
-        Record::NamespaceAdded { namespace } => format!("namespace {namespace} added"),
+        Record::NamespaceAdded { namespace, .. } => format!("namespace {namespace} added"),
         Record::WorkflowUploaded(uploaded) => {
             format!("{} uploaded as snapshot {}", uploaded.spec.name, uploaded.snapshot)
         }
@@ -76,6 +76,14 @@ fn of_part(record: &Record) -> String {
             format!("{workflow} {}", if *enabled { "enabled" } else { "disabled" })
         }
         Record::WorkflowDeleted { workflow, .. } => format!("{workflow} deleted"),
+        Record::NamespaceChanged { namespace, .. } => format!("namespace {namespace} changed"),
+        Record::OutputSet(set) => format!("{} sets its output {}", set.id, set.name),
+        Record::FanStarted(fan) => {
+            format!("{} of run {} is done for {} items", fan.task, fan.run, fan.items)
+        }
+        Record::FanFailed { reason, .. } => format!("no list to do: {reason}"),
+        Record::AttemptReady { id } => format!("{id} is ready"),
+        Record::RunLate { run } => format!("run {run} is late"),
         Record::NamespaceDeleted { namespace } => format!("namespace {namespace} deleted"),
         Record::LogTrimmed { before, .. } => format!("the log begins at {before} from now on"),
         // One that is newer than these words.
@@ -123,6 +131,8 @@ pub(crate) fn is_failure(record: &Record) -> bool {
         Record::RunFinished { status, .. } => *status == RunStatus::Failed,
         Record::FilterFailed { .. }
         | Record::EmissionFailed { .. }
+        | Record::FanFailed { .. }
+        | Record::RunLate { .. }
         | Record::ContactLost { .. } => true,
         _ => false,
     }

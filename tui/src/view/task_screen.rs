@@ -197,8 +197,8 @@ fn definition<'a>(open: &Open<'_>, theme: &Theme) -> Vec<Line<'a>> {
     let command = match &spec.command {
         Command::Bash(script) => script.clone(),
         Command::Exec(words) => words.join(" "),
-        #[expect(unreachable_patterns, reason = "operators of later versions are told by name")]
-        other => format!("{other:?}"),
+        Command::Operator(plugin) => format!("operator {}", plugin.name),
+        Command::Webhook(url) => format!("POST {url}"),
     };
     for line in command.lines().take(8) {
         lines.push(Line::raw(format!("   {}", text::printable(line))));

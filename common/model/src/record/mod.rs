@@ -65,6 +65,16 @@ pub enum Record<E = Event> {
     NamespaceAdded {
         /// Its name.
         namespace: Namespace,
+        /// What is said of it.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        properties: BTreeMap<String, JsonText>,
+    },
+    /// Other things are said of a namespace.
+    NamespaceChanged {
+        /// Its name.
+        namespace: Namespace,
+        /// All that is said of it.
+        properties: BTreeMap<String, JsonText>,
     },
     /// A definition was stored as a new snapshot; later runs use it.
     WorkflowUploaded(Box<WorkflowUploaded>),
@@ -90,6 +100,11 @@ pub enum Record<E = Event> {
         run: RunId,
         /// How.
         status: RunStatus,
+    },
+    /// A run has not ended for as long as its workflow says that it may take.
+    RunLate {
+        /// The run.
+        run: RunId,
     },
     /// A node of a rule's condition has a new state.
     ConditionAdvanced {
@@ -299,6 +314,7 @@ impl Record {
         match self {
             Self::DaemonStarted(_)
             | Self::NamespaceAdded { .. }
+            | Self::NamespaceChanged { .. }
             | Self::WorkflowUploaded(_)
             | Self::TriggerAdded(_)
             | Self::TriggerChanged { .. }
@@ -314,6 +330,7 @@ impl Record {
             Self::OutputSet(set) => Some(set.id.execution.run),
             Self::RunBegan { run }
             | Self::RunStopRequested { run }
+            | Self::RunLate { run }
             | Self::RunFinished { run, .. }
             | Self::ConditionAdvanced { run, .. }
             | Self::FilterFailed { run, .. }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::firing::{Firing, NodeState};
-use crate::spec::Condition;
+use crate::spec::{Condition, Emission};
 use crate::time::Timestamp;
 use crate::{Namespace, Offset, TriggerId, WorkflowName};
 
@@ -22,6 +22,9 @@ pub struct TriggerAdded {
     pub condition: Condition,
     /// Where it comes from.
     pub origin: TriggerOrigin,
+    /// What it emits, in place of starting a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emission: Option<Box<Emission>>,
     /// Identity of the request, so that asking twice adds once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
@@ -71,6 +74,11 @@ pub enum TriggerChange {
     },
     /// No run could start of a firing: what it brings does not fit the workflow's parameters.
     StartRefused {
+        /// Why.
+        reason: String,
+    },
+    /// It was to derive an event, and could not.
+    EmissionFailed {
         /// Why.
         reason: String,
     },

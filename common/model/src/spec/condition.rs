@@ -137,6 +137,9 @@ pub enum Condition {
         /// What a watermark does that lies in windows which have fired.
         #[serde(default, skip_serializing_if = "Late::is_ignore")]
         late: Late,
+        /// Longest time by which the wall puts each off, drawn from its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jitter: Option<Span>,
     },
     /// The wall has reached a time of a calendar.
     Cron {

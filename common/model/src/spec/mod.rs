@@ -5,15 +5,19 @@
 
 mod condition;
 mod confinement;
+mod hook;
 mod index;
 mod param;
+mod plugin;
 mod pool;
 mod task;
 
 pub use condition::{Clock, Condition, Host, Late, Missed, Reset};
 pub use confinement::{Confinement, Limits};
+pub use hook::Hook;
 pub use index::SpecIndex;
 pub use param::ParamType;
+pub use plugin::Plugin;
 pub use pool::{Demand, PoolId};
 pub use task::{
     Action, Backoff, Command, Emission, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,
@@ -23,6 +27,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Span;
 use crate::{JsonText, PoolName, RuleIndex, TaskName, WorkflowName};
 
 /// Most tasks in one workflow.
@@ -54,11 +59,14 @@ pub struct WorkflowSpec {
     /// Files and folders beside the definition that its tasks need, relative, as written.
     #[serde(default)]
     pub files: Vec<String>,
-    /// Its tasks, in the order of the file.
+    /// Its tasks, in the order of the file, then its hooks.
     pub tasks: Vec<TaskSpec>,
     /// What starts runs of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Condition>,
+    /// Events that it derives without a run, as long as it is enabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emits: Vec<Rule>,
     /// Slots of the pools that its tasks use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<PoolName, u32>,
@@ -68,6 +76,9 @@ pub struct WorkflowSpec {
     /// Most task executions that are active at once, over all of its runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_active_tasks: Option<u32>,
+    /// How long a run may take before it is late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_after: Option<Span>,
     /// Where its tasks and rules stand. Derived.
     #[serde(skip)]
     pub index: SpecIndex,

@@ -30,6 +30,9 @@ impl WorkflowSpec {
     /// What an execution of one of its tasks takes.
     #[must_use]
     pub fn demands(&self, namespace: &Namespace, task: &TaskSpec) -> Vec<Demand> {
+        if task.hook.is_some() {
+            return Vec::new();
+        }
         let named = task.pools.iter().filter_map(|(name, slots)| {
             let pool = PoolId::Named(namespace.clone(), name.clone());
             Some(Demand { pool, slots: *slots, size: *self.pools.get(name)? })

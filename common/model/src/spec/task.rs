@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Confinement};
+use super::{Condition, Confinement, Hook, Plugin};
 use crate::time::Span;
 use crate::{EventKey, PoolName, TaskName};
 
@@ -19,6 +19,9 @@ pub struct TaskSpec {
     pub kind: TaskKind,
     /// What runs.
     pub command: Command,
+    /// The plugin that runs the command elsewhere; none: it runs on this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<Plugin>,
     /// Variables added to its environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -28,6 +31,9 @@ pub struct TaskSpec {
     /// Expression that gives a list: each start is one execution for each item of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_each: Option<String>,
+    /// Whether it is a hook of the workflow, and of what; then it has no rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
     /// What a firing does while as many executions are alive as may be.
     pub overlap: Overlap,
     /// How many executions may be alive at once, at least 1.
@@ -63,7 +69,7 @@ impl TaskSpec {
     /// Whether it starts with the run, since nothing else starts it.
     #[must_use]
     pub fn starts_with_run(&self) -> bool {
-        !self.rules.iter().any(|rule| rule.action == Action::Start)
+        self.hook.is_none() && !self.rules.iter().any(|rule| rule.action == Action::Start)
     }
 }
 
@@ -85,6 +91,10 @@ pub enum Command {
     Bash(String),
     /// A program and its arguments, without a shell.
     Exec(Vec<String>),
+    /// An address that is sent who calls and why, by `curl`.
+    Webhook(String),
+    /// A plugin does the work.
+    Operator(Plugin),
 }
 
 /// A condition and what it does to the task that holds it.

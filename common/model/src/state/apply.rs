@@ -64,8 +64,15 @@ impl State {
                 self.boot_id.clone_from(&started.boot_id);
                 self.listen_anew(at)
             }
-            Record::NamespaceAdded { namespace } => {
-                self.namespaces.entry(namespace.clone()).or_default();
+            Record::NamespaceAdded { namespace, properties } => {
+                let known = self.namespaces.entry(namespace.clone()).or_default();
+                known.properties.extend(properties.clone());
+                Ok(())
+            }
+            Record::NamespaceChanged { namespace, properties } => {
+                let known = self.namespaces.get_mut(namespace);
+                let known = known.ok_or_else(|| format!("no namespace {namespace}"))?;
+                known.properties.clone_from(properties);
                 Ok(())
             }
             Record::WorkflowUploaded(uploaded) => self.fold_upload(uploaded, at),
@@ -74,6 +81,7 @@ impl State {
             Record::RunBegan { run } => self.fold_run_began(*run),
             Record::RunStopRequested { run } => self.fold_run_stop(*run),
             Record::RunControlled(controlled) => self.fold_control(controlled),
+            Record::RunLate { run } => self.fold_late(*run),
             Record::RunFinished { run, status } => self.fold_run_finished(*run, *status, at),
             Record::ConditionAdvanced { run, rule, node, state } => {
                 self.fold_condition(*run, *rule, *node, state)
@@ -201,6 +209,7 @@ impl State {
             self.subscriptions.add_run(&run, &snapshot.spec);
         }
         self.pools.place_run(&run);
+        self.deadlines.set(Deadline::Late(run.id), run.late_at);
         if let Some(request) = &started.request {
             self.requests.insert(request.clone(), started.run);
         }
@@ -228,7 +237,14 @@ impl State {
         Ok(())
     }
 
+    fn fold_late(&mut self, id: RunId) -> Fit {
+        let late_at = self.run_mut(id)?.late_at.take();
+        self.deadlines.clear(Deadline::Late(id), late_at);
+        Ok(())
+    }
+
     fn fold_run_finished(&mut self, id: RunId, status: RunStatus, at: At) -> Fit {
+        self.fold_late(id)?;
         let run = self.runs.get_mut(&id).ok_or_else(|| format!("no run {id}"))?;
         run.status = status;
         run.ended_at = Some(at.time);

@@ -38,7 +38,8 @@ impl State {
             }
             TriggerChange::FilterFailed { .. }
             | TriggerChange::TicksMissed { .. }
-            | TriggerChange::StartRefused { .. } => {}
+            | TriggerChange::StartRefused { .. }
+            | TriggerChange::EmissionFailed { .. } => {}
             TriggerChange::Fired { .. } => {
                 trigger.firings += 1;
                 trigger.fired_at = Some(at.time);

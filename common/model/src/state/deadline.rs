@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::spec::{Clock, Condition, WorkflowSpec};
 use crate::state::{Execution, NodeState, Run, Trigger};
 use crate::time::Timestamp;
-use crate::{ExecutionId, RuleId};
+use crate::{ExecutionId, RuleId, RunId};
 
 /// Something that falls due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub enum Deadline {
     Execution(ExecutionId),
     /// The execution was not heard of for as long as it may be.
     Contact(ExecutionId),
+    /// A run has not ended for as long as it may take.
+    Late(RunId),
     /// A node of a condition has come to its time.
     Condition {
         /// Whose condition.
@@ -78,6 +80,10 @@ impl Deadlines {
 
     pub(super) fn add_run(&mut self, run: &Run, spec: &WorkflowSpec) {
         self.each_rule(run, spec, Self::set);
+        self.add_executions(run, spec);
+    }
+
+    pub(super) fn add_executions(&mut self, run: &Run, spec: &WorkflowSpec) {
         for (task, state) in spec.tasks.iter().zip(&run.tasks) {
             for execution in state.alive_executions().filter(|e| e.may_fall_due(run.paused)) {
                 let sequence = execution.sequence;
@@ -136,7 +142,7 @@ pub(super) fn due_at(condition: &Condition, state: &NodeState) -> Option<Timesta
         (Condition::Every { period, clock, until, idle, .. }, NodeState::Clock(state)) => {
             let end = state.next_end(*period, *until);
             match clock {
-                Clock::Wall => end,
+                Clock::Wall => end.map(|end| state.due.unwrap_or(end)),
                 Clock::Watermark(_) if state.is_over(*period, *until) => None,
                 Clock::Watermark(keys) => {
                     let passed = end.zip(state.lowest()).filter(|(end, low)| low.time >= *end);

@@ -42,8 +42,8 @@ use crate::record::FileEntry;
 use crate::spec::{TaskSpec, WorkflowSpec};
 use crate::time::Timestamp;
 use crate::{
-    AttemptId, ExecutionId, Namespace, Offset, RuleId, RunId, SnapshotNumber, TaskName, TriggerId,
-    WorkflowName,
+    AttemptId, ExecutionId, JsonText, Namespace, Offset, RuleId, RunId, SnapshotNumber, TaskName,
+    TriggerId, WorkflowName,
 };
 
 /// The fold of all records before [`State::next_offset`].
@@ -100,6 +100,9 @@ pub struct NamespaceState {
     pub disabled: BTreeSet<WorkflowName>,
     /// Events accepted so far.
     pub event_count: u64,
+    /// What is said of it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, JsonText>,
 }
 
 /// One uploaded version of a workflow; never changes.
@@ -142,10 +145,22 @@ impl State {
             }
         }
         self.runs = runs;
+        let runs: Vec<RunId> = self.runs.keys().copied().collect();
+        runs.into_iter().for_each(|run| self.set_hook_deadlines(run));
         self.place_all();
         let triggers: Vec<TriggerId> = self.triggers.keys().copied().collect();
         triggers.into_iter().for_each(|id| self.look(id));
         self
+    }
+
+    /// When a run is late; when the hooks of one that has ended fall due.
+    fn set_hook_deadlines(&mut self, id: RunId) {
+        let Some(run) = self.runs.get(&id) else { return };
+        self.deadlines.set(Deadline::Late(id), run.late_at);
+        let Some(snapshot) = self.snapshots.get(&run.snapshot) else { return };
+        if !run.status.is_alive() {
+            self.deadlines.add_executions(run, &snapshot.spec);
+        }
     }
 
     /// Whether a trigger looks at what comes: neither it is paused nor its workflow disabled.
@@ -211,7 +226,8 @@ impl State {
 
     /// Every attempt that has no end yet, in the order of runs and tasks.
     pub fn alive_attempts(&self) -> impl Iterator<Item = (AttemptId, &Attempt)> {
-        self.runs.values().filter(|run| run.status.is_alive()).flat_map(move |run| {
+        let is_alive = |run: &&Run| run.status.is_alive() || self.hook_alive(run.id).is_some();
+        self.runs.values().filter(is_alive).flat_map(move |run| {
             let spec = self.snapshots.get(&run.snapshot).map(|snapshot| &snapshot.spec);
             let names = spec.into_iter().flat_map(|spec| &spec.tasks).map(|task| &task.name);
             names.zip(&run.tasks).flat_map(move |(name, task)| {
@@ -223,6 +239,16 @@ impl State {
                 })
             })
         })
+    }
+
+    /// A hook of a run that has not ended.
+    #[must_use]
+    pub fn hook_alive(&self, run: RunId) -> Option<&TaskName> {
+        let spec = &self.snapshot_of(run)?.spec;
+        let run = self.runs.get(&run)?;
+        let mut hooks = spec.hooks();
+        let alive = hooks.find(|(at, _)| run.tasks.get(*at).is_some_and(|t| !t.alive.is_empty()));
+        alive.map(|(_, task)| &task.name)
     }
 
     /// The oldest record that something alive may still ask for, and of what: an event that an

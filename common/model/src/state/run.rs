@@ -37,6 +37,9 @@ pub struct Run {
     pub params: BTreeMap<String, JsonText>,
     /// When it began.
     pub started_at: Timestamp,
+    /// When it is late, if it has not ended by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
@@ -88,6 +91,7 @@ impl Run {
             paused: false,
             params: started.params.clone(),
             started_at: time,
+            late_at: spec.late_after.map(|span| time.plus(span)),
             ended_at: None,
             trigger: started.trigger,
             events: started.events.clone(),
@@ -116,9 +120,15 @@ impl Run {
         fired.chain(remembered.flat_map(NodeState::events)).chain(self.events.iter().copied()).min()
     }
 
+    /// Its tasks without its hooks.
+    pub fn own_tasks<'a>(&'a self, spec: &'a WorkflowSpec) -> impl Iterator<Item = &'a TaskState> {
+        let tasks = spec.tasks.iter().zip(&self.tasks);
+        tasks.filter(|(task, _)| task.hook.is_none()).map(|(_, state)| state)
+    }
+
     /// Whether nothing of any task is alive or about to start.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.tasks.iter().all(|task| task.alive_count() == 0 && task.restart.is_none())
+    pub fn is_idle(&self, spec: &WorkflowSpec) -> bool {
+        self.own_tasks(spec).all(|task| task.alive_count() == 0 && task.restart.is_none())
     }
 }

@@ -88,7 +88,7 @@ mod tests {
             id: id.to_string(),
             execution: None,
         };
-        let added = Record::NamespaceAdded { namespace: namespace.clone() };
+        let added = Record::NamespaceAdded { namespace: namespace.clone(), properties: [].into() };
         let events = (0..events).map(|id| Record::EventEmitted(event(id)));
         let mut state = State::empty();
         for (offset, record) in (0..).zip(std::iter::once(added).chain(events)) {

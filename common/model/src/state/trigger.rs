@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeState;
 use crate::record::{TriggerAdded, TriggerOrigin};
-use crate::spec::{Clock, Condition};
+use crate::spec::{Clock, Condition, Emission};
 use crate::time::Timestamp;
 use crate::{Namespace, Offset, TriggerId, WorkflowName};
 
@@ -24,6 +24,9 @@ pub struct Trigger {
     pub workflow: WorkflowName,
     /// When.
     pub condition: Condition,
+    /// What it emits, in place of starting a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emission: Option<Box<Emission>>,
     /// Where it comes from.
     pub origin: TriggerOrigin,
     /// The request that added it.
@@ -52,6 +55,7 @@ impl Trigger {
             namespace: added.namespace.clone(),
             workflow: added.workflow.clone(),
             condition: added.condition.clone(),
+            emission: added.emission.clone(),
             origin: added.origin,
             request: added.request.clone(),
             paused: false,

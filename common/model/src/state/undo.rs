@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event_ids::Displaced;
-use super::{NamespaceState, Run, Snapshot, State, Trigger};
+use super::{Deadline, NamespaceState, Run, Snapshot, State, Trigger};
 use crate::record::Record;
 use crate::status::RunStatus;
 use crate::{Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
@@ -78,6 +78,7 @@ impl State {
     }
 
     fn derive(&mut self, id: RunId) {
+        self.set_hook_deadlines(id);
         let Some(run) = self.runs.get(&id).filter(|run| run.status.is_alive()) else { return };
         self.pools.place_run(run);
         let Some(snapshot) = self.snapshots.get(&run.snapshot).cloned() else { return };
@@ -89,16 +90,20 @@ impl State {
     }
 
     fn forget_derived(&mut self, id: RunId) {
-        let Some(run) = self.runs.get(&id).filter(|run| run.status.is_alive()) else { return };
-        self.pools.remove_run(run);
+        let Some(run) = self.runs.get(&id) else { return };
+        self.deadlines.clear(Deadline::Late(id), run.late_at);
         let Some(snapshot) = self.snapshots.get(&run.snapshot) else { return };
+        self.deadlines.remove_executions(run, &snapshot.spec);
+        if !run.status.is_alive() {
+            return;
+        }
+        self.pools.remove_run(run);
         for (task, state) in snapshot.spec.tasks.iter().zip(&run.tasks) {
             let demands = snapshot.spec.demands(&snapshot.namespace, task);
             self.pools.remove_task(id, &task.name, state, &demands);
         }
         self.subscriptions.remove_run(run, &snapshot.spec);
         self.deadlines.remove_run(run, &snapshot.spec);
-        self.deadlines.remove_executions(run, &snapshot.spec);
     }
 }
 
@@ -116,10 +121,14 @@ impl Undo {
     pub fn note(&mut self, state: &State, record: &Record) {
         match record {
             Record::DaemonStarted(_) => {
-                let alive = state.runs.values().filter(|run| run.status.is_alive());
+                let is_alive =
+                    |run: &&Run| run.status.is_alive() || state.hook_alive(run.id).is_some();
+                let alive = state.runs.values().filter(is_alive);
                 alive.for_each(|run| self.run(state, run.id));
             }
-            Record::NamespaceAdded { namespace } | Record::NamespaceDeleted { namespace } => {
+            Record::NamespaceAdded { namespace, .. }
+            | Record::NamespaceChanged { namespace, .. }
+            | Record::NamespaceDeleted { namespace } => {
                 self.namespace(state, namespace);
             }
             Record::WorkflowUploaded(uploaded) => {

@@ -28,8 +28,8 @@ pub use reply::{
 };
 pub use request::{
     AddTrigger, Call, Emit, Empty, EventQuery, FilePiece, Follow, Heartbeat, HelloRequest, LogRead,
-    NamedWorkflow, NamespaceFilter, NamespaceName, OptionalWorkflow, RunRef, StartRun, TaskRef,
-    TriggerRef, Upload,
+    NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceProperties, OptionalWorkflow, RunRef,
+    StartRun, TaskRef, TriggerRef, Upload,
 };
 pub use rule::RuleView;
 pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};

@@ -2,13 +2,15 @@
 //!
 //! Fields are only added. Must never answer with state that is not durable: the server waits.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::EventView;
 use crate::error::{Diagnostic, Rejection};
 use crate::record::LoggedRecord;
 use crate::state::State;
-use crate::{Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
+use crate::{JsonText, Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
 
 /// Who answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -90,6 +92,9 @@ pub struct NamespaceView {
     pub workflows: usize,
     /// How many events it has seen.
     pub events: u64,
+    /// What is said of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, JsonText>,
 }
 
 /// A workflow.

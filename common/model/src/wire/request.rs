@@ -73,7 +73,9 @@ calls! {
     /// Says that a task lives.
     Heartbeat(Heartbeat) = "task.heartbeat";
     /// Adds a namespace.
-    NamespaceAdd(NamespaceName) = "namespace.add";
+    NamespaceAdd(NamespaceProperties) = "namespace.add";
+    /// Says other things of a namespace.
+    NamespaceUpdate(NamespaceProperties) = "namespace.update";
     /// Deletes a namespace without workflows.
     NamespaceDelete(NamespaceName) = "namespace.delete";
     /// Lists namespaces.
@@ -235,6 +237,16 @@ pub struct Heartbeat {
 pub struct NamespaceName {
     /// Its name.
     pub namespace: Namespace,
+}
+
+/// A namespace and what is said of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NamespaceProperties {
+    /// Its name.
+    pub namespace: Namespace,
+    /// What is said of it, by name; `null` takes away what was.
+    #[serde(default)]
+    pub properties: BTreeMap<String, JsonText>,
 }
 
 /// A piece of a file.

@@ -62,6 +62,9 @@ pub struct TriggerView {
     pub workflow: WorkflowName,
     /// Its condition in words.
     pub condition: String,
+    /// The key of the event that it emits, in place of starting a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emits: Option<EventKey>,
     /// Whether it ticks on the wall and looks at nothing else.
     pub schedule: bool,
     /// Where it comes from.
@@ -223,6 +226,7 @@ impl TriggerView {
             namespace: trigger.namespace.clone(),
             workflow: trigger.workflow.clone(),
             condition: trigger.condition.to_string(),
+            emits: trigger.emission.as_ref().map(|emission| emission.key.clone()),
             schedule: trigger.is_schedule(),
             origin: trigger.origin,
             paused: trigger.paused,

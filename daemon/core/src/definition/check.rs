@@ -14,11 +14,12 @@ use super::reader::{Needs, Reader, nearest};
 use super::workflow::Draft;
 
 pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
-    let names: Vec<&str> = draft.spec.names().into_iter().map(TaskName::as_str).collect();
+    let own = draft.spec.tasks.iter().filter(|task| task.hook.is_none());
+    let names: Vec<&str> = own.map(|task| task.name.as_str()).collect();
     let mut all_exist = true;
     for reference in &draft.references {
         let name = reference.task.as_str();
-        if let Some(task) = draft.spec.task(name) {
+        if let Some(task) = draft.spec.task(name).filter(|task| task.hook.is_none()) {
             let is_ready = || task.rules.iter().any(|rule| rule.action == Action::Ready);
             let lacks = match reference.needs {
                 Needs::Heartbeat if task.heartbeat.is_none() => {
@@ -65,7 +66,7 @@ fn check_startable(reader: &mut Reader, draft: &Draft) {
         }
     }
     for (task, place) in tasks.iter().zip(&draft.places) {
-        if startable.contains(task.name.as_str()) {
+        if task.hook.is_some() || startable.contains(task.name.as_str()) {
             continue;
         }
         let waits: BTreeSet<&str> = task

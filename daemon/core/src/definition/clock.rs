@@ -13,7 +13,8 @@ use super::reader::{Map, Mapping, Reader};
 use crate::schedule::{Calendar, EXCEPT_MAX};
 
 /// What may stand beside `every`.
-pub(super) const EVERY_KEYS: &[&str] = &["every", "clock", "from", "until", "missed", "late"];
+pub(super) const EVERY_KEYS: &[&str] =
+    &["every", "clock", "from", "until", "missed", "late", "jitter"];
 /// What may stand beside `cron`.
 pub(super) const CRON_KEYS: &[&str] = &["cron", "tz", "missed", "jitter", "except"];
 pub(super) const CLOCK: Mapping = Mapping { what: "a clock", keys: &["watermark", "idle"] };
@@ -45,7 +46,16 @@ pub(crate) fn read_every(reader: &mut Reader, map: Map<'_>, subject: &Node) -> O
         reader.fault_with_hint(node.place, message, Some("leave `missed` out".to_owned()));
         return None;
     }
-    Some(Condition::Every { period, clock, from, missed, until, idle, late })
+    let jitter = match map.get("jitter") {
+        Some(node) if clock != Clock::Wall => {
+            let message = "only the wall puts windows off; a watermark fires when it has passed";
+            reader.fault_with_hint(node.place, message, Some("leave `jitter` out".to_owned()));
+            return None;
+        }
+        Some(node) => Some(reader.span(node, "jitter")?),
+        None => None,
+    };
+    Some(Condition::Every { period, clock, from, missed, until, idle, late, jitter })
 }
 
 fn read_until(

@@ -8,7 +8,8 @@ use aiflow_model::spec::{Action, Emission, FILTER_BYTES_MAX, Rule, WorkflowSpec}
 use super::condition;
 use super::node::{Node, Place, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
-use crate::expression::Kind;
+use super::workflow;
+use crate::expression::{Kind, Sight};
 
 pub(super) const EMIT: Mapping = Mapping { what: "emit", keys: &["when", "key", "value", "scope"] };
 
@@ -24,6 +25,17 @@ pub(crate) fn read_emits(
         Value::Scalar { .. } | Value::Map(_) => std::slice::from_ref(node),
     };
     items.iter().filter_map(|item| read_emit(reader, item, references)).collect()
+}
+
+/// `emit` of a workflow: rules without a run, whose events all of the namespace see.
+pub(crate) fn read_of_workflow(reader: &mut Reader, map: Map<'_>) -> Vec<Rule> {
+    let mut references = Vec::new();
+    let before = std::mem::replace(&mut reader.sight, Sight::Event);
+    let mut rules = read_emits(reader, map, &mut references);
+    reader.sight = before;
+    workflow::refuse_tasks(reader, references, "`emit` of a workflow");
+    rules.iter_mut().filter_map(|rule| rule.emission.as_mut()).for_each(|e| e.to_namespace = true);
+    rules
 }
 
 fn read_emit(reader: &mut Reader, node: &Node, references: &mut Vec<Reference>) -> Option<Rule> {
@@ -53,10 +65,13 @@ fn read_emit(reader: &mut Reader, node: &Node, references: &mut Vec<Reference>) 
 
 /// Refuses rules whose event comes back to them, straight or by way of others.
 pub(crate) fn check_circles(reader: &mut Reader, spec: &WorkflowSpec, places: &[Place]) {
-    let mut emits: Vec<(usize, &Rule, &Emission)> = Vec::new();
-    for (index, task) in spec.tasks.iter().enumerate() {
-        let of_task = task.rules.iter();
-        emits.extend(of_task.filter_map(|rule| Some((index, rule, rule.emission.as_deref()?))));
+    let mut emits: Vec<(Place, &Rule, &Emission)> = Vec::new();
+    let top = Place { line: 1, column: 1 };
+    let of_workflow = spec.emits.iter().map(|rule| (top, rule));
+    let of_tasks = spec.tasks.iter().zip(places);
+    let of_tasks = of_tasks.flat_map(|(task, place)| task.rules.iter().map(|rule| (*place, rule)));
+    for (place, rule) in of_workflow.chain(of_tasks) {
+        emits.extend(rule.emission.as_deref().map(|emission| (place, rule, emission)));
     }
     let looks_at = |rule: &Rule, key: &EventKey| {
         rule.condition.event_keys().any(|pattern| pattern.matches(key.as_str()))
@@ -74,7 +89,7 @@ pub(crate) fn check_circles(reader: &mut Reader, spec: &WorkflowSpec, places: &[
                 keys.join(", then ")
             );
             let hint = Some("emit a key that the condition does not look at".to_owned());
-            reader.fault_with_hint(places[emits[start].0], message, hint);
+            reader.fault_with_hint(emits[start].0, message, hint);
             // One circle is told once.
             return;
         }

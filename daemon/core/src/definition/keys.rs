@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, host, param, task, workflow};
+use super::{clock, confinement, emission, hook, host, param, plugin, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 16] = [
+const MAPPINGS: [&Mapping<'static>; 19] = [
     &workflow::WORKFLOW,
+    &hook::HOOK,
     &param::PARAM,
     &task::TASK,
     &task::RETRY,
@@ -23,6 +24,8 @@ const MAPPINGS: [&Mapping<'static>; 16] = [
     &SUM,
     &STATE,
     &host::CUSTOM,
+    &plugin::OPERATOR,
+    &plugin::EXECUTOR,
     &ABSENT,
     &DEBOUNCE,
     &THROTTLE,

@@ -76,7 +76,7 @@ impl<'a> Lint<'a> {
                 self.warn(place, message, "name the keys that are meant");
             }
         }
-        if !self.startable.contains(&task.name) {
+        if task.hook.is_none() && !self.startable.contains(&task.name) {
             let message = format!("task `{}` is never started: none of its rules can", task.name);
             let place = self.place_of_task(task);
             self.warn(place, message, "aiflow task-execution start RUN TASK starts it by hand");

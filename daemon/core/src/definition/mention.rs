@@ -73,7 +73,8 @@ fn words(text: &str) -> Vec<String> {
 pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     let params = draft.spec.params.keys().chain(draft.spec.param_types.keys());
     let params: Vec<&str> = params.map(String::as_str).collect();
-    let tasks: Vec<&str> = draft.spec.names().into_iter().map(|name| name.as_str()).collect();
+    let tasks = draft.spec.tasks.iter().filter(|task| task.hook.is_none());
+    let tasks: Vec<&str> = tasks.map(|task| task.name.as_str()).collect();
     for (named, name, place) in reader.take_mentions() {
         let (what, known) = match named {
             Named::Param => ("parameter", &params),

@@ -6,20 +6,24 @@ use std::collections::BTreeMap;
 
 use aiflow_model::TaskName;
 use aiflow_model::spec::{
-    Action, Backoff, Command, FILTER_BYTES_MAX, Overlap, RetryOn, RetryPolicy, Rule, TaskKind,
-    TaskSpec,
+    Action, Backoff, Command, FILTER_BYTES_MAX, Hook, Overlap, RetryOn, RetryPolicy, Rule,
+    TaskKind, TaskSpec,
 };
 use aiflow_model::time::Span;
 
+use super::hook::HOOK;
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
-use super::{condition, confinement, emission, pool};
+use super::{condition, confinement, emission, plugin, pool};
 use crate::expression::{Kind, Sight};
 
 const KEYS: &[&str] = &[
     "kind",
     "bash",
     "exec",
+    "webhook",
+    "operator",
+    "executor",
     "env",
     "start",
     "stop",
@@ -47,6 +51,14 @@ pub(super) const RESTART: Mapping =
 const GRACE_DEFAULT: Span = Span::from_seconds(10);
 const BACKOFF_DEFAULT: Backoff =
     Backoff { min: Span::from_seconds(1), max: Span::from_seconds(60) };
+/// How often a hook is tried that does not say so.
+const HOOK_RETRY: RetryPolicy = RetryPolicy {
+    on: RetryOn::Failure,
+    attempts_max: Some(5),
+    backoff: BACKOFF_DEFAULT,
+    codes: Vec::new(),
+    jitter: None,
+};
 const PARALLEL_MAX: u64 = 10_000;
 
 pub(crate) fn read(
@@ -97,24 +109,58 @@ pub(crate) fn read(
     };
     Some(TaskSpec {
         command: read_command(reader, map)?,
+        executor: match map.get("executor") {
+            Some(node) => Some(plugin::read(reader, node, "executor")?),
+            None => None,
+        },
         name,
         kind,
         env: map.get("env").and_then(|node| read_env(reader, node)).unwrap_or_default(),
         rules,
         for_each,
+        hook: None,
         overlap,
         parallel: u32::try_from(parallel).unwrap_or(1),
         retry,
         timeout: map.get("timeout").and_then(|node| reader.span(node, "timeout")),
-        grace: map
-            .get("grace")
-            .and_then(|node| reader.parse(node, "grace"))
-            .unwrap_or(GRACE_DEFAULT),
+        grace: read_grace(reader, map),
         priority: pool::read_priority(reader, map).unwrap_or(0),
         pools: pool::read_uses(reader, map).unwrap_or_default(),
         heartbeat: map.get("heartbeat").and_then(|node| reader.span(node, "heartbeat")),
         confinement: confinement::read(reader, map),
     })
+}
+
+/// What a hook runs; it is tried again unless it says otherwise.
+pub(crate) fn read_hook(reader: &mut Reader, node: &Node, hook: Hook) -> Option<TaskSpec> {
+    let map = reader.map(node, &HOOK)?;
+    let retry = match map.get("retry") {
+        Some(node) => read_retry(reader, node),
+        None => Some(HOOK_RETRY),
+    };
+    Some(TaskSpec {
+        command: read_command(reader, map)?,
+        name: TaskName::new(hook.name()).ok()?,
+        kind: TaskKind::Batch,
+        env: map.get("env").and_then(|node| read_env(reader, node)).unwrap_or_default(),
+        rules: Vec::new(),
+        for_each: None,
+        hook: Some(hook),
+        overlap: Overlap::Ignore,
+        parallel: 1,
+        retry,
+        timeout: map.get("timeout").and_then(|node| reader.span(node, "timeout")),
+        grace: read_grace(reader, map),
+        priority: 0,
+        pools: BTreeMap::new(),
+        heartbeat: None,
+        executor: None,
+        confinement: confinement::read(reader, map),
+    })
+}
+
+fn read_grace(reader: &mut Reader, map: Map<'_>) -> Span {
+    map.get("grace").and_then(|node| reader.parse(node, "grace")).unwrap_or(GRACE_DEFAULT)
 }
 
 /// A program and its arguments.
@@ -149,16 +195,31 @@ fn read_for_each(reader: &mut Reader, node: &Node, rules: &[Rule]) -> Option<Str
 }
 
 fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
-    match (map.get("bash"), map.get("exec")) {
-        (Some(node), None) => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
-        (None, Some(node)) => read_exec(reader, node).map(Command::Exec),
-        (Some(node), Some(_)) => {
-            reader.fault(node.place, "a task has either `bash` or `exec`, not both");
-            None
+    let said: Vec<(&str, &Node)> = ["bash", "exec", "operator", "webhook"]
+        .into_iter()
+        .filter_map(|key| Some((key, map.get(key)?)))
+        .collect();
+    match said.as_slice() {
+        [("bash", node)] => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
+        [("exec", node)] => read_exec(reader, node).map(Command::Exec),
+        [("operator", node)] => plugin::read(reader, node, "operator").map(Command::Operator),
+        [(_, node)] => {
+            let url = reader.text(node, "webhook")?;
+            let is_url = url.starts_with("http://") || url.starts_with("https://");
+            if !is_url || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                let hint = Some("webhook: https://example.org/hook".to_owned());
+                reader.fault_with_hint(node.place, "webhook has to be an address", hint);
+            }
+            Some(Command::Webhook(url.to_owned()))
         }
-        (None, None) => {
+        [] => {
             let hint = Some("bash: echo hello".to_owned());
             reader.fault_with_hint(map.place, "the task does not say what to run", hint);
+            None
+        }
+        [(_, node), ..] => {
+            let message = "a task has one of `bash`, `exec`, `operator` and `webhook`, not several";
+            reader.fault(node.place, message);
             None
         }
     }

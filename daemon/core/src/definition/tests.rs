@@ -71,7 +71,7 @@ fn every_kind_of_fault_names_its_place() {
         "workflow: w\ntasks:\n  a:\n    bash: x\n    parallel: 0\n",
         "5:15 parallel has to be a whole number from 1",
     );
-    refused("workflow: w\ntasks:\n  a: {bash: x, exec: [y]}\n", "either `bash` or `exec`");
+    refused("workflow: w\ntasks:\n  a: {bash: x, exec: [y]}\n", "a task has one of `bash`, `exec`");
     refused("workflow: w\ntasks:\n  a: {kind: stream}\n", "does not say what to run");
     refused(
         "workflow: w\ntasks:\n  a: {bash: x, kind: straem}\n",
@@ -324,6 +324,58 @@ fn readiness_is_a_condition_and_has_to_be_said() {
     );
     refused(&with(", ready: {onn: k}", "ready"), "this is no condition | did you mean `on`?");
     refused(&with("", "redy"), "a status cannot be `redy` | did you mean `ready`?");
+}
+
+#[test]
+fn hooks_stand_at_the_top_and_their_faults_name_their_place() {
+    let with = |hooks: &str| format!("workflow: w\n{hooks}\ntasks: {{a: {{bash: x}}}}\n");
+    let spec = read(&with("on_failure: {webhook: 'https://example.org/x'}")).unwrap();
+    assert_eq!(spec.hooks().count(), 1);
+    assert_eq!(warnings(&with("on_failure: {bash: x}"), &spec), []);
+    refused(
+        &with("on_failure: {bash: x, start: {on: k}}"),
+        "2:23 a hook has no key `start` | known keys: bash",
+    );
+    refused(&with("on_success: {retry: {attempts: 2}}"), "does not say what to run");
+    refused(
+        &with("on_success: {webhook: example.org}"),
+        "2:23 webhook has to be an address | webhook: https://example.org/hook",
+    );
+    refused(&with("on_late: {bash: x}"), "2:10 nothing says when a run is late | late_after: 2h");
+    refused(&with("late_after: 2h"), "2:13 nothing is done when a run is late | on_late:");
+    refused(
+        "workflow: w\ntasks: {on_late: {bash: x}}\n",
+        "2:9 `on_late` is a hook of the workflow, not a task | write `on_late` at the top",
+    );
+    refused(
+        "workflow: w\non_failure: {bash: x}\ntasks: {a: {bash: x, start: {after: on_failure}}}\n",
+        "3:37 there is no task `on_failure`",
+    );
+    refused("workflow: w\ntasks: {a: {bash: x, webhook: 'http://y'}}\n", "not several");
+}
+
+#[test]
+fn what_a_workflow_emits_knows_no_tasks_and_no_circles() {
+    let with = |emit: &str| format!("workflow: w\nemit: {emit}\ntasks: {{a: {{bash: x}}}}\n");
+    let spec = read(&with("{when: {on: p}, key: q}")).unwrap();
+    assert!(spec.emits[0].emission.as_ref().unwrap().to_namespace);
+    refused(
+        &with("{when: {after: a}, key: q}"),
+        "2:22 `emit` of a workflow knows no task, so it cannot wait for `a`",
+    );
+    refused(&with("{when: {on: p}}"), "2:7 emit needs `when` and `key`");
+    refused(&with("{when: {on: p}, key: p}"), "the event `p` comes back to the rule");
+    let task = "workflow: w\nemit: {when: {on: p}, key: q}\ntasks:\n  a: {bash: x, emit: {when: {on: q}, key: p}}\n";
+    refused(task, "comes back to the rule that emits it");
+    let wall = |clock: &str| {
+        format!("workflow: w\ntasks:\n  a: {{bash: x, start: {{every: 1h, {clock}}}}}\n")
+    };
+    assert!(read(&wall("jitter: 10m")).is_ok());
+    refused(
+        &wall("clock: {watermark: w}, jitter: 10m"),
+        "3:66 only the wall puts windows off; a watermark fires when it has passed | leave `jitter`",
+    );
+    refused(&wall("jitter: soon"), "jitter: \"soon\" is not a length of time");
 }
 
 #[test]

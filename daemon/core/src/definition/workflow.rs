@@ -3,9 +3,11 @@
 //! Must never look into the meaning of a task's rules: that is `check`.
 
 use aiflow_model::TaskName;
-use aiflow_model::spec::{Condition, SpecIndex, TASKS_MAX, TaskSpec, WorkflowSpec};
+use aiflow_model::spec::{Condition, Hook, SpecIndex, TASKS_MAX, TaskSpec, WorkflowSpec};
 
 use super::condition;
+use super::emission;
+use super::hook;
 use super::node::{Node, Place};
 use super::param;
 use super::pool;
@@ -28,10 +30,15 @@ const KEYS: &[&str] = &[
     "params",
     "files",
     "triggers",
+    "emit",
     "pools",
     "max_active_runs",
     "max_active_tasks",
     "tasks",
+    "on_failure",
+    "on_success",
+    "on_late",
+    "late_after",
 ];
 pub(super) const WORKFLOW: Mapping = Mapping { what: "a workflow", keys: KEYS };
 /// Most triggers of one definition.
@@ -61,6 +68,12 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
             }
             for entry in entries.iter().take(TASKS_MAX) {
                 match entry.key.parse::<TaskName>() {
+                    Ok(name) if Hook::ALL.iter().any(|hook| hook.name() == name.as_str()) => {
+                        let message = format!("`{name}` is a hook of the workflow, not a task");
+                        let hint = Some(format!("write `{name}` at the top, beside `tasks`"));
+                        reader.fault_with_hint(entry.place, message, hint);
+                        places.push(entry.place);
+                    }
                     Ok(name) => {
                         let spec = task::read(reader, name, &entry.node, &mut references);
                         if let Some(spec) = &spec {
@@ -81,7 +94,13 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
             reader.fault_with_hint(map.place, "the workflow has no tasks", hint);
         }
     }
+    for (hook, place) in hook::read(reader, map) {
+        draft_tasks.push(hook);
+        places.push(place);
+    }
+    let late_after = hook::read_late_after(reader, map);
     let triggers = map.get("triggers").and_then(|n| read_triggers(reader, n)).unwrap_or_default();
+    let emits = emission::read_of_workflow(reader, map);
     let tasks: Vec<TaskSpec> = draft_tasks;
     let complete = places.len() == tasks.len();
     let spec = WorkflowSpec {
@@ -91,9 +110,11 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
         files,
         tasks,
         triggers,
+        emits,
         pools,
         max_active_runs: pool::read_max(reader, map, "max_active_runs"),
         max_active_tasks: pool::read_max(reader, map, "max_active_tasks"),
+        late_after,
         index: SpecIndex::default(),
     };
     complete.then_some(Draft { spec, places, references })
@@ -115,13 +136,17 @@ pub(crate) fn read_trigger(reader: &mut Reader, node: &Node) -> Option<Condition
     let before = std::mem::replace(&mut reader.sight, Sight::Event);
     let condition = condition::read(reader, node, &mut references, 0);
     reader.sight = before;
+    refuse_tasks(reader, references, "a trigger");
+    condition
+}
+
+/// Where there is no run, no task can be looked at.
+pub(super) fn refuse_tasks(reader: &mut Reader, references: Vec<Reference>, what: &str) {
     for reference in references {
-        let message =
-            format!("a trigger knows no task, so it cannot wait for `{}`", reference.task);
+        let message = format!("{what} knows no task, so it cannot wait for `{}`", reference.task);
         let hint = Some("let the task emit an event, and look at that".to_owned());
         reader.fault_with_hint(reference.place, message, hint);
     }
-    condition
 }
 
 fn read_files(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {

@@ -277,7 +277,13 @@ fn a_restart_and_a_stop_of_backfilled_windows() {
     assert_eq!(s.executions(run, "t"), ["1:stopping", "2:stopped", "3:stopping"]);
     s.exit("1.t.1.1", 0);
     s.exit("1.t.3.1", 0);
-    assert!(s.engine.state().run(run).unwrap().is_idle());
+    assert!(
+        s.engine
+            .state()
+            .run(run)
+            .unwrap()
+            .is_idle(&s.engine.state().snapshot_of(run).unwrap().spec)
+    );
 }
 
 #[test]
@@ -374,4 +380,24 @@ fn a_window_that_comes_while_a_restart_waits_does_not_take_it_away() {
     s.exit("1.a.3.1", 0);
     assert_eq!(s.executions(run, "a").len(), 3);
     assert!(s.effects().is_empty());
+}
+
+#[test]
+fn a_wall_clock_with_jitter_fires_each_window_once_and_late_by_what_is_drawn() {
+    let mut s = Scenario::new("a: {bash: x, parallel: 99, start: {every: 1m, jitter: 30s}}");
+    let run = s.run();
+    let mut late = Vec::new();
+    for second in 1..=600_i64 {
+        s.pass("1s");
+        if second % 97 == 0 {
+            s.start_daemon("boot-1");
+        }
+        let fired = s.windows(run, "a").len();
+        if fired > late.len() {
+            late.push(second - 60 * i64::try_from(fired).unwrap());
+        }
+    }
+    assert!((9..=10).contains(&late.len()), "{late:?}");
+    assert!(late.iter().all(|late| (0..=31).contains(late)), "{late:?}");
+    assert!(late.iter().any(|other| *other != late[0]), "each its own: {late:?}");
 }

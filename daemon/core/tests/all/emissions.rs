@@ -1,7 +1,8 @@
 //! Events that rules derive.
 
-use aiflow_model::record::Event;
-use aiflow_model::{Offset, Record};
+use aiflow_core::Input;
+use aiflow_model::record::{Event, TriggerChange};
+use aiflow_model::{Namespace, Offset, Record};
 
 use crate::support::Scenario;
 
@@ -115,4 +116,56 @@ fn what_cannot_be_derived_is_recorded_with_its_reason() {
     let failed = |r: &Record| matches!(r, Record::EmissionFailed { reason, .. } if reason.contains("value.n"));
     assert_eq!((derived(&s).len(), s.count(failed)), (0, 1));
     assert_eq!(s.executions(run, "a").len(), 1, "the other rules are as they would be");
+}
+
+#[test]
+fn a_workflow_derives_events_without_a_run_as_long_as_it_is_enabled() {
+    let definition = |emit: &str| {
+        format!("workflow: w\nemit: {emit}\ntriggers: [{{on: batch}}]\ntasks: {{a: {{bash: x}}}}\n")
+    };
+    let count = "[{when: {count: {of: {on: row}, n: 2}}, key: batch, value: \"#{of: value.n}\"}]";
+    let mut s = Scenario::of(&definition(count));
+    s.emit("row", r#"{"n": 1}"#);
+    s.emit("row", r#"{"n": 2}"#);
+    let events: Vec<&Event> = s
+        .log
+        .iter()
+        .filter_map(|logged| match &logged.record {
+            Record::EventEmitted(event) if event.key.as_str() == "batch" => Some(event),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((events.len(), events[0].value.as_str()), (1, r#"{"of":2}"#));
+    assert!(events[0].source.starts_with("trigger ") && events[0].execution.is_none());
+    assert_eq!(s.engine.state().runs.len(), 1, "its own trigger saw it");
+    // What cannot be made is told, and nothing else happens.
+    s.emit("row", "1");
+    s.emit("row", "1");
+    let failed = |record: &Record| {
+        matches!(
+            record,
+            Record::TriggerChanged { change: TriggerChange::EmissionFailed { .. }, .. }
+        )
+    };
+    assert_eq!(s.count(failed), 1);
+    // An upload that keeps it keeps what it has counted; one that drops it ends it.
+    s.emit("row", r#"{"n": 1}"#);
+    s.upload(&format!("{}# again\n", definition(count)));
+    s.emit("row", r#"{"n": 2}"#);
+    assert_eq!(s.engine.state().runs.len(), 2);
+    let workflow = "w".parse().unwrap();
+    s.give(Input::EnableWorkflow(Namespace::default_namespace(), workflow, false));
+    s.emit("row", r#"{"n": 1}"#);
+    s.emit("row", r#"{"n": 2}"#);
+    assert_eq!(s.engine.state().runs.len(), 2, "a disabled workflow derives nothing");
+}
+
+#[test]
+fn workflows_that_answer_each_other_are_cut() {
+    let mut s =
+        Scenario::of("workflow: w\nemit: {when: {on: ping}, key: pong}\ntasks: {a: {bash: x}}\n");
+    s.upload("workflow: v\nemit: {when: {on: pong}, key: ping}\ntasks: {a: {bash: x}}\n");
+    s.emit("ping", "1");
+    let events = s.count(|record| matches!(record, Record::EventEmitted(_)));
+    assert_eq!(events, 17, "the event, and 16 that were derived");
 }

@@ -15,6 +15,8 @@ mod examples;
 #[cfg(test)]
 mod fans;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod outputs;

@@ -232,7 +232,12 @@ fn what_the_reader_refuses_for_its_form_does_not_fit() {
     refused("{workflow: w, max_active_runs: 0, tasks: {a: {bash: x}}}");
     refused("{workflow: w, pools: {a.b: 1}, tasks: {a: {bash: x}}}");
     refused("{workflow: w, triggers: {on: x}, tasks: {a: {bash: x}}}");
+    refused("{workflow: w, late_after: 1h, tasks: {a: {bash: x}}}");
+    refused("{workflow: w, on_failure: {bash: x, start: {on: k}}, tasks: {a: {bash: x}}}");
+    refused("{workflow: w, on_failure: {webhook: x}, tasks: {a: {bash: x}}}");
     for task in [
+        "bash: x, webhook: \"http://y\"",
+        "bash: x, ready: {onn: k}",
         "bsh: x",
         "kind: stream",
         "bash: x, exec: [y]",

@@ -2,7 +2,7 @@
 
 use aiflow_core::{Answer, Input};
 use aiflow_model::wire::{AddTrigger, StartRun};
-use aiflow_model::{ErrorCode, Namespace, RunId, TriggerId};
+use aiflow_model::{ErrorCode, JsonText, Namespace, RunId, TriggerId};
 
 use crate::support::Scenario;
 
@@ -150,9 +150,32 @@ fn deleting_takes_what_has_ended_and_never_gives_its_numbers_again() {
 fn a_namespace_goes_when_it_is_empty() {
     let mut s = Scenario::of(READY);
     let other: Namespace = "other".parse().unwrap();
-    s.give(Input::AddNamespace(other.clone()));
+    s.give(Input::AddNamespace(other.clone(), [].into()));
     s.give(Input::DeleteNamespace(other.clone()));
     let refused = s.try_give(Input::DeleteNamespace(other)).unwrap_err();
     assert_eq!(refused.code, ErrorCode::UnknownNamespace);
     assert!(s.try_give(Input::DeleteNamespace(space())).is_err());
+}
+
+#[test]
+fn what_is_said_of_a_namespace_is_kept_changed_and_bounded() {
+    let mut s = Scenario::of(READY);
+    let name: Namespace = "team".parse().unwrap();
+    let said = |text: &str| -> std::collections::BTreeMap<String, JsonText> {
+        serde_json::from_str(text).unwrap()
+    };
+    s.give(Input::AddNamespace(name.clone(), said(r#"{"owner": "ann", "tier": 1}"#)));
+    s.give(Input::AddNamespace(name.clone(), said(r#"{"owner": "bob"}"#)));
+    s.give(Input::UpdateNamespace(name.clone(), said(r#"{"tier": null, "mail": "x@y"}"#)));
+    let before = s.log.len();
+    s.give(Input::UpdateNamespace(name.clone(), said(r#"{"mail": "x@y"}"#)));
+    assert_eq!(s.log.len(), before, "nothing changed");
+    let known = s.engine.state().namespaces[&name].properties.clone();
+    let shown: Vec<String> = known.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(shown, ["mail=\"x@y\"", "owner=\"ann\""]);
+    let large = said(&format!("{{\"a\": \"{}\"}}", "x".repeat(70_000)));
+    let refusal = s.try_give(Input::UpdateNamespace(name, large.clone())).unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::ValueTooLarge);
+    let nowhere = Input::UpdateNamespace("nowhere".parse().unwrap(), said("{}"));
+    assert_eq!(s.try_give(nowhere).unwrap_err().code, ErrorCode::UnknownNamespace);
 }

@@ -14,14 +14,14 @@ const DAYS: u64 = 1;
 const KILLS: u32 = 12;
 
 /// The example's folder with a definition that replays another part of the month.
-fn slice(target: &Path) {
+fn slice(target: &Path, days: u64) {
     let source = repository().join("examples/flight-delays");
     copy(&source, target);
     let definition = std::fs::read_to_string(source.join("workflow.yaml")).unwrap();
     let begin = format!("2013-01-{FIRST_DAY:02}T05:00:00Z");
     let changed = definition
         .replace("2013-01-01T05:00:00Z", &begin)
-        .replace("  days: 31 ", &format!("  first_day: {FIRST_DAY}\n  days: {DAYS} "));
+        .replace("  days: 31 ", &format!("  first_day: {FIRST_DAY}\n  days: {days} "));
     assert_ne!(changed.matches("first_day").count(), 0, "the definition has changed its form");
     std::fs::write(target.join("workflow.yaml"), changed).unwrap();
 }
@@ -67,7 +67,7 @@ fn every_window_is_trained_once_whatever_dies_when() {
     eprintln!("repeat with: SEED={random} cargo test -p aiflow-e2e flights");
     let mut daemon = Daemon::start();
     let example = daemon.scratch().join("example");
-    slice(&example);
+    slice(&example, DAYS);
     daemon.ok(&["workflow", "upload", example.join("workflow.yaml").to_str().unwrap()]);
     let run = daemon.ok(&["workflow-execution", "start", "flight_delays", "--param", "speed=7200"]);
     let ingest = wait_until("ingest runs", || pid_of(&daemon, &run, "ingest"));
@@ -115,4 +115,64 @@ fn every_window_is_trained_once_whatever_dies_when() {
         let shown = daemon.ok(&["-o", "json", "workflow-execution", "show", &run]);
         (serde_json::from_str::<Value>(&shown).unwrap()["status"] == "stopped").then_some(())
     });
+}
+
+/// The event time that a source has told last, in seconds since 1970.
+fn watermark(daemon: &Daemon, key: &str) -> Option<i64> {
+    let events = daemon.ok(&["-o", "json", "event", "list", key, "--limit", "1"]);
+    let events: Value = serde_json::from_str(&events).unwrap();
+    let value = &events.as_array()?.last()?["value"];
+    let text = value.as_str().or_else(|| value["watermark"].as_str())?;
+    Some(text.parse::<aiflow_model::Timestamp>().unwrap().0 / 1_000_000)
+}
+
+fn signal(pid: u64, signal: &str) {
+    let words = [signal.to_owned(), pid.to_string()];
+    assert!(std::process::Command::new("kill").args(words).status().unwrap().success());
+}
+
+/// The weather stands still while the flights go on for a day of event time, then it goes on.
+#[test]
+fn windows_wait_for_a_stalled_source_say_why_and_run_once_each() {
+    const STALLED_DAYS: u64 = 2;
+    let daemon = Daemon::start();
+    let example = daemon.scratch().join("example");
+    slice(&example, STALLED_DAYS);
+    daemon.ok(&["workflow", "upload", example.join("workflow.yaml").to_str().unwrap()]);
+    let run =
+        daemon.ok(&["workflow-execution", "start", "flight_delays", "--param", "speed=20000"]);
+    wait_until("the first window is trained", || {
+        (!witnesses(&daemon, &run, "train").is_empty()).then_some(())
+    });
+    let observe = wait_until("observe runs", || pid_of(&daemon, &run, "observe"));
+    signal(observe, "-STOP");
+    let stalled = watermark(&daemon, "weather.watermark").unwrap();
+    let day = 24 * 3600;
+    wait_until("the flights are a day ahead", || {
+        watermark(&daemon, "flights.watermark").filter(|time| *time >= stalled + day)
+    });
+    let hour = |window: &String| window.parse::<aiflow_model::Timestamp>().unwrap().0 / 1_000_000;
+    let first = hour(witnesses(&daemon, &run, "train").iter().min().unwrap());
+    let passed = usize::try_from((stalled - first) / 3600).unwrap();
+    wait_until("all that both have passed is trained", || {
+        (witnesses(&daemon, &run, "train").len() >= passed).then_some(())
+    });
+    let rules = daemon.ok(&["-o", "json", "workflow-execution", "rules", &run]);
+    let rules: Value = serde_json::from_str(&rules).unwrap();
+    let train = rules.as_array().unwrap().iter().find(|rule| rule["task"] == "train").unwrap();
+    let says = train["progress"].to_string();
+    assert!(says.contains("held by weather.watermark"), "{says}");
+    let trained = witnesses(&daemon, &run, "train");
+    assert!(trained.iter().all(|window| hour(window) + 3600 <= stalled), "{trained:?}");
+    signal(observe, "-CONT");
+    let expected = (STALLED_DAYS * 24) as usize;
+    wait_until("every window is validated", || {
+        (witnesses(&daemon, &run, "validate").len() >= expected).then_some(())
+    });
+    for task in ["train", "validate"] {
+        let windows = witnesses(&daemon, &run, task);
+        let once: std::collections::BTreeSet<&String> = windows.iter().collect();
+        assert_eq!((windows.len(), once.len()), (expected, expected), "{task}: {windows:?}");
+    }
+    daemon.ok(&["workflow-execution", "stop", &run]);
 }

@@ -21,6 +21,8 @@ mod guide;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod retention;
