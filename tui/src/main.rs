@@ -8,6 +8,8 @@ mod actions;
 mod chain;
 mod cli;
 mod conn;
+mod plugin;
+mod programs;
 mod state;
 #[cfg(test)]
 mod tests;

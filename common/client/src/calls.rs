@@ -6,11 +6,11 @@ use aiflow_model::why::Why;
 use aiflow_model::wire::{
     AddTrigger, Backfill, BackfillReply, BacktestReply, BacktestRequest, Call, Emit, EmitReply,
     Empty, EventCount, EventPage, EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece,
-    Heartbeat, LogPiece, LogRead, Moment, NamedWorkflow, NamespaceFilter, NamespaceName,
-    NamespaceView, OptionalWorkflow, Receipt, RerunTask, RuleView, RunQuery, RunRef, RunReply,
-    RunView, SinceReply, StartRun, StateReply, Status, StopReply, TaskControl, TaskRef,
-    TaskRequest, TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WhyRequest,
-    WorkflowView,
+    Heartbeat, LogPiece, LogRead, LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName,
+    NamespaceView, OptionalWorkflow, OutputQuery, OutputView, Receipt, RerunTask, RuleView,
+    RunQuery, RunRef, RunReply, RunView, SetOutput, SinceReply, SliceQuery, StartRun, StateReply,
+    Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply, TriggerView,
+    Upload, UploadReply, WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -74,6 +74,8 @@ typed! {
     stop_task(TaskRef) -> StopReply = Call::TaskStop;
     /// Runs windows of a task.
     backfill_task(Backfill) -> BackfillReply = Call::TaskBackfill;
+    /// Lists what tasks of a run said of their work.
+    list_outputs(OutputQuery) -> Vec<OutputView> = Call::OutputList;
     /// Reads a piece of an attempt's output.
     read_log(LogRead) -> LogPiece = Call::LogRead;
     /// Lists events.
@@ -88,6 +90,8 @@ typed! {
     since(Moment) -> SinceReply = Call::Since;
     /// Counts events.
     count_events(EventQuery) -> EventCount = Call::EventCount;
+    /// Brings records of the past, and the state before them.
+    log_slice(SliceQuery) -> LogSlice = Call::LogSlice;
     /// How the daemon is.
     status(Empty) -> Status = Call::DaemonStatus;
 }
@@ -112,6 +116,8 @@ macro_rules! acknowledged {
 acknowledged! {
     /// Says that a task lives.
     heartbeat(Heartbeat) = Call::Heartbeat;
+    /// Says something of a task's work, from inside of it.
+    set_output(SetOutput) = Call::OutputSet;
     /// Adds a namespace.
     add_namespace(NamespaceName) = Call::NamespaceAdd;
     /// Deletes a namespace without workflows.

@@ -73,6 +73,8 @@ codes! {
     UnknownParam = "E0205", -32205;
     /// A request id was used before for something else.
     RequestConflict = "E0206", -32206;
+    /// A parameter is missing, or of another kind than the workflow says.
+    InvalidParam = "E0207", -32207;
     /// The run has ended.
     RunEnded = "E0301", -32301;
     /// The task is alive already.

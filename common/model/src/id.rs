@@ -135,6 +135,14 @@ name_type!(
     PoolName, "pool", "", WORD_RULE
 );
 name_type!(
+    /// What an execution says of its work, by a name that expressions and variables use.
+    OutputName, "output", "", WORD_RULE
+);
+name_type!(
+    /// A program that does the work of tasks, or runs them elsewhere.
+    PluginName, "plugin", "", WORD_RULE
+);
+name_type!(
     /// What an event is about, such as `flights.watermark`.
     EventKey, "event key", ".:/", KEY_RULE
 );

@@ -23,8 +23,8 @@ pub mod wire;
 pub use error::{ErrorCode, Rejection};
 pub use id::{
     AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
-    PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName, TriggerId,
-    WorkflowName,
+    OutputName, PluginName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName,
+    TriggerId, WorkflowName,
 };
 pub use json::JsonText;
 pub use record::{LoggedRecord, Record};

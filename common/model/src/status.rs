@@ -16,6 +16,9 @@ pub enum ExecutionStatus {
     Queued,
     /// The process runs.
     Running,
+    /// The process runs, and the task's rule has said that it is ready. What conditions see; an
+    /// execution itself is `Running` then.
+    Ready,
     /// It waits for the time of the next attempt.
     Retrying,
     /// It is being stopped.
@@ -44,10 +47,12 @@ impl ExecutionStatus {
     }
 
     /// Whether somebody who waits for `wanted` is served: one that was skipped is as good as one
-    /// that succeeded.
+    /// that succeeded, and one that is ready runs.
     #[must_use]
     pub fn meets(self, wanted: Self) -> bool {
-        self == wanted || (wanted == Self::Success && self.is_done())
+        self == wanted
+            || (wanted == Self::Success && self.is_done())
+            || (wanted == Self::Running && self == Self::Ready)
     }
 
     /// The word for it.
@@ -57,6 +62,7 @@ impl ExecutionStatus {
             Self::Waiting => "waiting",
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Ready => "ready",
             Self::Retrying => "retrying",
             Self::Stopping => "stopping",
             Self::Success => "success",

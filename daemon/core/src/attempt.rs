@@ -30,11 +30,17 @@ impl Transaction<'_> {
             .is_some_and(|attempt| attempt.outcome.is_none() && attempt.pid.is_none());
         if is_news {
             let execution = id.execution.clone();
+            // Of a fan only the first that runs is news.
+            let task = self.state.task(execution.run, &execution.task);
+            let fan = task.and_then(|t| t.fan_of(t.execution(execution.sequence)?));
+            let has_begun = fan.is_some_and(|fan| fan.begun);
             let ExecutionId { run, task, sequence } = execution.clone();
             let offset = self.record(None, Record::AttemptStarted { id, pid });
-            if self.is_news(&execution, ExecutionStatus::Running) {
-                self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+            if !has_begun && self.is_news(&execution, ExecutionStatus::Running) {
+                let (task, to) = (task.clone(), ExecutionStatus::Running);
+                self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence, to });
             }
+            self.tell_ready(offset, execution);
         }
         Answer::Done
     }

@@ -57,8 +57,8 @@ impl Transaction<'_> {
         let asked = self.record(None, Record::BackfillRequested(Box::new(asked)));
         for window in &windows {
             let (cause, window) = (Some(asked), Some(*window));
-            let start = Start { cause, events: Vec::new(), window, rerun: false };
-            self.create_execution(run, &task, start, Some(asked));
+            let start = Start { cause, window, ..Start::default() };
+            self.create(run, &spec, start, Some(asked));
         }
         self.advance_queue(run, &spec);
         Ok(Answer::Backfilled(u32::try_from(windows.len()).unwrap_or(u32::MAX)))

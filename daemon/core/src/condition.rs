@@ -3,6 +3,7 @@
 //! Every change of a node's state is recorded; replay folds it and never evaluates again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aiflow_model::record::{Event, MissedTicks, StopReason, TriggerChange};
 use aiflow_model::spec::{Action, Condition};
@@ -12,6 +13,7 @@ use aiflow_model::{ExecutionId, JsonText, Offset, Record, RuleId, RuleIndex, Run
 
 use crate::clock;
 use crate::gather::Gather;
+use crate::scene::Scene;
 use crate::task::Start;
 use crate::transaction::{Stimulus, Transaction};
 
@@ -53,10 +55,8 @@ impl Transaction<'_> {
             }
             Stimulus::TaskChanged { run, task, .. } | Stimulus::ContactLost { run, task, .. } => {
                 let Some(snapshot) = self.state.snapshot_of(*run) else { return Vec::new() };
-                let rules = snapshot.spec.rules();
-                let looking =
-                    rules.filter(|(_, _, r)| r.condition.upstream_tasks().any(|name| name == task));
-                looking.map(|(rule, _, _)| RuleId::Task { run: *run, rule }).collect()
+                let looking = snapshot.spec.rules_that_look_at(task).iter();
+                looking.map(|rule| RuleId::Task { run: *run, rule: *rule }).collect()
             }
             Stimulus::Due(rule) => vec![*rule],
         }
@@ -72,7 +72,11 @@ impl Transaction<'_> {
             let (events, window, rerun) = (firing.events.clone(), firing.window, firing.rerun);
             let fired = Record::RuleFired { run, rule: index, firing };
             let cause = Some(self.record(stimulus.offset(), fired));
-            let start = Start { cause, events, window, rerun };
+            let event = match stimulus {
+                Stimulus::Event { event, .. } => Some(Arc::clone(event)),
+                _ => None,
+            };
+            let start = Start { cause, events, window, rerun, event };
             match rule.action {
                 Action::Start => {
                     self.start_task(run, task, start);
@@ -81,9 +85,10 @@ impl Transaction<'_> {
                     self.stop_task(run, &task.name, StopReason::Rule, cause);
                 }
                 Action::Restart => self.restart_task(run, task, start),
+                Action::Ready => self.make_ready(run, task, &start),
                 Action::Emit => {
                     if let (Some(emission), Some(cause)) = (&rule.emission, cause) {
-                        self.derive((run, index), emission, (cause, depth), stimulus);
+                        self.derive((run, index), emission, (cause, depth, window), stimulus);
                     }
                 }
             }
@@ -111,7 +116,10 @@ impl Transaction<'_> {
                 }
                 _ => Vec::new(),
             },
-            Condition::After { tasks } => self.offer_after(tasks, stimulus),
+            Condition::After { tasks, filter } => {
+                let met = self.offer_after((at, node), tasks, stimulus);
+                met.into_iter().filter(|met| self.passes_after(at, node, filter, met)).collect()
+            }
             Condition::Silent { task: wanted } => match stimulus {
                 Stimulus::ContactLost { offset, run, task, sequence } if task == wanted => {
                     let id = ExecutionId { run: *run, task: task.clone(), sequence: *sequence };
@@ -131,6 +139,9 @@ impl Transaction<'_> {
             }
             Condition::State { script, .. } => {
                 self.offer_script(at, node, condition, script, stimulus)
+            }
+            Condition::Custom { host, .. } => {
+                self.offer_custom(at, node, condition, host, stimulus)
             }
             Condition::Absent { span, .. } => {
                 self.offer_absent(at, node, condition, *span, stimulus)
@@ -163,30 +174,74 @@ impl Transaction<'_> {
         Firing { began: Some(self.now), ..Firing::default() }
     }
 
+    /// Whether what a task has come to passes the filter beside `after`.
+    fn passes_after(
+        &mut self,
+        at: RuleId,
+        node: u32,
+        filter: &Option<String>,
+        met: &Firing,
+    ) -> bool {
+        let (Some(filter), RuleId::Task { run, .. }) = (filter, at) else { return true };
+        let scene = Scene::of_run(self.state, run, (None, met.window), self.now);
+        match self.expressions.passes(filter, &scene) {
+            Ok(passes) => passes,
+            Err(reason) => {
+                if let Some(end) = met.ends.last() {
+                    self.filter_failed(at, node, *end, reason);
+                }
+                false
+            }
+        }
+    }
+
     fn offer_after(
-        &self,
+        &mut self,
+        place: (RuleId, u32),
         tasks: &BTreeMap<TaskName, ExecutionStatus>,
         stimulus: &Stimulus,
     ) -> Vec<Firing> {
-        let Stimulus::TaskChanged { offset, run, task, sequence } = stimulus else {
+        let Stimulus::TaskChanged { offset, run, task, sequence, to } = stimulus else {
             return Vec::new();
         };
         let id = ExecutionId { run: *run, task: task.clone(), sequence: *sequence };
         let Some(changed) = self.state.execution(&id) else { return Vec::new() };
+        // That it is ready is no second beginning.
+        let fits = |wanted: ExecutionStatus| match to {
+            ExecutionStatus::Ready => wanted == ExecutionStatus::Ready,
+            _ => to.meets(wanted),
+        };
+        if !tasks.get(task).is_some_and(|wanted| fits(*wanted)) {
+            return Vec::new();
+        }
+        let window = changed.window;
+        let end = |name: &TaskName, wanted: ExecutionStatus| {
+            self.state.task(*run, name).and_then(|task| end_of(task, window, wanted))
+        };
+        // Whoever was missing the last time is mostly still missing.
+        let missing = self.missing.get(&place).and_then(|name| Some((name, tasks.get(name)?)));
+        if missing.is_some_and(|(name, wanted)| name != task && end(name, *wanted).is_none()) {
+            return Vec::new();
+        }
         let mut ends = vec![*offset];
-        for (name, wanted) in tasks {
-            if name == task {
-                if !changed.status.meets(*wanted) {
-                    return Vec::new();
-                }
-                continue;
-            }
-            let end = self.state.task(*run, name).and_then(|t| end_of(t, changed.window, *wanted));
-            let Some(end) = end else { return Vec::new() };
+        for (name, wanted) in tasks.iter().filter(|(name, _)| *name != task) {
+            let Some(end) = end(name, *wanted) else {
+                self.missing.insert(place, name.clone());
+                return Vec::new();
+            };
             ends.push(end);
         }
+        self.missing.remove(&place);
         ends.sort_unstable();
-        vec![Firing { ends, window: changed.window, ..self.firing_of_now() }]
+        vec![Firing { ends, window, ..self.firing_of_now() }]
+    }
+
+    /// Nothing of a run that has ended is looked for.
+    pub(crate) fn forget_missing(&mut self, run: RunId) {
+        let rule = |rule| (RuleId::Task { run, rule: RuleIndex(rule) }, 0);
+        let own = self.missing.range(rule(0)..rule(u32::MAX)).map(|(place, _)| *place);
+        let own: Vec<(RuleId, u32)> = own.collect();
+        own.iter().for_each(|place| drop(self.missing.remove(place)));
     }
 
     fn offer_script(
@@ -205,7 +260,8 @@ impl Transaction<'_> {
             Some(NodeState::Script { state }) => state.clone(),
             _ => JsonText::null(),
         };
-        match self.expressions.run(script, &kept, event, self.now) {
+        let scene = Scene::of_rule(self.state, at, Some(event), self.now);
+        match self.expressions.run(script, &kept, &scene) {
             Ok((fires, state)) => {
                 if state != kept {
                     self.advance(at, node, NodeState::Script { state }, stimulus.offset());
@@ -261,7 +317,8 @@ impl Transaction<'_> {
         offset: Offset,
         event: &Event,
     ) -> bool {
-        match self.expressions.passes(filter, event, self.now) {
+        let scene = Scene::of_rule(self.state, at, Some(event), self.now);
+        match self.expressions.passes(filter, &scene) {
             Ok(passes) => passes,
             Err(reason) => {
                 self.filter_failed(at, node, offset, reason);
@@ -295,8 +352,7 @@ impl Transaction<'_> {
 
 /// The record of the change that counts: of the execution with the same window, or of the latest.
 fn end_of(task: &TaskState, window: Option<Window>, wanted: ExecutionStatus) -> Option<Offset> {
-    let same_window =
-        window.and_then(|_| task.executions.iter().rev().find(|e| e.window == window));
-    let execution = same_window.or_else(|| task.latest())?;
-    execution.status.meets(wanted).then_some(execution.offset)
+    let execution = task.counting(window)?;
+    let (status, offset) = task.standing(execution);
+    status.meets(wanted).then_some(offset)
 }

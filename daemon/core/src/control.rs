@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use aiflow_model::record::{Mark, RunControl, RunControlled};
-use aiflow_model::spec::{Action, WorkflowSpec};
+use aiflow_model::spec::WorkflowSpec;
 use aiflow_model::state::{Execution, ExecutionStatus, RunStatus, TaskState};
 use aiflow_model::wire::{RerunTask, TaskControl, TaskRequest};
 use aiflow_model::{
@@ -48,11 +48,7 @@ impl Transaction<'_> {
         }
         self.check_goes_on(run)?;
         let cause = Some(self.control(run, control, request));
-        self.restart_task(
-            run,
-            &spec,
-            Start { cause, events: Vec::new(), window: None, rerun: false },
-        );
+        self.restart_task(run, &spec, Start { cause, ..Start::default() });
         Ok(Answer::Done)
     }
 
@@ -87,6 +83,7 @@ impl Transaction<'_> {
                 .hint(format!("aiflow task-execution list {run}")));
         }
         let window = which.and_then(|execution| execution.window);
+        let item = which.and_then(|execution| execution.item.clone());
         let status = alive.map(|execution| execution.status);
         let id = ExecutionId { run, task, sequence };
         let cause = Some(self.control(run, control, request));
@@ -98,6 +95,7 @@ impl Transaction<'_> {
                     window,
                     repeats: None,
                     backfill: None,
+                    item,
                 };
                 let created = self.record(cause, created);
                 self.finish_execution(&id, mark.status(), Some(created));
@@ -142,12 +140,19 @@ impl Transaction<'_> {
         }
         self.check_kept(run, &task, before)?;
         let (events, window) = (before.events.clone(), before.window);
+        let item = before.item.clone();
         let cause = Some(self.control(run, control, request));
         let id = ExecutionId { run, task, sequence };
         let repeats = (!from_here).then_some(of);
-        let backfill = None;
-        let created =
-            Record::TaskExecutionCreated { id: id.clone(), events, window, repeats, backfill };
+        let (id, backfill) = (id, None);
+        let created = Record::TaskExecutionCreated {
+            id: id.clone(),
+            events,
+            window,
+            repeats,
+            backfill,
+            item,
+        };
         self.record(cause, created);
         self.advance_queue(run, &spec);
         Ok(Answer::Execution(id))
@@ -156,6 +161,12 @@ impl Transaction<'_> {
     /// Whether rules look at an execution that has come to this status. One that does another one
     /// anew tells nothing new if it ends as that did.
     pub(crate) fn is_news(&self, id: &ExecutionId, status: ExecutionStatus) -> bool {
+        if let Some(task) = self.state.task(id.run, &id.task)
+            && let Some(fan) = task.execution(id.sequence).and_then(|e| task.fan_of(e))
+        {
+            // All of it counts as one.
+            return status == ExecutionStatus::Running || fan.is_news();
+        }
         let before = self.state.execution(id).and_then(|execution| execution.repeats);
         let before = before
             .and_then(|sequence| self.state.execution(&ExecutionId { sequence, ..id.clone() }));
@@ -218,7 +229,13 @@ impl Transaction<'_> {
         before: &Execution,
     ) -> Result<(), Rejection> {
         let Some(state) = self.task_state(run, task) else { return Ok(()) };
-        let is_in_the_way = |e: &&Execution| before.window.is_none() || e.window == before.window;
+        let is_of_fan = |e: &Execution| {
+            let item = e.item.as_ref().map(|item| (item.fan, item.index));
+            let own = before.item.as_ref().map(|item| (item.fan, item.index));
+            own.is_none() || item.is_none() || item == own
+        };
+        let is_in_the_way =
+            |e: &&Execution| (before.window.is_none() || e.window == before.window) && is_of_fan(e);
         let alive = state.alive_executions().find(is_in_the_way);
         let Some(sequence) = alive.map(|execution| execution.sequence) else { return Ok(()) };
         let message = format!("execution {run}.{task}.{sequence} is alive");
@@ -283,7 +300,7 @@ fn followers(spec: &WorkflowSpec, task: &TaskName) -> BTreeSet<TaskName> {
     let mut found = BTreeSet::new();
     let mut next = vec![task.clone()];
     while let Some(task) = next.pop() {
-        let rules = spec.rules().filter(|(_, _, rule)| rule.action != Action::Stop);
+        let rules = spec.rules().filter(|(_, _, rule)| rule.action.starts());
         let after = rules.filter(|(_, _, r)| r.condition.upstream_tasks().any(|up| *up == task));
         for (_, follower, _) in after {
             if found.insert(follower.name.clone()) {

@@ -43,14 +43,18 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::EmissionFailed { .. }
         | Record::RuleFired { .. }
         | Record::TicksMissed { .. }
+        | Record::OutputSet(_)
         | Record::TriggerAdded(_)
         | Record::TriggerChanged { .. }
         | Record::WorkflowEnabled { .. }
         | Record::NamespaceDeleted { .. }
         | Record::BackfillRequested(_)
+        | Record::FanStarted(_)
+        | Record::FanFailed { .. }
         | Record::TaskExecutionCreated { .. }
         | Record::TaskRestartRequested { .. }
         | Record::AttemptStarted { .. }
+        | Record::AttemptReady { .. }
         | Record::HeartbeatReceived { .. }
         | Record::ContactLost { .. }
         | Record::AttemptEnded { .. }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use aiflow_model::record::Event;
 use aiflow_model::spec::Emission;
+use aiflow_model::time::Window;
 use aiflow_model::{JsonText, Offset, Record, RuleIndex, RunId};
 
+use crate::scene::Scene;
 use crate::transaction::{Stimulus, Transaction};
 
 /// Most derived events in a chain.
@@ -19,10 +21,10 @@ impl Transaction<'_> {
         &mut self,
         (run, rule): (RunId, RuleIndex),
         emission: &Emission,
-        (cause, depth): (Offset, u32),
+        (cause, depth, window): (Offset, u32, Option<Window>),
         stimulus: &Stimulus,
     ) {
-        let event = self.derived((run, rule), emission, (cause, depth), stimulus);
+        let event = self.derived((run, rule), emission, (cause, depth, window), stimulus);
         match event {
             Ok(event) => {
                 let offset = self.record(Some(cause), Record::EventEmitted(event.clone()));
@@ -39,7 +41,7 @@ impl Transaction<'_> {
         &mut self,
         (run, rule): (RunId, RuleIndex),
         emission: &Emission,
-        (cause, depth): (Offset, u32),
+        (cause, depth, window): (Offset, u32, Option<Window>),
         stimulus: &Stimulus,
     ) -> Result<Event, String> {
         if depth >= DEPTH_MAX {
@@ -63,7 +65,10 @@ impl Transaction<'_> {
             }
         };
         event.value = match &emission.value {
-            Some(expression) => self.expressions.value(expression, &of, self.now)?,
+            Some(expression) => {
+                let scene = Scene::of_run(self.state, run, (Some(&of), window), self.now);
+                self.expressions.value(expression, &scene)?
+            }
             None => of.value.clone(),
         };
         self.check_event(&event).map_err(|rejection| rejection.message)?;

@@ -3,9 +3,13 @@
 //! Must never do anything but decide and apply: what a decision asks of the world is an
 //! [`crate::Effect`].
 
+use std::collections::BTreeMap;
+
 use aiflow_model::record::{EventFacts, TrimReason};
 use aiflow_model::state::ApplyError;
-use aiflow_model::{LoggedRecord, Namespace, Offset, Record, Rejection, State, Timestamp};
+use aiflow_model::{
+    LoggedRecord, Namespace, Offset, Record, Rejection, RuleId, State, TaskName, Timestamp,
+};
 
 use crate::expression::Expressions;
 use crate::input::{Answer, Decision, Input};
@@ -21,13 +25,15 @@ const DEADLINES_PER_BATCH_MAX: usize = 1_000;
 pub struct Engine {
     pub(crate) state: State,
     expressions: Expressions,
+    /// See [`Transaction::missing`].
+    missing: BTreeMap<(RuleId, u32), TaskName>,
 }
 
 impl Engine {
     /// An engine over a state that was folded from a log.
     #[must_use]
     pub fn new(state: State) -> Self {
-        Self { state, expressions: Expressions::default() }
+        Self { state, ..Self::default() }
     }
 
     /// The state, the latest decisions included.
@@ -36,7 +42,8 @@ impl Engine {
         &self.state
     }
 
-    /// Decides one input at `now`. The state has the batch taken in when this returns.
+    /// Decides one input at `now`. The state has the batch taken in when this returns. Hosts are
+    /// not asked: a condition that needs one counts as not met, and the log says so.
     ///
     /// # Errors
     /// A [`Rejection`] when the input is not allowed; then nothing has changed.
@@ -46,8 +53,8 @@ impl Engine {
         Ok(Decision { records: transaction.finish(), answer })
     }
 
-    pub(crate) fn transaction(&mut self, now: Timestamp) -> Transaction<'_> {
-        Transaction::new(&mut self.state, &mut self.expressions, now)
+    pub(crate) fn transaction<'a>(&'a mut self, now: Timestamp) -> Transaction<'a> {
+        Transaction::new(&mut self.state, &mut self.expressions, &mut self.missing, now)
     }
 
     /// The state alone.
@@ -91,6 +98,7 @@ impl Transaction<'_> {
                 self.emit(event, speaker.as_ref())
             }
             Input::Heartbeat(id) => self.heartbeat(&id),
+            Input::SetOutput(id, name, value) => self.set_output(&id, name, value),
             Input::StartRun(start) => self.start_run(start),
             Input::StopRun(run) => self.stop_run(run),
             Input::StartTask(run, task) => self.start_task_on_request(run, &task),

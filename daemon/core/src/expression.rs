@@ -1,4 +1,5 @@
-//! Expressions over an event: filters, numbers and scripts, evaluated in a sandbox with bounds.
+//! Expressions over an event and a run: filters, numbers and scripts, evaluated in a sandbox with
+//! bounds.
 //!
 //! The language is rhai. No time, no files; operations, depth and sizes are bounded, so that an
 //! evaluation ends soon and always gives the same. Must never be asked on replay.
@@ -6,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use aiflow_model::record::Event;
-use aiflow_model::{JsonText, Timestamp};
+use aiflow_model::JsonText;
 use rhai::{AST, Dynamic, Scope};
 use serde_json::Value;
+
+use crate::scene::Scene;
 
 /// Most operations of one evaluation.
 const OPERATIONS_MAX: u64 = 10_000;
@@ -19,13 +21,61 @@ const EXPRESSION_DEPTH_MAX: usize = 32;
 const SIZE_MAX: usize = 1 << 20;
 /// Most bytes that a script may keep, as JSON.
 const STATE_BYTES_MAX: usize = 1 << 16;
-/// What every expression sees.
-const NAMES: [&str; 4] = ["value", "key", "source", "time"];
+/// What an expression may look at, each name with whether it is of an event.
+const NAMES: [(&str, Of); 6] = [
+    ("value", Of::Event),
+    ("key", Of::Event),
+    ("source", Of::Event),
+    ("time", Of::Both),
+    ("params", Of::Run),
+    ("tasks", Of::Run),
+];
+
+/// What a name tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Event,
+    Run,
+    Both,
+}
+
+/// What there is to look at where an expression stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// An event, and no run: a trigger.
+    Event,
+    /// A run, and no event: after the end of a task.
+    Run,
+    /// An event in a run.
+    EventInRun,
+}
+
+impl Sight {
+    /// The names that may be used, for people.
+    pub(crate) fn names(self) -> String {
+        let names: Vec<&str> = NAMES.iter().filter(|n| self.has(n.1)).map(|n| n.0).collect();
+        names.join(", ")
+    }
+
+    const fn has(self, of: Of) -> bool {
+        match (self, of) {
+            (Self::EventInRun, _) | (_, Of::Both) => true,
+            (Self::Event, of) => matches!(of, Of::Event),
+            (Self::Run, of) => matches!(of, Of::Run),
+        }
+    }
+}
 
 /// The sandbox and what was compiled in it, by its text.
 pub(crate) struct Expressions {
     engine: rhai::Engine,
-    compiled: BTreeMap<(Kind, String), Result<AST, String>>,
+    compiled: BTreeMap<(Kind, String), Result<Compiled, String>>,
+}
+
+/// A text that was compiled.
+struct Compiled {
+    ast: AST,
+    looks_at_run: bool,
 }
 
 /// What a text is.
@@ -56,13 +106,8 @@ impl Expressions {
     ///
     /// # Errors
     /// Why it could not be told: the expression failed or gave something other than true or false.
-    pub(crate) fn passes(
-        &mut self,
-        filter: &str,
-        event: &Event,
-        now: Timestamp,
-    ) -> Result<bool, String> {
-        let result = self.evaluate(Kind::Expression, filter, &mut scope_of(event, now))?;
+    pub(crate) fn passes(&mut self, filter: &str, scene: &Scene<'_>) -> Result<bool, String> {
+        let result = self.evaluate(Kind::Expression, filter, scene, |_| {})?.0;
         result.as_bool().map_err(|kind| format!("`{filter}` gave a {kind}, not true or false"))
     }
 
@@ -70,13 +115,8 @@ impl Expressions {
     ///
     /// # Errors
     /// Why there is none.
-    pub(crate) fn number(
-        &mut self,
-        expression: &str,
-        event: &Event,
-        now: Timestamp,
-    ) -> Result<f64, String> {
-        let result = self.evaluate(Kind::Expression, expression, &mut scope_of(event, now))?;
+    pub(crate) fn number(&mut self, expression: &str, scene: &Scene<'_>) -> Result<f64, String> {
+        let result = self.evaluate(Kind::Expression, expression, scene, |_| {})?.0;
         let number = match (result.as_int(), result.as_float()) {
             // Whole numbers beyond 2^53 lose their last digits, as in JSON.
             (Ok(whole), _) => Some(whole as f64),
@@ -93,10 +133,9 @@ impl Expressions {
     pub(crate) fn value(
         &mut self,
         expression: &str,
-        event: &Event,
-        now: Timestamp,
+        scene: &Scene<'_>,
     ) -> Result<JsonText, String> {
-        let result = self.evaluate(Kind::Expression, expression, &mut scope_of(event, now))?;
+        let result = self.evaluate(Kind::Expression, expression, scene, |_| {})?.0;
         let value = to_json(&result, 0).map_err(|what| format!("`{expression}` gave {what}"))?;
         Ok(JsonText::from_value(&value))
     }
@@ -109,12 +148,11 @@ impl Expressions {
         &mut self,
         script: &str,
         state: &JsonText,
-        event: &Event,
-        now: Timestamp,
+        scene: &Scene<'_>,
     ) -> Result<(bool, JsonText), String> {
-        let mut scope = scope_of(event, now);
-        scope.push_dynamic("state", to_dynamic(state.to_value()));
-        let result = self.evaluate(Kind::Script, script, &mut scope)?;
+        let (result, scope) = self.evaluate(Kind::Script, script, scene, |scope| {
+            scope.push_dynamic("state", to_dynamic(state.to_value()));
+        })?;
         let fires = result
             .as_bool()
             .map_err(|kind| format!("the script gave a {kind}, not true or false, at its end"))?;
@@ -128,34 +166,35 @@ impl Expressions {
         Ok((fires, kept))
     }
 
+    /// Evaluates a text; gives what it gave, and the scope as it left it.
     fn evaluate(
         &mut self,
         kind: Kind,
         text: &str,
-        scope: &mut Scope<'_>,
-    ) -> Result<Dynamic, String> {
+        scene: &Scene<'_>,
+        add: impl FnOnce(&mut Scope<'static>),
+    ) -> Result<(Dynamic, Scope<'static>), String> {
         let compiled = match self.compiled.entry((kind, text.to_owned())) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(new) => {
-                new.insert(compile(&self.engine, kind, text).map_err(|error| error.message))
+                let sees = |sight| compile(&self.engine, kind, text, sight);
+                let looks_at_run = sees(Sight::Event).is_err();
+                let compiled = sees(Sight::EventInRun);
+                let compiled = compiled.map(|ast| Compiled { ast, looks_at_run });
+                new.insert(compiled.map_err(|error| error.message))
             }
         };
-        let ast = compiled.as_ref().map_err(|error| format!("it does not compile: {error}"))?;
-        let evaluated = self.engine.eval_ast_with_scope(scope, ast);
-        evaluated.map_err(|error| match kind {
-            Kind::Expression => format!("`{text}` failed: {error}"),
-            Kind::Script => format!("the script failed: {error}"),
-        })
+        let compiled =
+            compiled.as_ref().map_err(|error| format!("it does not compile: {error}"))?;
+        let mut scope = scene.scope(compiled.looks_at_run);
+        add(&mut scope);
+        let evaluated = self.engine.eval_ast_with_scope(&mut scope, &compiled.ast);
+        match evaluated {
+            Ok(result) => Ok((result, scope)),
+            Err(error) if kind == Kind::Expression => Err(format!("`{text}` failed: {error}")),
+            Err(error) => Err(format!("the script failed: {error}")),
+        }
     }
-}
-
-fn scope_of(event: &Event, now: Timestamp) -> Scope<'static> {
-    let mut scope = Scope::new();
-    scope.push_constant_dynamic("value", to_dynamic(event.value.to_value()));
-    scope.push_constant("key", event.key.as_str().to_owned());
-    scope.push_constant("source", event.source.clone());
-    scope.push_constant("time", now.to_string());
-    scope
 }
 
 /// Text that cannot be compiled.
@@ -166,8 +205,8 @@ pub(crate) struct ExpressionError {
 }
 
 /// Checks that a text compiles and uses only the names that it will be given.
-pub(crate) fn check(kind: Kind, text: &str) -> Result<(), ExpressionError> {
-    compile(&sandbox(), kind, text).map(drop)
+pub(crate) fn check(kind: Kind, text: &str, sight: Sight) -> Result<(), ExpressionError> {
+    compile(&sandbox(), kind, text, sight).map(drop)
 }
 
 /// What an expression gives that looks at nothing of the event.
@@ -198,9 +237,14 @@ pub(crate) fn constant(text: &str) -> Option<Constant> {
     engine.eval_ast::<Dynamic>(&ast).ok().map(Constant)
 }
 
-fn compile(engine: &rhai::Engine, kind: Kind, text: &str) -> Result<AST, ExpressionError> {
+fn compile(
+    engine: &rhai::Engine,
+    kind: Kind,
+    text: &str,
+    sight: Sight,
+) -> Result<AST, ExpressionError> {
     let mut scope = Scope::new();
-    for name in NAMES {
+    for (name, _) in NAMES.into_iter().filter(|(_, of)| sight.has(*of)) {
         scope.push_constant_dynamic(name, Dynamic::UNIT);
     }
     let compiled = match kind {
@@ -232,7 +276,7 @@ fn sandbox() -> rhai::Engine {
     engine
 }
 
-fn to_dynamic(value: Value) -> Dynamic {
+pub(crate) fn to_dynamic(value: Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,
         Value::Bool(flag) => flag.into(),
@@ -288,7 +332,8 @@ fn to_json(value: &Dynamic, depth: usize) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aiflow_model::{EventKey, Namespace};
+    use aiflow_model::record::Event;
+    use aiflow_model::{EventKey, Namespace, Timestamp};
 
     fn event(value: &str) -> Event {
         Event {
@@ -302,13 +347,13 @@ mod tests {
     }
 
     fn passes(filter: &str, value: &str) -> Result<bool, String> {
-        Expressions::default().passes(filter, &event(value), Timestamp(0))
+        Expressions::default().passes(filter, &Scene::of_event(&event(value), Timestamp(0)))
     }
 
     #[test]
     fn numbers_are_whole_or_not_and_finite() {
         let number = |text: &str, value: &str| {
-            Expressions::default().number(text, &event(value), Timestamp(0))
+            Expressions::default().number(text, &Scene::of_event(&event(value), Timestamp(0)))
         };
         assert_eq!(number("value.rows * 2", r#"{"rows": 3}"#), Ok(6.0));
         assert_eq!(number("value", "0.5"), Ok(0.5));
@@ -324,7 +369,8 @@ mod tests {
                       state.seen.push(value); state.seen.len() >= 2";
         let mut run = |script: &str, state: &str, value: &str| {
             let state = JsonText::parse(state).unwrap();
-            let ran = expressions.run(script, &state, &event(value), Timestamp(0));
+            let event = event(value);
+            let ran = expressions.run(script, &state, &Scene::of_event(&event, Timestamp(0)));
             ran.map(|(fires, state)| (fires, state.as_str().to_owned()))
         };
         assert_eq!(run(script, "null", "1.5"), Ok((false, r#"{"seen":[1.5]}"#.to_owned())));
@@ -372,8 +418,8 @@ mod tests {
     fn what_is_unbounded_or_unknown_does_not_compile() {
         let deep = format!("{}1{} == 1", "(".repeat(200), ")".repeat(200));
         for filter in ["while true {}", "let x = 1; x == 1", "valeu == 1", "", "1 +", &deep] {
-            assert!(check(Kind::Expression, filter).is_err(), "{filter}");
+            assert!(check(Kind::Expression, filter, Sight::EventInRun).is_err(), "{filter}");
         }
-        assert!(check(Kind::Expression, "value.mae < 15.0").is_ok());
+        assert!(check(Kind::Expression, "value.mae < 15.0", Sight::Event).is_ok());
     }
 }

@@ -12,6 +12,7 @@ use aiflow_model::state::{Firing, NodeState};
 use aiflow_model::time::{Span, Window};
 
 use crate::engine::WINDOWS_PER_BATCH_MAX;
+use crate::scene::Scene;
 use crate::transaction::{Stimulus, Transaction};
 
 /// Most keys that gather by themselves at once, in one condition.
@@ -327,7 +328,8 @@ impl Transaction<'_> {
         };
         let mut firings = Vec::new();
         for firing in met {
-            let sum = self.expressions.number(expr, event, self.now).map(|number| total + number);
+            let scene = Scene::of_rule(self.state, at, Some(event), self.now);
+            let sum = self.expressions.number(expr, &scene).map(|number| total + number);
             match sum {
                 Ok(sum) if sum.is_finite() => total = sum,
                 Ok(_) => {

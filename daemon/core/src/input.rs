@@ -6,7 +6,7 @@ use aiflow_model::error::Diagnostic;
 use aiflow_model::record::{DaemonStarted, FileEntry, Mark, Outcome, TrimReason, Usage};
 use aiflow_model::wire::{AddTrigger, Backfill, RerunTask, StartRun, TaskControl, TaskRequest};
 use aiflow_model::{
-    AttemptId, EventKey, ExecutionId, JsonText, LoggedRecord, Namespace, Offset, RunId,
+    AttemptId, EventKey, ExecutionId, JsonText, LoggedRecord, Namespace, Offset, OutputName, RunId,
     SnapshotNumber, TaskName, TriggerId, WorkflowName,
 };
 
@@ -45,6 +45,8 @@ pub enum Input {
     },
     /// A task says that it lives.
     Heartbeat(AttemptId),
+    /// A task says something of its work.
+    SetOutput(AttemptId, OutputName, JsonText),
     /// Start a run.
     StartRun(StartRun),
     /// Stop a run.
@@ -120,6 +122,7 @@ impl Input {
             | Self::DeleteRun(_)
             | Self::DeleteNamespace(_)
             | Self::Heartbeat(_)
+            | Self::SetOutput(..)
             | Self::AttemptStarted(..)
             | Self::AttemptEnded(..)
             | Self::TrimLog(..)

@@ -14,6 +14,7 @@ use aiflow_model::{LoggedRecord, Offset, Record, RuleId, State, Timestamp};
 
 use crate::engine::Engine;
 use crate::expression::Expressions;
+use crate::scene::Scene;
 
 /// Longest value of an event that is shown beside a filter, in characters.
 const VALUE_CHARS_MAX: usize = 200;
@@ -62,7 +63,8 @@ impl Tracker {
         let matching = state.subscriptions.matching(namespace, key, event.execution);
         let rules = matching.into_iter().filter_map(|id| {
             let (condition, task) = condition_of(state, id)?;
-            let verdicts = verdicts(expressions, &condition, event, now);
+            let scene = Scene::of_rule(state, id, Some(event), now);
+            let verdicts = verdicts(expressions, &condition, event, &scene);
             let (holding, was_held, fate) = (BTreeSet::new(), false, None);
             Some((id, Looking { condition, task, verdicts, holding, was_held, fate }))
         });
@@ -127,11 +129,17 @@ impl Tracker {
                     TriggerChange::Advanced { node, state } => self.advanced(id, *node, state),
                     TriggerChange::Fired { firing } => self.firing(id, firing, logged.offset),
                     TriggerChange::Deleted => self.ended(|rule| rule == id, logged.offset),
-                    TriggerChange::FilterFailed { .. }
-                    | TriggerChange::TicksMissed { .. }
+                    TriggerChange::FilterFailed { event, reason, .. } => {
+                        self.failed(id, *event, logged.offset, reason);
+                    }
+                    TriggerChange::TicksMissed { .. }
+                    | TriggerChange::StartRefused { .. }
                     | TriggerChange::Paused
                     | TriggerChange::Resumed => {}
                 }
+            }
+            Record::FilterFailed { run, rule, event, reason, .. } => {
+                self.failed(RuleId::Task { run: *run, rule: *rule }, *event, logged.offset, reason);
             }
             Record::RunFinished { run, .. } => {
                 let is_of = |id| matches!(id, RuleId::Task { run: of, .. } if of == *run);
@@ -169,6 +177,13 @@ impl Tracker {
         } else {
             looking.holding.remove(&(node, part));
         }
+    }
+
+    /// A filter or a host gave no answer about the event.
+    fn failed(&mut self, id: RuleId, event: Offset, offset: Offset, reason: &str) {
+        let Some(looking) = self.rules.get_mut(&id).filter(|_| event == self.event) else { return };
+        let text = format!("it could not be judged: {reason}");
+        looking.fate.get_or_insert((EventFate::Failed, vec![offset], text));
     }
 
     fn firing(&mut self, id: RuleId, firing: &Firing, offset: Offset) {
@@ -217,7 +232,7 @@ fn verdicts(
     expressions: &mut Expressions,
     condition: &Condition,
     event: &Event,
-    now: Timestamp,
+    scene: &Scene<'_>,
 ) -> Vec<Verdict> {
     let looking = condition.nodes().filter_map(|node| match node {
         Condition::On { key, filter } if key.matches(event.key.as_str()) => Some(filter.as_ref()),
@@ -225,7 +240,7 @@ fn verdicts(
     });
     let said = looking.map(|filter| match filter {
         None => Verdict::Passed,
-        Some(filter) => match expressions.passes(filter, event, now) {
+        Some(filter) => match expressions.passes(filter, scene) {
             Ok(true) => Verdict::Passed,
             Ok(false) => Verdict::Filtered(filter.clone()),
             Err(reason) => Verdict::Failed(reason),

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use aiflow_model::record::{RunStarted, StopReason};
 use aiflow_model::spec::WorkflowSpec;
-use aiflow_model::state::{ExecutionStatus, Run, RunStatus, Snapshot};
+use aiflow_model::state::{ExecutionStatus, Run, RunStatus, Snapshot, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::wire::StartRun;
 use aiflow_model::{ErrorCode, JsonText, Offset, Record, Rejection, RuleId, RunId, TriggerId};
 
 use crate::input::Answer;
+use crate::param;
 use crate::task::Start;
 use crate::transaction::Transaction;
 
@@ -39,12 +40,7 @@ impl Transaction<'_> {
             return Err(Rejection::new(ErrorCode::WorkflowDisabled, message)
                 .hint(format!("aiflow workflow enable {name} -n {}", start.namespace)));
         }
-        if let Some(param) = start.params.keys().find(|p| !snapshot.spec.params.contains_key(*p)) {
-            let known: Vec<&str> = snapshot.spec.params.keys().map(String::as_str).collect();
-            let message = format!("workflow {name} has no parameter {param:?}");
-            return Err(Rejection::new(ErrorCode::UnknownParam, message)
-                .hint(format!("its parameters: {}", known.join(", "))));
-        }
+        param::check(&snapshot, &start.params)?;
         let (params, request) = (start.params, start.request);
         let run = self.begin_run(&snapshot, RunStart { params, request, ..RunStart::default() });
         Ok(Answer::Run(run))
@@ -91,7 +87,8 @@ impl Transaction<'_> {
         }
         for task in snapshot.spec.tasks.iter().filter(|task| task.starts_with_run()) {
             let events = events.clone();
-            self.start_task(run, task, Start { cause: Some(cause), events, window, rerun: false });
+            let start = Start { cause: Some(cause), events, window, ..Start::default() };
+            self.start_task(run, task, start);
         }
         self.unsettle(run);
     }
@@ -155,6 +152,7 @@ impl Transaction<'_> {
             let cause = ends.max();
             let (namespace, workflow) = (run.namespace.clone(), run.workflow.clone());
             let finished = self.record(cause, Record::RunFinished { run: id, status });
+            self.forget_missing(id);
             self.begin_waiting_runs(&namespace, &workflow, Some(finished));
         }
     }
@@ -195,8 +193,9 @@ fn final_status(run: &Run, ticks: bool) -> Option<RunStatus> {
     if run.status == RunStatus::Stopping {
         return Some(RunStatus::Stopped);
     }
+    let standing = |task: &TaskState| task.latest().map(|latest| task.standing(latest).0);
     let latest = |wanted: ExecutionStatus| {
-        run.tasks.iter().filter(|t| t.latest().is_some_and(|e| e.status == wanted)).count()
+        run.tasks.iter().filter(|task| standing(task) == Some(wanted)).count()
     };
     if ticks {
         None
@@ -204,7 +203,7 @@ fn final_status(run: &Run, ticks: bool) -> Option<RunStatus> {
         Some(RunStatus::Failed)
     } else if latest(ExecutionStatus::Stopped) > 0 {
         Some(RunStatus::Stopped)
-    } else if run.tasks.iter().all(|t| t.latest().is_some_and(|e| e.status.is_done())) {
+    } else if run.tasks.iter().all(|task| standing(task).is_some_and(ExecutionStatus::is_done)) {
         Some(RunStatus::Success)
     } else {
         None

@@ -1,6 +1,8 @@
 //! Tasks of a run: starting, queueing, stopping and starting anew.
 
-use aiflow_model::record::StopReason;
+use std::sync::Arc;
+
+use aiflow_model::record::{Event, Item, StopReason};
 use aiflow_model::spec::{Overlap, TaskSpec};
 use aiflow_model::state::{Execution, ExecutionStatus, Lane, RunStatus, TaskState};
 use aiflow_model::time::Window;
@@ -10,13 +12,15 @@ use crate::input::Answer;
 use crate::transaction::{Stimulus, Transaction};
 
 /// What starts an execution.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Start {
     pub(crate) cause: Option<Offset>,
     pub(crate) events: Vec<Offset>,
     pub(crate) window: Option<Window>,
     /// The window had fired before.
     pub(crate) rerun: bool,
+    /// The event that fired it, for those who do its items.
+    pub(crate) event: Option<Arc<Event>>,
 }
 
 impl Transaction<'_> {
@@ -31,7 +35,9 @@ impl Transaction<'_> {
         let Some(state) = self.task_state(run, &task.name).filter(|_| is_running) else {
             return false;
         };
-        let is_full = state.alive.len() >= task.parallel as usize || state.restart.is_some();
+        // All items of a list are one start.
+        let places = if task.for_each.is_some() { 1 } else { task.parallel as usize };
+        let is_full = state.alive.len() >= places || state.restart.is_some();
         let queues = start.window.is_some() || task.overlap != Overlap::Ignore;
         if is_full && !queues {
             return false;
@@ -40,7 +46,7 @@ impl Transaction<'_> {
             return false;
         }
         let replaces = start.window.is_none() && task.overlap == Overlap::Latest;
-        self.create_execution(run, &task.name, start, None);
+        self.create(run, task, start, None);
         if replaces {
             self.replace_waiting(run, &task.name);
         }
@@ -53,12 +59,13 @@ impl Transaction<'_> {
         run: RunId,
         task: &TaskName,
         start: Start,
-        backfill: Lane,
+        (backfill, item): (Lane, Option<Item>),
     ) {
         let Some(state) = self.task_state(run, task) else { return };
         let id = ExecutionId { run, task: task.clone(), sequence: state.next_sequence() };
-        let Start { cause, events, window, rerun: _ } = start;
-        let created = Record::TaskExecutionCreated { id, events, window, repeats: None, backfill };
+        let Start { cause, events, window, .. } = start;
+        let (repeats, item) = (None, item.map(Box::new));
+        let created = Record::TaskExecutionCreated { id, events, window, repeats, backfill, item };
         self.record(cause, created);
     }
 
@@ -67,7 +74,12 @@ impl Transaction<'_> {
     fn replace_waiting(&mut self, run: RunId, task: &TaskName) {
         let Some(state) = self.task_state(run, task) else { return };
         let newest = state.latest().map(|e| (e.sequence, e.offset));
-        let waits = |e: &&Execution| e.status == ExecutionStatus::Waiting && e.window.is_none();
+        let fan = |e: &Execution| e.item.as_ref().map(|item| item.fan);
+        let newest_fan = state.latest().and_then(fan);
+        let waits = |e: &&Execution| {
+            let is_of_newest = newest_fan.is_some() && fan(e) == newest_fan;
+            e.status == ExecutionStatus::Waiting && e.window.is_none() && !is_of_newest
+        };
         let waiting: Vec<Sequence> =
             state.alive_executions().filter(waits).map(|e| e.sequence).collect();
         for sequence in waiting {
@@ -138,7 +150,7 @@ impl Transaction<'_> {
                 ExecutionStatus::Waiting | ExecutionStatus::Retrying => {
                     self.finish_execution(&id, ExecutionStatus::Stopped, cause);
                 }
-                ExecutionStatus::Queued | ExecutionStatus::Running => {
+                ExecutionStatus::Queued | ExecutionStatus::Running | ExecutionStatus::Ready => {
                     self.record(cause, Record::TaskExecutionStopRequested { id, reason });
                 }
                 ExecutionStatus::Stopping if has_restart => {
@@ -181,7 +193,10 @@ impl Transaction<'_> {
         let offset = self.record(cause, finished);
         let (run, task, sequence) = (id.run, id.task.clone(), id.sequence);
         if self.is_news(id, status) {
-            self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence });
+            let known = self.task_state(run, &task);
+            let to = known.and_then(|known| Some(known.standing(known.execution(sequence)?).0));
+            let to = to.unwrap_or(status);
+            self.stimulate(Stimulus::TaskChanged { offset, run, task, sequence, to });
         }
         if let Some(task) = self.state.task_spec(id.run, &id.task).cloned() {
             self.free_pools(id.run, &task);
@@ -196,12 +211,7 @@ impl Transaction<'_> {
         match &state.restart {
             Some(restart) if state.busy_count() == 0 => {
                 let (cause, events) = (Some(restart.offset), restart.events.clone());
-                self.create_execution(
-                    run,
-                    &task.name,
-                    Start { cause, events, window: None, rerun: false },
-                    None,
-                );
+                self.create(run, task, Start { cause, events, ..Start::default() }, None);
             }
             Some(_) | None => {}
         }
@@ -215,7 +225,7 @@ impl Transaction<'_> {
     ) -> Result<Answer, Rejection> {
         self.find_living_run(run)?;
         let spec = self.find_task(run, task)?;
-        let start = Start { cause: None, events: Vec::new(), window: None, rerun: false };
+        let start = Start::default();
         if self.start_task(run, &spec, start) {
             return Ok(Answer::Done);
         }

@@ -4,15 +4,16 @@
 //! A rejection is only possible before the first record. Consequences are taken from an agenda in
 //! the order in which they arose. Must never look at a clock.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use aiflow_model::record::Event;
 use aiflow_model::spec::PoolId;
-use aiflow_model::state::{Snapshot, Undo};
+use aiflow_model::state::{ExecutionStatus, Snapshot, Undo};
 use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName, Timestamp};
 
 use crate::expression::Expressions;
+use crate::host::Hearing;
 
 /// Something that conditions may react to.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub(crate) enum Stimulus {
         task: TaskName,
         /// Which execution.
         sequence: aiflow_model::Sequence,
+        /// What it has come to: of a fan, what all of it has.
+        to: ExecutionStatus,
     },
     /// An execution that runs was not heard of for as long as may be.
     ContactLost {
@@ -68,9 +71,14 @@ impl Stimulus {
 pub(crate) struct Transaction<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) expressions: &'a mut Expressions,
+    /// For a node that looks at several tasks, one that was not yet as wanted the last time. It
+    /// saves looking at all of them each time, and decides nothing.
+    pub(crate) missing: &'a mut BTreeMap<(RuleId, u32), TaskName>,
     pub(crate) now: Timestamp,
     /// Where this is only tried: the way back.
     pub(crate) undo: Option<Undo>,
+    /// What hosts have said, and what they have yet to be asked.
+    pub(crate) hearing: Hearing<'a>,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
     /// The key or window for which conditions gather at the moment.
@@ -84,13 +92,16 @@ impl<'a> Transaction<'a> {
     pub(crate) fn new(
         state: &'a mut State,
         expressions: &'a mut Expressions,
+        missing: &'a mut BTreeMap<(RuleId, u32), TaskName>,
         now: Timestamp,
     ) -> Self {
         Self {
             state,
             expressions,
+            missing,
             now,
             undo: None,
+            hearing: Hearing::default(),
             batch: Vec::new(),
             agenda: VecDeque::new(),
             part: None,

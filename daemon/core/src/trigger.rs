@@ -14,6 +14,7 @@ use aiflow_model::{
 
 use crate::definition;
 use crate::input::Answer;
+use crate::param;
 use crate::run::RunStart;
 use crate::transaction::{Stimulus, Transaction};
 
@@ -33,6 +34,11 @@ impl Transaction<'_> {
             let current = self.state.current_snapshot(namespace.as_str(), workflow.as_str());
             let Some(snapshot) = current.cloned() else { return };
             let params = params_of(&snapshot, stimulus);
+            if let Err(rejection) = param::check(&snapshot, &params) {
+                let reason = rejection.message;
+                self.change_trigger(id, TriggerChange::StartRefused { reason }, Some(cause));
+                continue;
+            }
             let (trigger, request) = (Some(id), None);
             let start = RunStart { params, request, trigger, events, window, cause: Some(cause) };
             self.begin_run(&snapshot, start);
@@ -157,6 +163,6 @@ impl Transaction<'_> {
 fn params_of(snapshot: &Snapshot, stimulus: &Stimulus) -> BTreeMap<String, JsonText> {
     let Stimulus::Event { event, .. } = stimulus else { return BTreeMap::new() };
     let entries: BTreeMap<String, JsonText> = event.value.to().unwrap_or_default();
-    let known = |(name, _): &(String, JsonText)| snapshot.spec.params.contains_key(name);
+    let known = |(name, _): &(String, JsonText)| snapshot.spec.has_param(name);
     entries.into_iter().filter(known).collect()
 }

@@ -19,6 +19,7 @@ use aiflow_supervise::BootId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::asking::{Asking, Purpose};
 use crate::attempts::{Attempts, News};
 use crate::clock::Clock;
 use crate::connection::{Gate, Reply};
@@ -27,6 +28,7 @@ use crate::failure::Failure;
 use crate::files::FileStore;
 use crate::history::{History, Place};
 use crate::home::Home;
+use crate::hosts::{Heard, Hosts};
 use crate::meters::Meters;
 use crate::pending::{Departure, Pending};
 use crate::question::Questions;
@@ -35,7 +37,7 @@ use crate::retention::Trim;
 use crate::snapshots::Snapshots;
 use crate::sweep::{Leftover, Sweeper};
 use crate::token::TokenKey;
-use crate::{follow, inputs, records, retention, socket, spool, sweep};
+use crate::{follow, records, retention, socket, spool, sweep};
 
 /// Requests that wait for the loop. With fewer, connections spend their time waiting for a place: a
 /// quarter of it made healthy clients of the flood trial wait ten times as long.
@@ -78,6 +80,7 @@ pub(crate) struct Daemon {
     pub(crate) tokens: TokenKey,
     gate: Option<Rc<Gate>>,
     unwritten: Arc<Semaphore>,
+    pub(crate) asking: Asking,
     inputs: Inputs,
 }
 
@@ -95,6 +98,7 @@ struct Inputs {
     news: mpsc::UnboundedReceiver<News>,
     trims: mpsc::UnboundedReceiver<Trim>,
     leftovers: mpsc::Receiver<Vec<Leftover>>,
+    heard: mpsc::UnboundedReceiver<Heard>,
     outcomes: mpsc::UnboundedReceiver<CommitOutcome>,
 }
 
@@ -105,6 +109,7 @@ enum Turn {
     Outcome(CommitOutcome),
     Trim(Trim),
     Leftovers(Vec<Leftover>),
+    Heard(Heard),
     Deadline,
     Signal,
 }
@@ -143,6 +148,8 @@ impl Daemon {
             unwritten: Arc::clone(&unwritten),
             outboxes: Arc::default(),
         };
+        let (heard_sender, heard) = mpsc::unbounded_channel();
+        let hosts = Hosts::new(home.clone(), files.clone(), heard_sender);
         let tokens = TokenKey::open(&home.token_key())?;
         let launching = (shim()?, tokens.clone());
         let attempts =
@@ -180,7 +187,8 @@ impl Daemon {
             tokens,
             gate: Some(Rc::new(gate)),
             unwritten,
-            inputs: Inputs { requests, news, trims, leftovers, outcomes },
+            asking: Asking::new(hosts),
+            inputs: Inputs { requests, news, trims, leftovers, heard, outcomes },
         })
     }
 
@@ -240,7 +248,8 @@ impl Daemon {
 
     async fn next_turn(&mut self) -> Turn {
         let is_congested = self.is_congested();
-        let sleep = self.engine.next_deadline().map(|due| self.time_until(due));
+        let due = self.engine.next_deadline().filter(|_| !self.asking.holds_tick());
+        let sleep = due.map(|due| self.time_until(due));
         if sleep.is_some_and(|sleep| sleep.is_zero()) {
             // What is due comes before requests, so that no flood of them holds it up; and
             // connections get their turn in between, so that no flood of it holds them up.
@@ -255,6 +264,7 @@ impl Daemon {
             Some(news) = inputs.news.recv() => Turn::News(news),
             Some(trim) = inputs.trims.recv() => Turn::Trim(trim),
             Some(found) = inputs.leftovers.recv() => Turn::Leftovers(found),
+            Some(heard) = inputs.heard.recv() => Turn::Heard(heard),
             Some((call, reply)) = inputs.requests.recv(), if !is_congested => {
                 Turn::Request(call, reply)
             }
@@ -263,7 +273,7 @@ impl Daemon {
     }
 
     fn is_congested(&self) -> bool {
-        self.committer.queued_bytes() > UNCOMMITTED_BYTES_MAX
+        self.committer.queued_bytes() > UNCOMMITTED_BYTES_MAX || self.asking.is_congested()
     }
 
     fn time_until(&self, due: Timestamp) -> std::time::Duration {
@@ -275,10 +285,10 @@ impl Daemon {
     fn take(&mut self, turn: Turn) -> Result<(), Failure> {
         match turn {
             Turn::Request(call, reply) => self.request(call, reply),
-            Turn::News(News::Started(id, pid)) => self.note(Input::AttemptStarted(id, pid)),
+            Turn::News(News::Started(id, pid)) => self.take_in_news(Input::AttemptStarted(id, pid)),
             Turn::News(News::Ended(id, outcome, usage)) => {
                 self.sweeper.attempt_ended();
-                self.note(Input::AttemptEnded(id, outcome, usage))
+                self.take_in_news(Input::AttemptEnded(id, outcome, usage))
             }
             Turn::Outcome(outcome) => self.committed(outcome),
             Turn::Trim(trim) => self.trim(trim),
@@ -291,12 +301,17 @@ impl Daemon {
                 }
                 Ok(())
             }
-            Turn::Deadline => self.note(Input::Tick),
+            Turn::Heard(heard) => self.heard(heard),
+            Turn::Deadline => self.take_in_news(Input::Tick),
             Turn::Signal => {
                 self.stopping = true;
                 Ok(())
             }
         }
+    }
+
+    fn take_in_news(&mut self, input: Input) -> Result<(), Failure> {
+        self.take_in(input, Purpose::News)
     }
 
     fn trim(&mut self, Trim { before, reason }: Trim) -> Result<(), Failure> {
@@ -306,31 +321,7 @@ impl Daemon {
         {
             tracing::warn!(%needed, %by, "old records are kept: one may still be asked for");
         }
-        self.note(Input::TrimLog(before, reason))
-    }
-
-    /// Decides an input that nobody waits for.
-    fn note(&mut self, input: Input) -> Result<(), Failure> {
-        match self.engine.decide(input, self.clock.now()) {
-            Ok(decision) => self.log(&decision),
-            Err(rejection) => {
-                tracing::error!(%rejection, "an input of the daemon itself was refused");
-                Ok(())
-            }
-        }
-    }
-
-    /// Decides a request and answers it once it is durable.
-    pub(crate) fn decide(&mut self, input: Input, reply: Reply) -> Result<(), Failure> {
-        let room = self.check_room(&input);
-        match room.and_then(|()| self.engine.decide(input, self.clock.now())) {
-            Ok(decision) => {
-                self.log(&decision)?;
-                self.answer(reply, inputs::reply(decision.answer));
-            }
-            Err(rejection) => reply.refuse(rejection),
-        }
-        Ok(())
+        self.take_in_news(Input::TrimLog(before, reason))
     }
 
     /// New work is refused while the disk is short of room.
@@ -358,7 +349,7 @@ impl Daemon {
         self.release();
     }
 
-    fn log(&mut self, decision: &Decision) -> Result<(), Failure> {
+    pub(crate) fn log(&mut self, decision: &Decision) -> Result<(), Failure> {
         if decision.records.is_empty() {
             return Ok(());
         }
@@ -452,6 +443,7 @@ impl Daemon {
     async fn shut_down(mut self) -> Result<(), Failure> {
         tracing::info!("going down; tasks go on");
         self.gate = None;
+        self.refuse_waiting();
         self.inputs.requests.close();
         while *self.durable.borrow() < self.engine.state().next_offset.0 {
             let Some(outcome) = self.inputs.outcomes.recv().await else { break };

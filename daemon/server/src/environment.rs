@@ -10,8 +10,26 @@ use aiflow_supervise::User;
 use crate::home::Home;
 
 /// Variables of the daemon that tasks get too.
-const ALLOWED: &[&str] =
-    &["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM"];
+const ALLOWED: &[&str] = &[
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "TERM",
+    // Where the clients of clusters are, and their configuration.
+    "FLINK_HOME",
+    "SPARK_HOME",
+    "JAVA_HOME",
+    "HADOOP_CONF_DIR",
+    "YARN_CONF_DIR",
+    // Where plugins are.
+    "AIFLOW_PLUGINS",
+];
 
 /// Those of them that are the daemon's own, and mean nothing to another user.
 const OF_USER: &[&str] = &["HOME", "USER", "LOGNAME", "SHELL", "TMPDIR"];

@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use aiflow_log::DiskStorage;
-use aiflow_model::{AttemptId, RunId, exit_code};
+use aiflow_model::{AttemptId, RunId, SnapshotNumber, exit_code};
 
 use crate::failure::Failure;
 
@@ -116,6 +116,15 @@ impl Home {
 
     pub(crate) fn spool(&self) -> PathBuf {
         self.root.join("spool")
+    }
+
+    pub(crate) fn hosts(&self) -> PathBuf {
+        self.root.join("hosts")
+    }
+
+    /// The directory of what the hosts of one version of a workflow need.
+    pub(crate) fn host(&self, snapshot: SnapshotNumber) -> PathBuf {
+        self.hosts().join(snapshot.to_string())
     }
 
     pub(crate) fn runs(&self) -> PathBuf {

@@ -2,13 +2,15 @@
 //!
 //! Must never decide anything, nor look at the state.
 
-use aiflow_core::{Answer, Effect, Input};
-use aiflow_model::error::Rejection;
+use aiflow_core::{Answer, Effect, Input, Preview};
+use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::Mark;
 use aiflow_model::wire::{
-    BackfillReply, Call, EffectView, Emit, EmitReply, ExecutionReply, NamedWorkflow, RunReply,
-    StopReply, TriggerReply, UploadReply,
+    BackfillReply, Call, DryRunReply, EffectView, Emit, EmitReply, ExecutionReply, NamedWorkflow,
+    RunReply, StopReply, TriggerReply, UploadReply,
 };
+
+use serde_json::value::RawValue;
 
 use crate::queries::to_json;
 use crate::token::TokenKey;
@@ -29,6 +31,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
     let input = match call {
         Call::Emit(emit) => emitted(emit, tokens, is_inside)?,
         Call::Heartbeat(it) => Input::Heartbeat(tokens.check(&it.token)?),
+        Call::OutputSet(set) => Input::SetOutput(tokens.check(&set.token)?, set.name, set.value),
         Call::NamespaceAdd(name) => Input::AddNamespace(name.namespace),
         Call::NamespaceDelete(name) => Input::DeleteNamespace(name.namespace),
         Call::WorkflowUpload(upload) => Input::Upload {
@@ -78,6 +81,8 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::Backtest(_)
         | Call::Since(_)
         | Call::LogRead(_)
+        | Call::OutputList(_)
+        | Call::LogSlice(_)
         | Call::EventList(_)
         | Call::EventCount(_)
         | Call::Follow(_)
@@ -104,13 +109,26 @@ fn emitted(emit: Emit, tokens: &TokenKey, is_inside: bool) -> Result<Input, Reje
 }
 
 /// An effect as the wire tells it.
-pub(crate) fn effect_view(effect: Effect) -> EffectView {
+fn effect_view(effect: Effect) -> EffectView {
     match effect {
         Effect::Launch(id) => EffectView::Launch(id),
         Effect::Stop(id) => EffectView::Stop(id),
         Effect::DropLog(before) => EffectView::DropLog(before),
         Effect::ClearAway => EffectView::ClearAway,
     }
+}
+
+/// What a request would cause, as JSON text.
+pub(crate) fn foretold(preview: Preview) -> Result<String, Rejection> {
+    let result = reply(preview.answer)?;
+    let unwritten =
+        |error: serde_json::Error| Rejection::new(ErrorCode::Internal, format!("dry_run: {error}"));
+    to_json(&DryRunReply {
+        result: RawValue::from_string(result).map_err(unwritten)?,
+        records: preview.records,
+        effects: preview.effects.into_iter().map(effect_view).collect(),
+        more: preview.more,
+    })
 }
 
 /// The result of a request that was decided, as JSON text.

@@ -3,6 +3,7 @@
 //! The only room that reads the clock and the environment. Must never decide: that is the core's.
 
 mod answers;
+mod asking;
 mod attempts;
 mod backtest;
 mod check;
@@ -17,6 +18,8 @@ mod follow;
 mod history;
 mod history_command;
 mod home;
+mod host;
+mod hosts;
 mod inputs;
 mod log_command;
 mod meters;
@@ -32,6 +35,7 @@ mod recent;
 use aiflow_daemon::records;
 mod requests;
 mod retention;
+mod slice;
 mod snapshots;
 mod socket;
 mod spool;
@@ -70,6 +74,14 @@ enum Command {
     History(history_command::HistoryCommand),
     /// Read a definition from stdin and print what is wrong in it, as JSON.
     Check,
+    /// Print a slice of a copied log and the state before it, as JSON: `aiflow tui --log`.
+    #[command(hide = true)]
+    Slice {
+        /// The copied home, or its log.
+        directory: PathBuf,
+        /// Which records, as in `log.slice`.
+        query: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -78,6 +90,7 @@ fn main() -> ExitCode {
         None => start::run(arguments.home, &arguments.settings),
         Some(Command::Check) => check::run(),
         Some(Command::History(command)) => history_command::run(arguments.home, command),
+        Some(Command::Slice { directory, query }) => slice::run(&directory, &query),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };
     match result {

@@ -123,6 +123,9 @@ impl Order {
         if text.len() <= EVENT_VARIABLE_BYTES_MAX {
             return Ok(vec![("AIFLOW_EVENT".into(), text.into())]);
         }
+        if self.plan.does_item {
+            return Ok(Vec::new());
+        }
         let mut path = self.home.attempt(&self.id).into_os_string();
         path.push(".events.json");
         std::fs::write(&path, text).map_err(|error| failed(error.to_string()))?;

@@ -5,8 +5,9 @@
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::state::{Snapshot, State};
 use aiflow_model::wire::{
-    ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, RuleView,
-    RunQuery, RunRef, RunView, TaskLine, TriggerRef, TriggerView, WorkflowView,
+    ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, OutputQuery,
+    OutputView, RuleView, RunQuery, RunRef, RunView, TaskLine, TriggerRef, TriggerView,
+    WorkflowView,
 };
 use aiflow_model::{RunId, spec::TaskKind};
 use serde::Serialize;
@@ -123,6 +124,20 @@ pub(crate) fn rules(state: &State, RunRef { run }: RunRef) -> Result<String, Rej
 
 pub(crate) fn tasks(state: &State, RunRef { run }: RunRef) -> Result<String, Rejection> {
     let views = ExecutionView::all_of_run(state, run).ok_or_else(|| unknown_run(run))?;
+    to_json(&views)
+}
+
+pub(crate) fn outputs(state: &State, query: &OutputQuery) -> Result<String, Rejection> {
+    let run = state.run(query.run).ok_or_else(|| unknown_run(query.run))?;
+    let spec = state.snapshot_of(query.run).map(|snapshot| &snapshot.spec);
+    if let (Some(task), Some(spec)) = (&query.task, spec)
+        && spec.task(task.as_str()).is_none()
+    {
+        let message = format!("run {} of {} has no task {task}", run.id, run.workflow);
+        return Err(Rejection::new(ErrorCode::UnknownTask, message)
+            .hint(format!("aiflow task-execution list {}", run.id)));
+    }
+    let views = OutputView::all(state, query).ok_or_else(|| unknown_run(query.run))?;
     to_json(&views)
 }
 

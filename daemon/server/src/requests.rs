@@ -2,15 +2,17 @@
 //!
 //! Must never hold business rules: those are the core's.
 
+use aiflow_core::Input;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
-    Call, DryRun, DryRunReply, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello,
-    HelloRequest, LogRead, PROTOCOL_VERSION, Status,
+    Call, DryRun, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello, HelloRequest,
+    LogRead, PROTOCOL_VERSION, SliceQuery, Status,
 };
 use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
 
 use serde_json::value::RawValue;
 
+use crate::asking::Purpose;
 use crate::connection::Reply;
 use crate::daemon::Daemon;
 use crate::event_index::{EventFilter, EventIndex, Range, Stream};
@@ -21,6 +23,7 @@ use crate::meters::resident_bytes;
 use crate::output;
 use crate::pending::Departure;
 use crate::queries::{self, to_json};
+use crate::slice;
 
 /// Events that a list shows when it is not told how many.
 const EVENTS_DEFAULT: u32 = 100;
@@ -33,7 +36,7 @@ type Answered = Result<String, Rejection>;
 impl Daemon {
     pub(crate) fn request(&mut self, call: Call, reply: Reply) -> Result<(), Failure> {
         let call = match inputs::asked(call, &self.tokens, reply.is_inside()) {
-            Ok(Asked::Decide(input)) => return self.decide(input, reply),
+            Ok(Asked::Decide(input)) => return self.take_in(input, Purpose::Request(reply)),
             Ok(Asked::Look(call)) => call,
             Err(rejection) => {
                 reply.refuse(rejection);
@@ -43,7 +46,7 @@ impl Daemon {
         let state = self.engine.state();
         let looked = match call {
             Call::Follow(follow) => return self.follow(follow, reply),
-            Call::DryRun(tried) => self.dry_run(&tried),
+            Call::DryRun(tried) => return self.dry_run(&tried, reply),
             Call::Why(asked) => return self.why(&asked, reply),
             Call::EventShow(event) => return self.show_event(event.offset, reply),
             Call::StateAt(moment) => return self.state_at(moment, reply),
@@ -52,6 +55,7 @@ impl Daemon {
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
             Call::LogRead(read) => return self.read_output(&read, reply),
+            Call::LogSlice(query) => return self.slice(query, reply),
             Call::DaemonStop(_) => {
                 self.stopping = true;
                 Ok("{}".to_owned())
@@ -67,6 +71,7 @@ impl Daemon {
             Call::RunShow(run) => queries::run(state, run),
             Call::RuleList(run) => queries::rules(state, run),
             Call::TaskList(run) => queries::tasks(state, run),
+            Call::OutputList(query) => queries::outputs(state, &query),
             Call::DaemonStatus(_) => self.status(),
             // Files are taken by the connection itself; what is decided was sorted out before.
             _ => Ok("{}".to_owned()),
@@ -76,28 +81,28 @@ impl Daemon {
     }
 
     /// What a request would cause.
-    fn dry_run(&mut self, tried: &DryRun) -> Answered {
+    fn dry_run(&mut self, tried: &DryRun, reply: Reply) -> Result<(), Failure> {
+        match self.tried_input(tried) {
+            Ok(input) => self.take_in(input, Purpose::DryRun(reply)),
+            Err(rejection) => {
+                reply.refuse(rejection);
+                Ok(())
+            }
+        }
+    }
+
+    fn tried_input(&self, tried: &DryRun) -> Result<Input, Rejection> {
         let refused = |message| Rejection::new(ErrorCode::InvalidParams, message);
         let params = tried.params.to::<Box<RawValue>>();
         let params = params.map_err(|error| refused(format!("dry_run: {error}")))?;
         let call = Call::read(&tried.method, Some(&params))?;
-        let Asked::Decide(input) = inputs::asked(call, &self.tokens, false)? else {
-            let message = format!("dry_run: {} changes nothing that is recorded", tried.method);
-            return Err(refused(message).hint("call it as it is"));
-        };
-        self.check_room(&input)?;
-        let preview = self.engine.preview(input, self.clock.now())?;
-        let result = inputs::reply(preview.answer)?;
-        let effects = preview.effects.into_iter().map(inputs::effect_view).collect();
-        let unwritten = |error: serde_json::Error| {
-            Rejection::new(ErrorCode::Internal, format!("dry_run: {error}"))
-        };
-        to_json(&DryRunReply {
-            result: RawValue::from_string(result).map_err(unwritten)?,
-            records: preview.records,
-            effects,
-            more: preview.more,
-        })
+        match inputs::asked(call, &self.tokens, false)? {
+            Asked::Decide(input) => Ok(input),
+            Asked::Look(_) => {
+                let message = format!("dry_run: {} changes nothing that is recorded", tried.method);
+                Err(refused(message).hint("call it as it is"))
+            }
+        }
     }
 
     fn follow(&mut self, follow: Follow, reply: Reply) -> Result<(), Failure> {
@@ -202,6 +207,30 @@ impl Daemon {
                 tracing::error!(%error, "a question about events was not answered");
             }
         });
+    }
+
+    /// Brings a slice of the past, off the loop.
+    fn slice(&mut self, query: SliceQuery, reply: Reply) -> Result<(), Failure> {
+        let (storage, end) = (self.home.open_log()?, *self.durable.borrow());
+        let index = self.index.clone();
+        tokio::task::spawn_local(async move {
+            // One at a time: each may hold a second state for a moment.
+            let _turn = index.turn().await;
+            if let Some(client) = reply.notifications() {
+                client.room().await;
+            }
+            let answered = tokio::task::spawn_blocking(move || {
+                match slice::read(&storage, end, query) {
+                    Ok(text) => reply.result(&text),
+                    Err(rejection) => reply.refuse(rejection),
+                }
+                aiflow_supervise::return_free_memory();
+            });
+            if let Err(error) = answered.await {
+                tracing::error!(%error, "a question about the past was not answered");
+            }
+        });
+        Ok(())
     }
 
     fn read_output(&mut self, read: &LogRead, reply: Reply) -> Result<(), Failure> {

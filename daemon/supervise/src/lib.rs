@@ -18,6 +18,7 @@
 //!    [`Evidence::Ended`] in the ordinary case and the truth in every other.
 //! 4. After a restart: [`inspect`] for each attempt that has no terminal record.
 
+mod companion;
 mod confinement;
 mod directory;
 mod discard;
@@ -33,6 +34,7 @@ mod survivors;
 mod system;
 mod user;
 
+pub use companion::{Companion, CompanionOrder, Streams};
 pub use confinement::{Confinement, Limit};
 pub use directory::DirectoryError;
 pub use discard::{DISCARDED_PREFIX, discard};

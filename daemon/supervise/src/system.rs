@@ -49,6 +49,25 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
+/// Has the kernel kill what is started when the thread that starts it ends.
+#[expect(unsafe_code, reason = "what runs between fork and exec is unsafe by its nature")]
+pub(crate) fn die_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+
+    let parent = rustix::process::getpid();
+    let before_exec = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The parent may have died before the kernel was told.
+        if rustix::process::getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    };
+    // SAFETY: it only makes system calls, and allocates nothing.
+    unsafe { command.pre_exec(before_exec) };
+}
+
 /// `None` in the child.
 #[expect(unsafe_code, reason = "no safe fork exists")]
 pub(crate) fn fork() -> rustix::io::Result<Option<Pid>> {

@@ -1,56 +1,52 @@
 //! What keys do: one action, one function; requests go to the outbox.
 //!
-//! Must never wait, and never ask the daemon to end something without a question first.
+//! Must never wait, and never ask the daemon to change something without a question first.
 
+mod action;
+mod control;
+mod copy;
 mod emit;
-mod filter;
+pub(crate) mod keyfile;
 pub(crate) mod keymap;
+mod keys;
 mod look;
-mod navigate;
-mod start_stop;
+mod marks;
+pub(crate) mod mouse;
+pub(crate) mod navigate;
+mod palette;
+mod prompt;
+mod shipped;
 pub(crate) mod typing;
 
 use crossterm::event::KeyEvent;
 
-use crate::state::{Dialog, Model, Screen};
+pub(crate) use action::Action;
+pub(crate) use copy::line_of_item;
+pub(crate) use palette::follow;
 
-/// Everything that a key can mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    First,
-    Last,
-    Open,
-    Back,
-    NextPane,
-    Show(Screen),
-    StartRun,
-    StopRun,
-    StartTask,
-    StopTask,
-    Emit,
-    NextField,
-    PreviousField,
-    Confirm,
-    Filter,
-    Follow,
-    Wrap,
-    Times,
-    EarlierLog,
-    LaterLog,
-    Help,
-    Quit,
-}
+use crate::state::bars;
+use crate::state::item::{self, Item};
+use crate::state::mark::Tone;
+use crate::state::past::{self, Kind, Wanted};
+use crate::state::{Asked, Dialog, Model, Screen};
 
 /// Does what a key means at present.
 pub(crate) fn on_key(model: &mut Model, key: KeyEvent) {
     model.notice = None;
-    match keymap::action_of(model, key) {
+    match model.keymap.action_of(model, key) {
         Some(action) => perform(model, action),
         None => typing::on_key(model, key),
+    }
+}
+
+/// The command line that does the same, where there is one.
+pub(crate) fn line_of(model: &Model, action: Action) -> Option<String> {
+    match action {
+        Action::Show(screen) => Some(copy::line_of_screen(model, screen)),
+        Action::Why => item::selected(model).as_ref().and_then(copy::line_of_why),
+        Action::Logs => item::selected(model).as_ref().and_then(copy::line_of_log),
+        Action::Emit => Some("aiflow emit KEY VALUE".to_owned()),
+        action => control::plan(model, action).ok()?.commands.first().map(|one| one.line()),
     }
 }
 
@@ -63,33 +59,163 @@ pub(crate) fn perform(model: &mut Model, action: Action) {
         Action::PageDown => navigate::by(model, model.page.cast_signed()),
         Action::First => navigate::to_first(model),
         Action::Last => navigate::to_last(model),
+        Action::Left => look::sideways(model, -8),
+        Action::Right => look::sideways(model, 8),
         Action::Open => navigate::open(model),
         Action::Back => navigate::back(model),
-        Action::NextPane => navigate::next_pane(model),
+        Action::NextPane => navigate::next_pane(model, 1),
+        Action::PreviousPane => navigate::next_pane(model, -1),
+        Action::Zoom => model.is_zoomed = !model.is_zoomed,
+        Action::LessTime => model.span = (model.span + 1).min(bars::SPANS.len() - 1),
+        Action::MoreTime => model.span = model.span.saturating_sub(1),
         Action::Show(screen) => navigate::show(model, screen),
-        Action::StartRun => start_stop::start_run(model),
-        Action::StopRun => start_stop::stop_run(model),
-        Action::StartTask => start_stop::start_task(model),
-        Action::StopTask => start_stop::stop_task(model),
-        Action::Emit => emit::begin(model),
+        Action::Why => why(model),
+        Action::Logs => navigate::open_log(model),
+        Action::AllLogs => navigate::open_all_logs(model),
+        Action::Mark => marks::toggle(model),
+        Action::MarkRange => marks::range(model),
         Action::NextField => emit::step(model, false),
         Action::PreviousField => emit::step(model, true),
         Action::Confirm => confirm(model),
-        Action::Filter => filter::begin(model),
+        Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
+        Action::Palette => model.dialog = Some(Dialog::Palette(Default::default())),
+        Action::Quit => model.quits = true,
+        action if is_of_time(action) => travel(model, action),
+        action if is_of_look(action) => look(model, action),
+        Action::Emit => emit::begin(model),
+        Action::Foretell => emit::foretell(model),
+        action => control::ask(model, action),
+    }
+}
+
+const fn is_of_time(action: Action) -> bool {
+    matches!(
+        action,
+        Action::TimeTravel
+            | Action::StepBack
+            | Action::StepForward
+            | Action::EventBack
+            | Action::EventForward
+            | Action::FailureBack
+            | Action::FailureForward
+            | Action::GoToOffset
+            | Action::GoToTime
+    )
+}
+
+fn travel(model: &mut Model, action: Action) {
+    let step = |kind, back| Wanted::Next { kind, back };
+    let wanted = match action {
+        Action::StepBack => step(Kind::Any, true),
+        Action::StepForward => step(Kind::Any, false),
+        Action::EventBack => step(Kind::Event, true),
+        Action::EventForward => step(Kind::Event, false),
+        Action::FailureBack => step(Kind::Failure, true),
+        Action::FailureForward => step(Kind::Failure, false),
+        Action::GoToOffset => return prompt::begin(model, Asked::Offset),
+        Action::GoToTime => return prompt::begin(model, Asked::Time),
+        _ => return past::toggle(model),
+    };
+    past::enter(model, wanted);
+}
+
+const fn is_of_look(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Filter
+            | Action::NextMatch
+            | Action::PreviousMatch
+            | Action::Fold
+            | Action::Follow
+            | Action::Wrap
+            | Action::Times
+            | Action::EarlierLog
+            | Action::LaterLog
+            | Action::Editor
+            | Action::Pager
+            | Action::Copy
+            | Action::CopyCommand
+            | Action::CopyLink
+            | Action::Theme
+            | Action::Mouse
+    )
+}
+
+fn look(model: &mut Model, action: Action) {
+    match action {
+        Action::Filter => prompt::begin_filter(model),
+        Action::NextMatch => look::match_from(model, false),
+        Action::PreviousMatch => look::match_from(model, true),
+        Action::Fold => look::fold(model),
         Action::Follow => look::follow(model),
         Action::Wrap => model.wraps = !model.wraps,
         Action::Times => model.shows_times = !model.shows_times,
         Action::EarlierLog => look::step_log(model, -1),
         Action::LaterLog => look::step_log(model, 1),
-        Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
-        Action::Quit => model.quits = true,
+        Action::Editor => copy::edit(model),
+        Action::Pager => copy::page(model),
+        Action::Copy => copy::copy(model),
+        Action::CopyCommand => copy::copy_command(model),
+        Action::CopyLink => copy::copy_link(model),
+        Action::Theme => look::next_theme(model),
+        _ => look::toggle_mouse(model),
     }
+}
+
+fn why(model: &mut Model) {
+    let Some(about) = item::selected(model) else {
+        return model.say("nothing is selected here", Tone::Wait);
+    };
+    model.dialog = Some(Dialog::Why { about, scroll: 0 });
 }
 
 fn confirm(model: &mut Model) {
     match model.dialog.take() {
         Some(Dialog::Emit(form)) => emit::send(model, form),
-        Some(Dialog::Confirm(question)) => model.outbox.push(question.request),
-        Some(Dialog::Filter { .. } | Dialog::Help { .. }) | None => {}
+        Some(Dialog::Confirm(question)) => control::send(model, question),
+        Some(Dialog::Prompt(prompt)) => prompt::take(model, prompt),
+        Some(Dialog::Palette(palette)) => palette::choose(model, &palette),
+        Some(Dialog::Help { .. } | Dialog::Why { .. }) | None => {}
+    }
+}
+
+/// Whether something may be changed from here; says why not.
+fn may_change(model: &mut Model) -> bool {
+    let why_not = match () {
+        () if model.past.is_some() => "the past cannot be changed; q goes back to now",
+        () if model.read_only => "read-only: nothing is asked of the daemon",
+        () => return true,
+    };
+    model.say(why_not, Tone::Wait);
+    false
+}
+
+/// Opens the screen of an item.
+fn go_to(model: &mut Model, item: &Item) {
+    model.marks.clear();
+    if let Some(run) = item.run() {
+        navigate::choose_run(model, run);
+    }
+    match item {
+        Item::Workflow(namespace, workflow) => {
+            model.workflow = Some((namespace.clone(), workflow.clone()));
+            model.workflow_cursor = 0;
+        }
+        Item::Task(run, task) | Item::Execution(run, task, _) => {
+            let spec = model.state().snapshot_of(*run).map(|snapshot| &snapshot.spec);
+            let index = spec.and_then(|spec| spec.task_index(task.as_str()));
+            model.task_cursor = index.unwrap_or(0);
+        }
+        Item::Event(offset) => model.event_cursor = Some(*offset),
+        Item::Run(_) | Item::Trigger(_) => {}
+    }
+    model.execution = match item {
+        Item::Execution(_, _, sequence) => Some(*sequence),
+        _ => None,
+    };
+    navigate::show(model, crate::state::palette::screen_of(item));
+    if let (Screen::Clocks, Item::Trigger(_)) = (model.screen, item) {
+        let items = item::items(model);
+        model.clock_cursor = items.iter().position(|one| one == item).unwrap_or(0);
     }
 }

@@ -11,13 +11,17 @@ use crate::state::{Dialog, EmitField, Model};
 pub(super) fn on_key(model: &mut Model, key: KeyEvent) {
     let Some(edit) = edit_of(key) else { return };
     match &mut model.dialog {
-        Some(Dialog::Filter { line, .. }) => {
-            line.edit(edit);
-            model.filter = line.text();
-            model.event_cursor = None;
+        Some(Dialog::Prompt(prompt)) => {
+            prompt.line.edit(edit);
+            super::prompt::on_change(model);
+        }
+        Some(Dialog::Palette(palette)) => {
+            palette.line.edit(edit);
+            palette.chosen = 0;
         }
         Some(Dialog::Emit(form)) => {
             form.fault = None;
+            form.foretold = None;
             let line: Option<&mut InputLine> = match form.field {
                 EmitField::Key => Some(&mut form.key),
                 EmitField::Value => Some(&mut form.value),
@@ -32,7 +36,7 @@ pub(super) fn on_key(model: &mut Model, key: KeyEvent) {
                 None => {}
             }
         }
-        Some(Dialog::Help { .. } | Dialog::Confirm(_)) | None => {}
+        Some(Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Why { .. }) | None => {}
     }
 }
 

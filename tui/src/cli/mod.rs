@@ -22,8 +22,10 @@ mod man;
 mod namespace;
 mod options;
 mod output;
+mod output_of_task;
 mod parse;
 mod past;
+mod plugin;
 mod ps;
 mod python;
 mod rows;
@@ -106,14 +108,20 @@ enum Verb {
     Emit(emit::Arguments),
     /// Inside a task: say that it lives, for its `heartbeat:`.
     Heartbeat,
+    /// What tasks say of their work: set, get, list.
+    #[command(subcommand)]
+    Output(output_of_task::Verb),
     /// Events: send, list, count, listen.
     #[command(subcommand)]
     Event(event::Verb),
     /// As `event`, for those who know AIFlow's `notification event`.
     #[command(subcommand)]
     Notification(Notification),
+    /// Plugins: programs that do the work of tasks, or run them elsewhere.
+    #[command(subcommand)]
+    Plugin(plugin::Verb),
     /// Watch and steer in the terminal; also what `aiflow` alone does there.
-    Tui,
+    Tui(tui::Arguments),
     /// Show the version of this program.
     Version,
     /// Print the completions for a shell.
@@ -152,7 +160,8 @@ pub(crate) fn main() -> u8 {
 
 /// Without a verb a terminal shows the interface.
 fn interface() -> Option<Verb> {
-    (std::io::stdin().is_terminal() && std::io::stdout().is_terminal()).then_some(Verb::Tui)
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    is_terminal.then(|| Verb::Tui(tui::Arguments::default()))
 }
 
 /// In a script a missing verb is a mistake; say what could be done.
@@ -177,6 +186,7 @@ impl Verb {
             Self::WorkflowTrigger(verb) => verb.perform(session).await,
             Self::WorkflowExecution(verb) => verb.perform(session).await,
             Self::TaskExecution(verb) => verb.perform(session).await,
+            Self::Plugin(verb) => return verb.perform(session).await,
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
             Self::Why(arguments) => arguments.perform(session).await,
@@ -187,9 +197,10 @@ impl Verb {
             Self::Logs(arguments) => arguments.perform(session).await,
             Self::Emit(arguments) => arguments.perform(session).await,
             Self::Heartbeat => heartbeat::perform(session).await,
+            Self::Output(verb) => verb.perform(session).await,
             Self::Event(verb) => verb.perform(session).await,
             Self::Notification(Notification::Event(verb)) => verb.perform(session).await,
-            Self::Tui => tui::perform(session).await,
+            Self::Tui(arguments) => arguments.perform(session).await,
             Self::Version => version::perform(session),
             Self::Completions(arguments) => arguments.perform(session),
             Self::Man(arguments) => arguments.perform(session),
@@ -246,8 +257,12 @@ mod tests {
             backfill 3 t 2013-01-01T00:00:00Z 2013-01-02T00:00:00Z --parallel 4|ps|\
             logs 3 t -f --sequence 2 --attempt 1 --tail 5 -t|\
             emit k|emit k -1.5|emit k - --id i --source s --execution 4|emit k {} --global|\
-            emit k v --wait 1m|heartbeat|event list|event list k --limit 5 --from 7|event count k|\
-            event listen k --from 0 -n x|tui|version|completions bash";
+            emit k v --wait 1m|heartbeat|output set k -1|output get t k --run 3|\
+            output list --run 3 --sequence 2|output list t --run 3|\
+            event list|event list k --limit 5 --from 7|event count k|\
+            event listen k --from 0 -n x|tui|tui --read-only aiflow://run/1@7|\
+            tui --log DIR|plugin list|plugin check operator x --config {}|\
+            plugin run executor x -- sleep 3|version|completions bash";
         for line in lines.split('|') {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let parsed = Arguments::try_parse_from(words);

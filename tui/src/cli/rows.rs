@@ -4,7 +4,8 @@
 
 use aiflow_model::LoggedRecord;
 use aiflow_model::wire::{
-    EventView, ExecutionView, NamespaceView, RuleView, RunView, Status, TriggerView, WorkflowView,
+    EventView, ExecutionView, NamespaceView, OutputView, RuleView, RunView, Status, TriggerView,
+    WorkflowView,
 };
 
 use super::output::Row;
@@ -128,7 +129,7 @@ impl Row for RuleView {
 impl Row for ExecutionView {
     const COLUMNS: &'static [&'static str] = &[
         "run", "task", "sequence", "status", "window", "attempt", "pid", "result", "created",
-        "ended",
+        "ended", "item",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -151,6 +152,7 @@ impl Row for ExecutionView {
             or_none(result.as_ref()),
             self.created_at.clone(),
             or_none(self.ended_at.as_ref()),
+            or_none(self.item.as_ref()),
         ]
     }
 }
@@ -164,6 +166,20 @@ impl Row for LoggedRecord {
             self.time.to_string(),
             or_none(self.cause.as_ref()),
             serde_json::to_string(&self.record).unwrap_or_default(),
+        ]
+    }
+}
+
+impl Row for OutputView {
+    const COLUMNS: &'static [&'static str] = &["run", "task", "sequence", "name", "value"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.run.to_string(),
+            self.task.to_string(),
+            self.sequence.to_string(),
+            self.name.to_string(),
+            self.value.to_string(),
         ]
     }
 }
@@ -247,7 +263,7 @@ mod tests {
                 "rss_bytes_max": 0, "cpu_us": 0}]}))
         .unwrap();
         let text = view.cells().join(" ");
-        assert_eq!(text, "1 train 2 running 2013-01-01T05:00:00Z 1 77 - C -");
+        assert_eq!(text, "1 train 2 running 2013-01-01T05:00:00Z 1 77 - C - -");
         let attempt = &mut view.attempts[0];
         attempt.ended_at = Some("E".to_owned());
         (attempt.state, attempt.exit_code) = ("exited".to_owned(), Some(3));

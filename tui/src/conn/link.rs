@@ -8,8 +8,8 @@ use std::time::Duration;
 use aiflow_client::{CallError, Client, Subscription};
 use aiflow_model::wire::{Empty, EventQuery, EventView, Follow, Records};
 use aiflow_model::{ErrorCode, Offset, State};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Message, Request, perform};
 use crate::chain::chain;
@@ -30,6 +30,7 @@ struct Gone;
 pub(super) async fn hold(
     socket: PathBuf,
     mut requests: mpsc::Receiver<Request>,
+    mut watched: watch::Receiver<bool>,
     messages: mpsc::Sender<Message>,
 ) {
     let mut resume = None;
@@ -41,7 +42,9 @@ pub(super) async fn hold(
         let reason = match follow(&socket, &mut resume, &messages).await {
             Ok(mut followed) => {
                 backoff = BACKOFF_MIN;
-                match relay(&mut followed, &mut resume, &mut requests, &messages).await {
+                match relay(&mut followed, &mut resume, &mut requests, &mut watched, &messages)
+                    .await
+                {
                     Ok(reason) => reason,
                     Err(Gone) => return,
                 }
@@ -127,11 +130,21 @@ async fn relay(
     followed: &mut Followed,
     resume: &mut Option<Offset>,
     requests: &mut mpsc::Receiver<Request>,
+    watched: &mut watch::Receiver<bool>,
     messages: &mpsc::Sender<Message>,
 ) -> Result<String, Gone> {
     let mut status_due = Instant::now();
     loop {
+        let is_watched = *watched.borrow();
         tokio::select! {
+            changed = watched.changed() => {
+                changed.map_err(|_| Gone)?;
+                tokio::spawn(ask_status(followed.client.clone(), messages.clone()));
+            }
+            () = sleep_until(status_due), if is_watched => {
+                status_due = Instant::now() + STATUS_EVERY;
+                tokio::spawn(ask_status(followed.client.clone(), messages.clone()));
+            }
             records = followed.records.next() => match records {
                 Err(broken) => return Ok(chain(&broken)),
                 Ok(Records { records, next, .. }) => {
@@ -152,7 +165,16 @@ async fn relay(
                 Some(request) => {
                     let (client, messages) = (followed.client.clone(), messages.clone());
                     tokio::spawn(async move {
-                        let _ = messages.send(perform::perform(&client, request).await).await;
+                        let told = match request {
+                            Request::Do(commands) => perform::perform(&client, commands).await,
+                            Request::Foretell { number, commands } => {
+                                perform::foretell(&client, number, commands).await
+                            }
+                            Request::Slice(query) => perform::slice(&client, query).await,
+                            // Its own affair, above.
+                            Request::Resync => return,
+                        };
+                        let _ = messages.send(told).await;
                     });
                 }
             },
@@ -162,6 +184,6 @@ async fn relay(
 
 async fn ask_status(client: Client, messages: mpsc::Sender<Message>) {
     if let Ok(status) = client.status(Empty {}).await {
-        let _ = messages.send(Message::Commit(status.commit_us_p50)).await;
+        let _ = messages.send(Message::Status(Box::new(status))).await;
     }
 }

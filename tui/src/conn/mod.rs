@@ -3,17 +3,19 @@
 //! It talks to the model through bounded channels of messages and requests. Must never touch the
 //! model or the terminal, and never lose or repeat a record.
 
+mod command;
+mod copy;
 mod link;
 mod perform;
 mod tail;
 
 use std::path::PathBuf;
 
-use aiflow_model::wire::{EventView, LogPiece};
-use aiflow_model::{
-    EventKey, JsonText, LoggedRecord, Namespace, RunId, State, TaskName, WorkflowName,
-};
+use aiflow_model::wire::{EventView, LogPiece, LogSlice, SliceQuery, Status};
+use aiflow_model::{LoggedRecord, State};
 use tokio::sync::{mpsc, watch};
+
+pub(crate) use command::Command;
 
 use crate::state::log::LogTarget;
 
@@ -29,6 +31,8 @@ pub(crate) enum Message {
     Connecting,
     /// It follows.
     Live,
+    /// A copied log is looked at: there is nothing to follow.
+    Copy,
     /// There is no daemon at present; why.
     Lost(String),
     /// All that is known, before the records that come after.
@@ -37,8 +41,12 @@ pub(crate) enum Message {
     Past(Vec<EventView>),
     /// What happened since.
     Records(Vec<LoggedRecord>),
-    /// Median time of a commit, in microseconds.
-    Commit(u64),
+    /// How the daemon is.
+    Status(Box<Status>),
+    /// A slice of the past, or why there is none.
+    Slice(Result<Box<LogSlice>, String>),
+    /// What commands would cause; with the number that it was asked by.
+    Foretold(u64, Result<Vec<String>, String>),
     /// A request was carried out.
     Done(String),
     /// A request was refused, or could not be sent.
@@ -50,16 +58,12 @@ pub(crate) enum Message {
 /// What the connection is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Request {
-    /// Emit an event, to one run or to all.
-    Emit { namespace: Namespace, key: EventKey, value: JsonText, run: Option<RunId> },
-    /// Start a run.
-    StartRun { namespace: Namespace, workflow: WorkflowName },
-    /// Stop a run.
-    StopRun { run: RunId },
-    /// Start a task of a run.
-    StartTask { run: RunId, task: TaskName },
-    /// Stop what is alive of a task.
-    StopTask { run: RunId, task: TaskName },
+    /// Have this done.
+    Do(Vec<Command>),
+    /// Tell what it would cause.
+    Foretell { number: u64, commands: Vec<Command> },
+    /// Bring a slice of the past.
+    Slice(SliceQuery),
     /// Follow anew from the whole state.
     Resync,
 }
@@ -69,7 +73,8 @@ pub(crate) enum Request {
 pub(crate) struct Conn {
     pub(crate) messages: mpsc::Receiver<Message>,
     requests: mpsc::Sender<Request>,
-    log: watch::Sender<Option<LogTarget>>,
+    logs: watch::Sender<Vec<LogTarget>>,
+    status: watch::Sender<bool>,
 }
 
 impl Conn {
@@ -77,10 +82,20 @@ impl Conn {
     pub(crate) fn start(socket: PathBuf) -> Self {
         let (sender, messages) = mpsc::channel(MESSAGES_MAX);
         let (requests, wanted) = mpsc::channel(REQUESTS_MAX);
-        let (log, log_wanted) = watch::channel(None);
-        tokio::spawn(tail::tail(socket.clone(), log_wanted, sender.clone()));
-        tokio::spawn(link::hold(socket, wanted, sender));
-        Self { messages, requests, log }
+        let (logs, logs_wanted) = watch::channel(Vec::new());
+        tokio::spawn(tail::tail(socket.clone(), logs_wanted, sender.clone()));
+        let (status, status_wanted) = watch::channel(false);
+        tokio::spawn(link::hold(socket, wanted, status_wanted, sender));
+        Self { messages, requests, logs, status }
+    }
+
+    /// The same on a copied log, which the daemon's program reads. Needs a running tokio runtime.
+    pub(crate) fn of_copy(program: PathBuf, log: PathBuf) -> Self {
+        let (sender, messages) = mpsc::channel(MESSAGES_MAX);
+        let (requests, wanted) = mpsc::channel(REQUESTS_MAX);
+        tokio::spawn(copy::serve(program, log, wanted, sender));
+        let (logs, status) = (watch::channel(Vec::new()).0, watch::channel(false).0);
+        Self { messages, requests, logs, status }
     }
 
     /// Hands a request over without waiting; tells why not.
@@ -88,12 +103,17 @@ impl Conn {
         self.requests.try_send(request).map_err(|_| "too many requests wait for the daemon")
     }
 
-    /// Names the log that is to be read from now on.
-    pub(crate) fn want_log(&self, target: Option<&LogTarget>) {
-        self.log.send_if_modified(|wanted| {
-            let is_new = wanted.as_ref() != target;
+    /// Whether how the daemon is shall be asked again and again, rather than only while it writes.
+    pub(crate) fn watch_status(&self, is_wanted: bool) {
+        self.status.send_if_modified(|wanted| std::mem::replace(wanted, is_wanted) != is_wanted);
+    }
+
+    /// Names the logs that are to be read from now on.
+    pub(crate) fn want_logs(&self, targets: Vec<LogTarget>) {
+        self.logs.send_if_modified(|wanted| {
+            let is_new = *wanted != targets;
             if is_new {
-                *wanted = target.cloned();
+                *wanted = targets;
             }
             is_new
         });

@@ -1,57 +1,51 @@
-//! Carries out one request and tells how it went.
+//! Carries out what is asked, or has it foretold, and tells how it went.
 //!
 //! Must never repeat one: the user sees what happened and asks again.
 
-use std::collections::BTreeMap;
-
 use aiflow_client::{CallError, Client, new_id};
-use aiflow_model::wire::{Emit, RunRef, StartRun, TaskRef};
+use aiflow_model::wire::SliceQuery;
+use serde_json::Value;
 
-use super::{Message, Request};
+use super::{Command, Message};
 use crate::chain::chain;
+use crate::state::foretell;
 
-/// Asks the daemon.
-pub(super) async fn perform(client: &Client, request: Request) -> Message {
-    match ask(client, request).await {
-        Ok(done) => Message::Done(done),
-        Err(CallError::Rejected(no)) => {
-            let hint = no.hint.map(|hint| format!(" (try: {hint})")).unwrap_or_default();
-            Message::Refused(format!("{} {}{hint}", no.code, no.message))
+/// Has commands done, one after the other; the first that is refused ends it.
+pub(super) async fn perform(client: &Client, commands: Vec<Command>) -> Message {
+    let many = commands.len();
+    let mut done = String::new();
+    for command in commands {
+        match client.call::<Value>(command.call(new_id())).await {
+            Ok(answer) => done = command.done(&answer),
+            Err(error) => return Message::Refused(told(error)),
         }
-        Err(error) => Message::Refused(chain(&error)),
     }
+    Message::Done(if many > 1 { format!("{done} ({many} in all)") } else { done })
 }
 
-async fn ask(client: &Client, request: Request) -> Result<String, CallError> {
-    match request {
-        Request::Emit { namespace, key, value, run } => {
-            let (source, id) = (Some("tui".to_owned()), Some(new_id()));
-            let name = key.clone();
-            let emit = Emit { namespace, key, value, source, id, execution: run, token: None };
-            let reply = client.emit(emit).await?;
-            Ok(format!("emitted {name} @{}", reply.offset))
+/// Asks what commands would cause, each by itself.
+pub(super) async fn foretell(client: &Client, number: u64, commands: Vec<Command>) -> Message {
+    let mut lines = Vec::new();
+    for command in commands {
+        match client.dry_run(&command.call(new_id())).await {
+            Ok(reply) => lines.extend(foretell::lines(&reply)),
+            Err(error) => return Message::Foretold(number, Err(told(error))),
         }
-        Request::StartRun { namespace, workflow } => {
-            let (name, request) = (workflow.clone(), Some(new_id()));
-            let start = StartRun { namespace, workflow, params: BTreeMap::new(), request };
-            let reply = client.start_run(start).await?;
-            Ok(format!("started run {} of {name}", reply.run))
+    }
+    Message::Foretold(number, Ok(lines))
+}
+
+/// Brings a slice of the past.
+pub(super) async fn slice(client: &Client, query: SliceQuery) -> Message {
+    Message::Slice(client.log_slice(query).await.map(Box::new).map_err(told))
+}
+
+fn told(error: CallError) -> String {
+    match error {
+        CallError::Rejected(no) => {
+            let hint = no.hint.map(|hint| format!(" (try: {hint})")).unwrap_or_default();
+            format!("{} {}{hint}", no.code, no.message)
         }
-        Request::StopRun { run } => {
-            let reply = client.stop_run(RunRef { run }).await?;
-            Ok(format!("stopping run {run}: {} executions", reply.stopping))
-        }
-        Request::StartTask { run, task } => {
-            let name = task.clone();
-            client.start_task(TaskRef { run, task }).await?;
-            Ok(format!("started {name} of run {run}"))
-        }
-        Request::StopTask { run, task } => {
-            let name = task.clone();
-            let reply = client.stop_task(TaskRef { run, task }).await?;
-            Ok(format!("stopping {name} of run {run}: {} executions", reply.stopping))
-        }
-        // The link's own affair.
-        Request::Resync => Ok("following anew".to_owned()),
+        error => chain(&error),
     }
 }

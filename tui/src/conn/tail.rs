@@ -23,49 +23,37 @@ const FIRST_BYTES: i64 = 256 << 10;
 /// Reads what is wanted for as long as there is somebody to tell.
 pub(super) async fn tail(
     socket: PathBuf,
-    mut wanted: watch::Receiver<Option<LogTarget>>,
+    mut wanted: watch::Receiver<Vec<LogTarget>>,
     messages: mpsc::Sender<Message>,
 ) {
-    let mut client = None;
     loop {
-        let target = wanted.borrow_and_update().clone();
-        let Some(target) = target else {
-            if wanted.changed().await.is_err() {
-                return;
-            }
-            continue;
-        };
-        let reading = read_on(&socket, &mut client, target, &messages);
-        tokio::select! {
-            is_over = reading => {
-                // All is read, or nobody listens; the next log will tell.
-                if !is_over || wanted.changed().await.is_err() {
-                    return;
-                }
-            }
-            changed = wanted.changed() => if changed.is_err() { return },
+        let targets = wanted.borrow_and_update().clone();
+        // What is no longer wanted ends with the set.
+        let mut readers = tokio::task::JoinSet::new();
+        for target in targets {
+            readers.spawn(read_on(socket.clone(), target, messages.clone()));
+        }
+        if wanted.changed().await.is_err() {
+            return;
         }
     }
 }
 
-/// Reads one log to its end; false when there is nobody to tell.
-async fn read_on(
-    socket: &std::path::Path,
-    client: &mut Option<Client>,
-    target: LogTarget,
-    messages: &mpsc::Sender<Message>,
-) -> bool {
-    let mut position = -FIRST_BYTES;
+/// Reads one log to its end.
+async fn read_on(socket: PathBuf, target: LogTarget, messages: mpsc::Sender<Message>) {
+    let begin = if target.is_whole { 0 } else { -FIRST_BYTES };
+    let mut client = None;
+    let mut position = begin;
     let mut attempt: Option<String> = None;
     let mut pause = PAUSE_MIN;
     loop {
-        let piece = read(socket, client, &target, position).await;
+        let piece = read(&socket, &mut client, &target, position).await;
         let is_over = matches!(&piece, Ok(piece) if piece.ended);
         let has_news = match &piece {
             Ok(piece) => {
                 // Another attempt has its own positions: its beginning was not read.
                 if attempt.as_ref().is_some_and(|known| *known != piece.attempt) {
-                    (attempt, position) = (None, -FIRST_BYTES);
+                    (attempt, position) = (None, begin);
                     continue;
                 }
                 attempt = Some(piece.attempt.clone());
@@ -77,12 +65,14 @@ async fn read_on(
         pause = if has_news { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
         let tells = has_news || is_over || piece.is_err() || pause == PAUSE_MIN * 2;
         if tells && messages.send(Message::Log(target.clone(), piece)).await.is_err() {
-            return false;
+            return;
         }
         if is_over {
-            return true;
+            return;
         }
-        sleep(pause).await;
+        if !(has_news && target.is_whole) {
+            sleep(pause).await;
+        }
     }
 }
 

@@ -60,10 +60,15 @@ impl Mark {
             ExecutionStatus::Running if execution.silent_since.is_some() => {
                 Self::new("?", "silent", Tone::Bad)
             }
+            ExecutionStatus::Running if execution.ready_at.is_some() => {
+                Self::new("●", "ready", Tone::Busy)
+            }
             ExecutionStatus::Waiting => Self::new("▷", status.word(), Tone::Wait),
             ExecutionStatus::Queued => Self::new("▷", "starting", Tone::Busy),
             ExecutionStatus::Running if has_window => Self::new("▶", status.word(), Tone::Busy),
-            ExecutionStatus::Running => Self::new("●", status.word(), Tone::Busy),
+            ExecutionStatus::Running | ExecutionStatus::Ready => {
+                Self::new("●", status.word(), Tone::Busy)
+            }
             ExecutionStatus::Retrying => Self::new("↻", status.word(), Tone::Wait),
             ExecutionStatus::Stopping => Self::new("◼", status.word(), Tone::Wait),
             ExecutionStatus::Success => Self::new("✓", status.word(), Tone::Good),

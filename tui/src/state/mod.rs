@@ -3,19 +3,36 @@
 //! Pure: no terminal, no socket, no clock (`now` is a field that the loop sets). Records change it
 //! through [`Model::take`], keys through the actions.
 
-mod dialog;
+pub(crate) mod ansi;
+pub(crate) mod bars;
+pub(crate) mod chore;
+pub(crate) mod clocks_list;
+pub(crate) mod condition_tree;
+pub(crate) mod dialog;
 pub(crate) mod fate;
+pub(crate) mod foretell;
+pub(crate) mod graph;
 pub(crate) mod input_line;
+pub(crate) mod item;
+pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod mark;
 mod model;
+pub(crate) mod palette;
+pub(crate) mod past;
 pub(crate) mod rates;
 pub(crate) mod recent;
 pub(crate) mod runs;
+pub(crate) mod screen;
 pub(crate) mod streams;
+pub(crate) mod task_detail;
 pub(crate) mod tasks;
 pub(crate) mod text;
+pub(crate) mod why;
 pub(crate) mod windows;
+pub(crate) mod words;
+pub(crate) mod world;
 
-pub(crate) use dialog::{Confirm, Dialog, EmitField, EmitForm};
-pub(crate) use model::{Link, Model, Notice, Pane, Screen};
+pub(crate) use dialog::{Asked, Confirm, Dialog, EmitField, EmitForm, Prompt};
+pub(crate) use model::{Link, Model, Notice};
+pub(crate) use screen::{Pane, Screen};

@@ -3,39 +3,36 @@
 //! Must never wait for anything or touch a terminal: what it wants of the daemon goes to the
 //! outbox.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aiflow_model::state::Run;
 use aiflow_model::time::Timestamp;
-use aiflow_model::{Namespace, Offset, RunId, State, TaskName};
+use aiflow_model::wire::Status;
+use aiflow_model::{
+    LoggedRecord, Namespace, Offset, RunId, Sequence, State, TaskName, WorkflowName,
+};
 
+use super::chore::Chore;
+use super::item::Item;
 use super::log::{LogTarget, LogView};
 use super::mark::Tone;
+use super::past::Past;
 use super::rates::Rates;
 use super::recent::{Recent, Seen};
+use super::screen::{Pane, Screen};
 use super::streams::Sight;
+use super::world::World;
 use super::{Dialog, runs, tasks};
-use crate::conn::{Message, Request};
-
-/// The screens, in the order of their tabs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Screen {
-    Runs,
-    Run,
-    Events,
-    Log,
-}
-
-/// The panes of the run's screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pane {
-    Tasks,
-    Events,
-}
+use crate::actions::keymap::Keymap;
+use crate::conn::{Command, Message, Request};
 
 /// How the connection is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Link {
     Connecting,
     Live,
+    /// There is none: a copied log is looked at.
+    Copy,
     /// Gone; why, and for how long.
     Lost {
         reason: String,
@@ -56,31 +53,65 @@ pub(crate) struct Model {
     /// Set by the loop before each key, message and frame.
     pub(crate) now: Timestamp,
     pub(crate) home: String,
-    pub(crate) state: State,
+    /// What is followed.
+    pub(crate) live: World,
+    /// What was, while somebody looks at it.
+    pub(crate) past: Option<Past>,
     /// A state has come; until then nothing is known.
     pub(crate) is_loaded: bool,
     pub(crate) link: Link,
-    pub(crate) recent: Recent,
-    pub(crate) rates: Rates,
-    /// Median time of a commit, in microseconds.
-    pub(crate) commit_us: Option<u64>,
+    /// How the daemon was when it was asked last.
+    pub(crate) status: Option<Status>,
+    pub(crate) keymap: Keymap,
+    /// Nothing may be changed from here.
+    pub(crate) read_only: bool,
     pub(crate) screen: Screen,
     pub(crate) pane: Pane,
+    /// How much of the time bars show.
+    pub(crate) span: usize,
+    /// Which of its views each screen shows.
+    pub(crate) views: BTreeMap<Screen, usize>,
+    /// The pane that has the keys is shown alone.
+    pub(crate) is_zoomed: bool,
     /// The run that is open; chosen by itself until somebody opens one.
     pub(crate) run: Option<RunId>,
     pub(crate) run_was_chosen: bool,
+    /// The workflow that is open without a run.
+    pub(crate) workflow: Option<(Namespace, WorkflowName)>,
     pub(crate) runs_cursor: usize,
     pub(crate) task_cursor: usize,
+    pub(crate) workflow_cursor: usize,
+    pub(crate) clock_cursor: usize,
+    /// The execution that is looked at; none: the one that says most.
+    pub(crate) execution: Option<Sequence>,
     /// The event that is looked at; none: the newest, whatever comes.
     pub(crate) event_cursor: Option<Offset>,
+    /// Lines that a text is scrolled by: a definition, details.
+    pub(crate) scroll: usize,
     pub(crate) filter: String,
+    /// Workflows whose runs are folded away.
+    pub(crate) folded: BTreeSet<(Namespace, WorkflowName)>,
+    /// Only what is one step away from the selected task.
+    pub(crate) is_focused: bool,
+    /// Values are shown whole.
+    pub(crate) is_unfolded: bool,
+    pub(crate) marks: BTreeSet<Item>,
+    pub(crate) last_mark: Option<Item>,
     pub(crate) log: Option<LogView>,
     pub(crate) wraps: bool,
     pub(crate) shows_times: bool,
+    pub(crate) theme: usize,
+    pub(crate) has_mouse: bool,
     pub(crate) dialog: Option<Dialog>,
     pub(crate) notice: Option<Notice>,
+    /// What was done from the palette, the newest last.
+    pub(crate) palette_history: Vec<String>,
+    /// Counts what was foretold, so that an old answer is known.
+    pub(crate) foretold: u64,
     /// What the daemon is to be asked; the loop takes it.
     pub(crate) outbox: Vec<Request>,
+    /// What else is to be done; the loop takes it.
+    pub(crate) chores: Vec<Chore>,
     pub(crate) quits: bool,
     /// Lines that a page key moves; set by the loop from the size of the terminal.
     pub(crate) page: usize,
@@ -92,29 +123,78 @@ impl Model {
         Self {
             now,
             home,
-            state: State::empty(),
+            live: World::default(),
+            past: None,
             is_loaded: false,
             link: Link::Connecting,
-            recent: Recent::default(),
-            rates: Rates::default(),
-            commit_us: None,
-            screen: Screen::Runs,
+            status: None,
+            keymap: Keymap::default(),
+            read_only: false,
+            screen: Screen::Overview,
             pane: Pane::Tasks,
+            span: 0,
+            views: BTreeMap::new(),
+            is_zoomed: false,
             run: None,
             run_was_chosen: false,
+            workflow: None,
             runs_cursor: 0,
             task_cursor: 0,
+            workflow_cursor: 0,
+            clock_cursor: 0,
+            execution: None,
             event_cursor: None,
+            scroll: 0,
             filter: String::new(),
+            folded: BTreeSet::new(),
+            is_focused: false,
+            is_unfolded: false,
+            marks: BTreeSet::new(),
+            last_mark: None,
             log: None,
             wraps: false,
             shows_times: false,
+            theme: 0,
+            has_mouse: false,
             dialog: None,
             notice: None,
+            palette_history: Vec::new(),
+            foretold: 0,
             outbox: Vec::new(),
+            chores: Vec::new(),
             quits: false,
             page: 10,
         }
+    }
+
+    /// What is shown: what was, while somebody looks at it, else what is.
+    pub(crate) fn world(&self) -> &World {
+        self.past.as_ref().and_then(Past::world).unwrap_or(&self.live)
+    }
+
+    /// The state that is shown.
+    pub(crate) fn state(&self) -> &State {
+        &self.world().state
+    }
+
+    /// The events that are shown.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.world().recent
+    }
+
+    /// Their rates.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.world().rates
+    }
+
+    /// The time that is shown: of the record that is looked at, in the past.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.past.as_ref().and_then(Past::time).unwrap_or(self.now)
+    }
+
+    /// Which view the open screen shows.
+    pub(crate) fn view(&self) -> usize {
+        self.views.get(&self.screen).copied().unwrap_or(0)
     }
 
     /// Takes in what came from the connection.
@@ -126,26 +206,28 @@ impl Model {
                 }
             }
             Message::Live => self.link = Link::Live,
+            Message::Copy => {
+                self.link = Link::Copy;
+                self.read_only = true;
+            }
             Message::Lost(reason) => {
                 let since = match &self.link {
                     Link::Lost { since, .. } => *since,
-                    Link::Live | Link::Connecting => self.now,
+                    Link::Live | Link::Connecting | Link::Copy => self.now,
                 };
                 self.link = Link::Lost { reason, since };
             }
             Message::State(state) => self.take_state(*state),
-            Message::Past(events) => self.recent.add_past(events, &self.state),
+            Message::Past(events) => self.live.recent.add_past(events, &self.live.state),
             Message::Records(records) => self.take_records(&records),
-            Message::Commit(us) => self.commit_us = Some(us),
+            Message::Status(status) => self.status = Some(*status),
+            Message::Slice(slice) => super::past::take(self, slice),
+            Message::Foretold(number, lines) => self.take_foretold(number, lines),
             Message::Done(text) => self.notice = Some(Notice { text, tone: Tone::Good }),
             Message::Refused(text) => self.notice = Some(Notice { text, tone: Tone::Bad }),
             Message::Log(target, piece) => {
-                let Some(log) = self.log.as_mut().filter(|log| log.target == target) else {
-                    return;
-                };
-                match piece {
-                    Ok(piece) => log.take(&piece),
-                    Err(fault) => log.fault = Some(fault),
+                if let Some(log) = &mut self.log {
+                    log.take(&target, piece);
                 }
             }
         }
@@ -153,38 +235,57 @@ impl Model {
 
     fn take_state(&mut self, state: State) {
         let is_first = !self.is_loaded;
-        self.state = state;
+        self.live = World { rates: std::mem::take(&mut self.live.rates), ..World::of(state) };
         self.is_loaded = true;
-        self.recent = Recent::default();
-        if self.run.is_some_and(|run| self.state.run(run).is_none()) {
+        if self.run.is_some_and(|run| self.live.state.run(run).is_none()) {
             self.run = None;
             self.run_was_chosen = false;
         }
         self.choose_run();
-        if is_first && self.run.is_some() {
-            self.screen = Screen::Run;
+        if is_first && self.run.is_some() && self.screen == Screen::Overview {
+            self.screen = self.first_screen();
         }
     }
 
-    fn take_records(&mut self, records: &[aiflow_model::LoggedRecord]) {
+    /// Where to begin: streams, where there are any, else the run as it goes.
+    fn first_screen(&self) -> Screen {
+        let snapshot = self.run.and_then(|run| self.live.state.snapshot_of(run));
+        let is_stream =
+            |task: &aiflow_model::TaskSpec| task.kind == aiflow_model::spec::TaskKind::Stream;
+        let streams = snapshot.is_some_and(|snapshot| {
+            snapshot.spec.has_clock() || snapshot.spec.tasks.iter().any(is_stream)
+        });
+        if streams { Screen::Streams } else { Screen::Run }
+    }
+
+    fn take_foretold(&mut self, number: u64, lines: Result<Vec<String>, String>) {
+        match &mut self.dialog {
+            Some(Dialog::Confirm(question)) if question.number == number => {
+                question.foretold = Some(lines);
+            }
+            Some(Dialog::Emit(form)) if form.number == number => form.foretold = Some(lines),
+            _ => {}
+        }
+    }
+
+    /// Asks what commands would cause; the number that the answer will carry.
+    pub(crate) fn foretell(&mut self, commands: Vec<Command>) -> u64 {
+        self.foretold += 1;
+        self.outbox.push(Request::Foretell { number: self.foretold, commands });
+        self.foretold
+    }
+
+    fn take_records(&mut self, records: &[LoggedRecord]) {
         use aiflow_model::Record;
         let mut runs_changed = false;
         for logged in records {
-            // After a break some may come that are known already.
-            if logged.offset < self.state.next_offset {
-                continue;
-            }
-            if let Err(error) = self.state.apply(logged) {
+            if let Err(error) = self.live.take(logged) {
                 let text = format!("{error}; asking for the whole state anew");
                 self.notice = Some(Notice { text, tone: Tone::Bad });
                 self.outbox.push(Request::Resync);
                 return;
             }
-            self.recent.take(logged, &self.state);
             match &logged.record {
-                Record::EventEmitted(event) => {
-                    self.rates.count(&event.namespace, &event.key, logged.time);
-                }
                 Record::RunStarted(_) | Record::RunFinished { .. } => runs_changed = true,
                 Record::AttemptQueued { id } => self.follow_attempt(id),
                 _ => {}
@@ -198,7 +299,7 @@ impl Model {
     /// Until somebody opens one, the newest living run is the one that is shown.
     fn choose_run(&mut self) {
         if !self.run_was_chosen {
-            self.run = runs::first_run(&self.state);
+            self.run = runs::first_run(&self.live.state);
         }
     }
 
@@ -214,52 +315,51 @@ impl Model {
     }
 
     /// Reads the output of a task, of one execution or of the newest.
-    pub(crate) fn open_log(
-        &mut self,
-        run: RunId,
-        task: TaskName,
-        sequence: Option<aiflow_model::Sequence>,
-    ) {
+    pub(crate) fn open_log(&mut self, run: RunId, task: TaskName, sequence: Option<Sequence>) {
         let generation = self.log.as_ref().map_or(0, |log| log.target.generation + 1);
-        let target = LogTarget { run, task, sequence, generation };
+        let target = LogTarget { run, task, sequence, is_whole: false, generation };
         self.log = Some(LogView::new(target));
     }
 
-    /// The log that is to be read while its screen is open.
-    pub(crate) fn wanted_log(&self) -> Option<&LogTarget> {
-        self.log.as_ref().filter(|_| self.screen == Screen::Log).map(|log| &log.target)
+    /// The logs that are to be read while their screen is open.
+    pub(crate) fn wanted_logs(&self) -> Vec<LogTarget> {
+        let open = self.log.as_ref().filter(|_| self.screen == Screen::Log);
+        open.map(LogView::targets).unwrap_or_default()
     }
 
     /// The run that is open.
     pub(crate) fn open_run(&self) -> Option<&Run> {
-        self.state.run(self.run?)
+        self.state().run(self.run?)
     }
 
     /// The namespace that is looked at: the open run's.
     pub(crate) fn namespace(&self) -> Namespace {
-        let run = self.open_run().filter(|_| self.screen != Screen::Runs);
-        run.map_or_else(Namespace::default_namespace, |run| run.namespace.clone())
+        let run = self.open_run().filter(|_| self.screen != Screen::Overview);
+        let run = run.map(|run| run.namespace.clone());
+        let workflow = self.workflow.as_ref().map(|(namespace, _)| namespace.clone());
+        run.or(workflow).unwrap_or_else(Namespace::default_namespace)
     }
 
     /// What views are computed from.
-    pub(crate) const fn sight(&self) -> Sight<'_> {
-        Sight { state: &self.state, recent: &self.recent, rates: &self.rates, now: self.now }
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        let World { state, recent, rates } = self.world();
+        Sight { state, recent, rates, now: self.time() }
     }
 
     /// The task that is selected in the open run.
     pub(crate) fn selected_task(&self) -> Option<(RunId, TaskName)> {
         let run = self.open_run()?;
-        let spec = &self.state.snapshots.get(&run.snapshot)?.spec;
+        let spec = &self.state().snapshots.get(&run.snapshot)?.spec;
         let index = self.task_cursor.min(spec.tasks.len().checked_sub(1)?);
         spec.tasks.get(index).map(|task| (run.id, task.name.clone()))
     }
 
     /// Events that are shown, newest first.
     pub(crate) fn shown_events(&self) -> impl Iterator<Item = &Seen> {
-        let run = (self.screen == Screen::Run).then_some(self.run).flatten();
+        let run = (self.screen == Screen::Streams).then_some(self.run).flatten();
         let namespace = self.open_run().map(|run| &run.namespace);
         let filter = self.filter.to_lowercase();
-        self.recent.iter().rev().filter(move |seen| match run {
+        self.recent().iter().rev().filter(move |seen| match run {
             // Of the open run: its own and those to all.
             Some(run) => {
                 seen.run.is_none_or(|of| of == run)
@@ -271,16 +371,67 @@ impl Model {
 
     /// Whether something on the screen changes with the seconds, though nothing happens.
     pub(crate) fn shows_running_time(&self) -> bool {
-        if matches!(self.link, Link::Lost { .. }) || self.rates.is_moving(self.now) {
+        if matches!(self.link, Link::Lost { .. }) {
             return true;
         }
-        match self.screen {
-            Screen::Runs => self.state.runs.values().any(|run| run.status.is_alive()),
-            Screen::Run => self.open_run().is_some_and(|run| {
-                run.status.is_alive() && tasks::rows(&self.state, run).iter().any(|t| t.is_running)
-            }),
-            Screen::Events | Screen::Log => false,
+        if self.past.is_some() {
+            return false;
         }
+        if self.live.rates.is_moving(self.now) {
+            return true;
+        }
+        let state = &self.live.state;
+        match self.screen {
+            Screen::Overview | Screen::Workflow => {
+                state.runs.values().any(|run| run.status.is_alive())
+            }
+            Screen::Streams | Screen::Run | Screen::Task => self.open_run().is_some_and(|run| {
+                run.status.is_alive() && tasks::rows(state, run).iter().any(|t| t.is_running)
+            }),
+            // Times to the next tick run down.
+            Screen::Clocks => state.triggers.values().any(|trigger| trigger.next_tick().is_some()),
+            Screen::Events | Screen::Log | Screen::System => false,
+        }
+    }
+
+    /// Runs of the workflow that is open, newest first.
+    pub(crate) fn workflow_runs(&self) -> Vec<&Run> {
+        let Some((namespace, workflow)) = self.open_workflow() else { return Vec::new() };
+        let is_of = |run: &&Run| run.namespace == namespace && run.workflow == workflow;
+        self.state().runs.values().rev().filter(is_of).take(runs::ENDED_RUNS_MAX).collect()
+    }
+
+    /// The workflow that is open: that of the open run, unless another was chosen.
+    pub(crate) fn open_workflow(&self) -> Option<(Namespace, WorkflowName)> {
+        let of_run = || self.open_run().map(|run| (run.namespace.clone(), run.workflow.clone()));
+        self.workflow.clone().or_else(of_run)
+    }
+
+    /// Where the cursor of the open screen stands among its items.
+    pub(crate) fn cursor_in(&self, items: &[Item]) -> usize {
+        match (self.screen, self.pane) {
+            (Screen::Overview, _) => self.runs_cursor,
+            (Screen::Events, _) | (Screen::Streams, Pane::Events) => {
+                let Some(cursor) = self.event_cursor else { return 0 };
+                let is_there = |item: &Item| matches!(item, Item::Event(at) if *at <= cursor);
+                items.iter().position(is_there).unwrap_or(0)
+            }
+            (Screen::Streams | Screen::Run, _) => self.task_cursor,
+            (Screen::Task, _) => {
+                let shown = super::task_detail::shown(self).map(|execution| execution.sequence);
+                let is_it =
+                    |item: &Item| matches!(item, Item::Execution(_, _, n) if Some(*n) == shown);
+                items.iter().position(is_it).unwrap_or(0)
+            }
+            (Screen::Workflow, _) => self.workflow_cursor,
+            (Screen::Clocks, _) => self.clock_cursor,
+            (Screen::Log | Screen::System, _) => 0,
+        }
+    }
+
+    /// Says something until the next key.
+    pub(crate) fn say(&mut self, text: impl Into<String>, tone: Tone) {
+        self.notice = Some(Notice { text: text.into(), tone });
     }
 }
 

@@ -65,6 +65,17 @@ impl Rates {
         minute
     }
 
+    /// The last minute of all keys together.
+    pub(crate) fn all(&self, now: Timestamp) -> [u32; SECONDS] {
+        let mut all = [0; SECONDS];
+        for (namespace, key) in self.keys.keys() {
+            for (sum, count) in all.iter_mut().zip(self.minute(namespace, key, now)) {
+                *sum += count;
+            }
+        }
+        all
+    }
+
     /// Whether anything of the last minute can still be seen at `now`.
     pub(crate) fn is_moving(&self, now: Timestamp) -> bool {
         let since = second(now) - SECONDS as i64;

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use aiflow_model::state::{Run, RunStatus};
 use aiflow_model::{Namespace, RunId, State, WorkflowName};
 
+use super::Model;
 use super::mark::Mark;
 use super::windows::{Counts, counts};
 
 /// Runs shown of each workflow, beside those that live.
-const ENDED_RUNS_MAX: usize = 200;
+pub(crate) const ENDED_RUNS_MAX: usize = 200;
 
 /// A line of the overview.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,29 @@ pub(crate) fn rows(state: &State) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// The lines that are shown: without those that are folded away, or lack the words of the filter.
+pub(crate) fn shown(model: &Model) -> Vec<Row> {
+    let filter = model.filter.to_lowercase();
+    let words: Vec<&str> = filter.split_whitespace().collect();
+    let state = model.state();
+    let mut is_folded = false;
+    let mut is_shown = |row: &Row| {
+        let text = match row {
+            Row::Workflow(row) => {
+                is_folded = model.folded.contains(&(row.namespace.clone(), row.workflow.clone()));
+                format!("{} {}", row.namespace, row.workflow)
+            }
+            Row::Run(_) if is_folded => return false,
+            Row::Run(run) => match state.run(*run) {
+                Some(run) => format!("run {} {} {}", run.id, run.workflow, run.status),
+                None => return false,
+            },
+        };
+        words.iter().all(|word| text.to_lowercase().contains(word))
+    };
+    rows(state).into_iter().filter(|row| is_shown(row)).collect()
 }
 
 /// How the executions of all tasks of a run stand.

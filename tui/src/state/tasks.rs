@@ -65,7 +65,7 @@ fn row(spec: &TaskSpec, task: &TaskState, run_is_alive: bool) -> TaskRow {
 }
 
 /// The execution that says most of a task: what is busy, else what waits, else what ended last.
-fn shown(task: &TaskState) -> Option<&Execution> {
+pub(crate) fn shown(task: &TaskState) -> Option<&Execution> {
     let busy = task.alive_executions().find(|e| e.status != ExecutionStatus::Waiting);
     busy.or_else(|| task.first_waiting()).or_else(|| task.latest())
 }

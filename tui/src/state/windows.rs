@@ -70,7 +70,10 @@ pub(crate) fn counts(executions: &[Execution]) -> Counts {
             ExecutionStatus::Failed => counts.failed += 1,
             ExecutionStatus::Stopped => counts.stopped += 1,
             ExecutionStatus::Waiting | ExecutionStatus::Retrying => counts.waiting += 1,
-            ExecutionStatus::Queued | ExecutionStatus::Running | ExecutionStatus::Stopping => {
+            ExecutionStatus::Queued
+            | ExecutionStatus::Running
+            | ExecutionStatus::Ready
+            | ExecutionStatus::Stopping => {
                 counts.running += 1;
             }
         }

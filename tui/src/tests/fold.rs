@@ -21,12 +21,12 @@ fn records_one_by_one_give_what_the_state_as_sent_gives() {
     let live = model_of(&recording);
     let mut late = Model::new(String::new(), recording.now);
     late.take(Message::State(Box::new(sent(recording.engine.state()))));
-    assert_eq!(sent(&live.state), late.state);
+    assert_eq!(&sent(live.state()), late.state());
     let (live_run, late_run) = (live.open_run().unwrap(), late.open_run().unwrap());
-    assert_eq!(tasks::rows(&live.state, live_run), tasks::rows(&late.state, late_run));
+    assert_eq!(tasks::rows(live.state(), live_run), tasks::rows(late.state(), late_run));
     let clock = &clocks(live.sight(), live_run)[0];
     let grids = [(&live, live_run), (&late, late_run)]
-        .map(|(model, run)| windows::grid(&model.state, run, clock, 30));
+        .map(|(model, run)| windows::grid(model.state(), run, clock, 30));
     assert_eq!(grids[0], grids[1]);
 }
 
@@ -42,7 +42,7 @@ fn the_fate_of_a_past_event_is_found_in_the_state() {
     });
     late.take(Message::Past(events.collect()));
     let started = |model: &Model| -> Vec<String> {
-        let led = model.recent.iter().filter(|seen| !seen.fate.started.is_empty());
+        let led = model.recent().iter().filter(|seen| !seen.fate.started.is_empty());
         led.map(|seen| format!("{} {}", seen.offset, fate::words(&seen.fate).0)).collect()
     };
     assert_eq!(started(&live), started(&late));
@@ -53,12 +53,12 @@ fn the_fate_of_a_past_event_is_found_in_the_state() {
 fn after_a_break_nothing_is_taken_twice() {
     let recording = Recording::story();
     let mut model = model_of(&recording);
-    let before = model.state.clone();
+    let before = model.state().clone();
     model.take(Message::Lost("gone".to_owned()));
     model.take(Message::Live);
     let again = recording.log[recording.log.len() - 5..].to_vec();
     model.take(Message::Records(again));
-    assert_eq!(model.state, before);
+    assert_eq!(*model.state(), before);
     assert_eq!(model.outbox, []);
 }
 
@@ -78,8 +78,8 @@ fn the_ring_is_bounded_and_keeps_the_newest() {
         recording.emit("k", &number.to_string(), "test", None);
     }
     let model = model_of(&recording);
-    assert_eq!(model.recent.iter().count(), 2_000);
-    assert_eq!(model.recent.iter().next_back().unwrap().value.as_str(), "2099");
+    assert_eq!(model.recent().iter().count(), 2_000);
+    assert_eq!(model.recent().iter().next_back().unwrap().value.as_str(), "2099");
 }
 
 #[test]
@@ -87,6 +87,8 @@ fn a_log_counts_what_came_while_it_was_not_followed() {
     let mut model = model_of(&Recording::story());
     model.open_log(aiflow_model::RunId(1), "train".parse().unwrap(), None);
     let mut log: LogView = model.log.take().unwrap();
+    let target = log.target.clone();
+    let take = |log: &mut LogView, piece| log.take(&target, Ok(piece));
     let piece = |text: String, ended| aiflow_model::wire::LogPiece {
         attempt: "1.train.1.1".to_owned(),
         position: 0,
@@ -95,17 +97,19 @@ fn a_log_counts_what_came_while_it_was_not_followed() {
         ended,
     };
     let lines = |from: u32, to: u32| (from..to).map(|n| format!("{n} o line {n}\n")).collect();
-    log.take(&piece(lines(0, 50), false));
+    take(&mut log, piece(lines(0, 50), false));
     log.scroll(-3);
     assert!(!log.follows() && log.unseen() == 3);
-    log.take(&piece(lines(50, 60), false));
+    take(&mut log, piece(lines(50, 60), false));
     assert_eq!((log.unseen(), log.upwards().next().unwrap().text.as_str()), (13, "line 46"));
     log.follow();
-    log.take(&piece("60 O long\n61 o er\n".to_owned(), true));
+    take(&mut log, piece("60 O long\n61 o er\n".to_owned(), true));
     assert_eq!(log.upwards().next().unwrap().text, "longer");
-    log.take(&piece(lines(0, 12_000), false));
-    assert_eq!(log.end(), 61 + 12_000, "lines that fell out are counted");
-    assert_eq!(log.upwards().count(), 10_000);
+    take(&mut log, piece(lines(0, 12_000), false));
+    assert_eq!(log.count(), 61 + 12_000);
+    take(&mut log, piece(lines(0, 200_000), false));
+    assert_eq!(log.count(), 61 + 212_000, "lines that fell out are counted");
+    assert_eq!((log.upwards().count(), log.dropped()), (200_000, 12_061));
 }
 
 #[test]
@@ -116,8 +120,8 @@ fn values_are_kept_within_bounds_and_shown_by_their_beginning() {
         recording.emit("k", &large, "test", None);
     }
     let model = model_of(&recording);
-    let kept: usize = model.recent.iter().map(|seen| seen.value.as_str().len()).sum();
+    let kept: usize = model.recent().iter().map(|seen| seen.value.as_str().len()).sum();
     assert!(kept <= 32 << 20 && kept > 30 << 20, "{kept}");
-    let newest = model.recent.iter().next_back().unwrap();
+    let newest = model.recent().iter().next_back().unwrap();
     assert!(newest.brief().len() <= 4_096 && newest.brief_tree().is_none());
 }

@@ -4,7 +4,7 @@ use aiflow_model::{EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskN
 
 use super::recording::Recording;
 use super::{model_of, press};
-use crate::conn::{Message, Request};
+use crate::conn::{Command, Message, Request};
 use crate::state::{Dialog, EmitField, Model, Pane, Screen};
 
 fn story() -> Model {
@@ -14,15 +14,17 @@ fn story() -> Model {
 #[test]
 fn out_goes_one_level_at_a_time_and_never_quits() {
     let mut model = story();
-    press(&mut model, "<enter>");
+    press(&mut model, "<enter><enter>");
     assert_eq!(model.screen, Screen::Log);
     press(&mut model, "<esc>");
+    assert_eq!(model.screen, Screen::Task);
+    press(&mut model, "h");
     assert_eq!(model.screen, Screen::Run);
     press(&mut model, "hhh<esc><esc>");
-    assert_eq!((model.screen, model.quits), (Screen::Runs, false));
+    assert_eq!((model.screen, model.quits), (Screen::Overview, false));
     assert_eq!(model.runs_cursor, 1, "on the run that was left");
-    press(&mut model, "l");
-    assert_eq!((model.screen, model.run), (Screen::Run, Some(RunId(1))));
+    press(&mut model, "<enter>");
+    assert_eq!((model.screen, model.run), (Screen::Streams, Some(RunId(1))));
 }
 
 #[test]
@@ -35,7 +37,7 @@ fn q_quits_but_is_a_letter_where_one_writes_and_control_c_always_quits() {
     press(&mut model, "<c-c>");
     assert!(model.quits);
     let mut model = story();
-    press(&mut model, "3/q");
+    press(&mut model, "6/q");
     assert_eq!((model.filter.as_str(), model.quits), ("q", false));
     let mut model = story();
     press(&mut model, "q");
@@ -45,10 +47,12 @@ fn q_quits_but_is_a_letter_where_one_writes_and_control_c_always_quits() {
 #[test]
 fn digits_jump_and_the_run_screen_moves_between_panes() {
     let mut model = story();
-    for (key, screen) in
-        [("1", Screen::Runs), ("3", Screen::Events), ("4", Screen::Log), ("2", Screen::Run)]
+    for (key, screen) in (1..)
+        .zip(Screen::ALL)
+        .map(|(n, screen)| (n.to_string(), screen))
+        .chain([("2".to_owned(), Screen::Streams)])
     {
-        press(&mut model, key);
+        press(&mut model, &key);
         assert_eq!(model.screen, screen);
     }
     press(&mut model, "<tab>");
@@ -61,30 +65,130 @@ fn digits_jump_and_the_run_screen_moves_between_panes() {
     assert_eq!(model.task_cursor, 0);
 }
 
+/// What was asked to be done, what was only foretold left out.
+fn done(model: &mut Model) -> Vec<Command> {
+    let asked = std::mem::take(&mut model.outbox).into_iter();
+    asked
+        .filter_map(|request| match request {
+            Request::Do(commands) => Some(commands),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+fn task(name: &str) -> TaskName {
+    TaskName::new(name).unwrap()
+}
+
+const RUN: RunId = RunId(1);
+
 #[test]
-fn nothing_is_stopped_or_started_without_a_yes() {
-    let task = |name: &str| TaskName::new(name).unwrap();
+fn nothing_is_changed_without_a_yes() {
+    let keys = ["s", "t", "R", "r", "f", "x", "m", "S", "p"];
+    let sequence = None;
+    let (train, run) = (|| task("train"), RUN);
+    let expected = [
+        Command::StopTask { run, task: train() },
+        Command::StartTask { run, task: train() },
+        Command::RestartTask { run, task: train() },
+        Command::Rerun { run, task: train(), sequence, from_here: false },
+        Command::Rerun { run, task: train(), sequence, from_here: true },
+        Command::Skip { run, task: train(), sequence },
+        Command::MarkSuccess { run, task: train(), sequence },
+        Command::StopRun { run },
+        Command::PauseRun { run },
+    ];
+    for (key, command) in keys.into_iter().zip(expected) {
+        let mut model = story();
+        press(&mut model, &format!("jj{key}"));
+        let asked = Request::Foretell { number: 1, commands: vec![command.clone()] };
+        assert_eq!(model.outbox, [asked], "it is foretold first: {key}");
+        press(&mut model, "n");
+        assert!(model.dialog.is_none() && done(&mut model).is_empty(), "{key}");
+        press(&mut model, &format!("{key}y"));
+        assert_eq!(done(&mut model), [command], "{key}");
+    }
+}
+
+#[test]
+fn workflows_runs_and_triggers_are_taken_in_hand_where_they_are_seen() {
+    let namespace = Namespace::default_namespace;
+    let workflow = || "flight_delays".parse().unwrap();
+    let mut model = story();
+    press(&mut model, "1gny");
+    let start = Command::StartRun { namespace: namespace(), workflow: workflow() };
+    assert_eq!(done(&mut model), [start]);
+    press(&mut model, "Dy");
+    let disable = Command::DisableWorkflow { namespace: namespace(), workflow: workflow() };
+    assert_eq!(done(&mut model), [disable]);
+    press(&mut model, "jSy");
+    assert_eq!(done(&mut model), [Command::StopRun { run: RUN }]);
+    let mut recording = Recording::empty();
+    recording.upload("workflow: nightly\ntriggers: [{on: data.ready}]\ntasks: {load: {bash: x}}\n");
+    let mut model = model_of(&recording);
+    press(&mut model, "8py");
+    let trigger = aiflow_model::TriggerId(1);
+    assert_eq!(done(&mut model), [Command::PauseTrigger { trigger }]);
+}
+
+#[test]
+fn windows_are_asked_for_by_their_times() {
+    let mut model = story();
+    press(&mut model, "jjbyesterday<enter>");
+    let Some(Dialog::Prompt(prompt)) = &model.dialog else { panic!("the line went away") };
+    assert!(prompt.fault.as_ref().unwrap().contains("RFC 3339"));
+    press(&mut model, "<c-u>2013-01-01T00:00:00Z<enter>");
+    assert!(matches!(&model.dialog, Some(Dialog::Confirm(_))));
+    press(&mut model, "y");
+    let from = "2013-01-01T00:00:00Z".parse().unwrap();
+    let backfill = Command::Backfill { run: RUN, task: task("train"), from, to: None, parallel: 1 };
+    assert_eq!(done(&mut model), [backfill]);
+}
+
+#[test]
+fn what_is_marked_is_what_is_meant() {
+    let mut model = story();
+    press(&mut model, "<space><space>");
+    assert_eq!(model.marks.len(), 2);
+    press(&mut model, "sy");
+    let stop = |name| Command::StopTask { run: RUN, task: task(name) };
+    assert_eq!(done(&mut model), [stop("ingest"), stop("observe")]);
+    assert!(model.marks.is_empty(), "a mark is for one command");
+    press(&mut model, "g<space>jjv");
+    assert_eq!(model.marks.len(), 4, "from the last mark to here");
+    press(&mut model, "<esc>");
+    assert!(model.marks.is_empty() && model.screen == Screen::Streams);
+}
+
+#[test]
+fn the_answer_of_the_dry_run_is_shown_with_its_own_question() {
     let mut model = story();
     press(&mut model, "jjs");
-    assert_eq!(model.outbox, []);
-    press(&mut model, "n");
-    assert!(model.dialog.is_none() && model.outbox.is_empty());
-    press(&mut model, "sy");
-    assert_eq!(model.outbox, [Request::StopTask { run: RunId(1), task: task("train") }]);
-    model.outbox.clear();
-    press(&mut model, "jjt<enter>S<esc>Sy");
-    let start = Request::StartTask { run: RunId(1), task: task("deploy") };
-    assert_eq!(model.outbox, [start, Request::StopRun { run: RunId(1) }]);
-    model.outbox.clear();
-    press(&mut model, "1gry");
-    let workflow = "flight_delays".parse().unwrap();
-    let namespace = Namespace::default_namespace();
-    assert_eq!(model.outbox, [Request::StartRun { namespace, workflow }]);
+    model.take(Message::Foretold(7, Ok(vec!["of another".to_owned()])));
+    let told = |model: &Model| match &model.dialog {
+        Some(Dialog::Confirm(question)) => question.foretold.clone(),
+        _ => panic!("no question"),
+    };
+    assert_eq!(told(&model), None);
+    model.take(Message::Foretold(1, Ok(vec!["train ends".to_owned()])));
+    assert_eq!(told(&model), Some(Ok(vec!["train ends".to_owned()])));
+}
+
+#[test]
+fn read_only_means_that_nothing_is_asked() {
+    for keys in ["s", "t", "S", "e", "r", "b", "1n", "1D", "8p"] {
+        let mut model = story();
+        model.read_only = true;
+        press(&mut model, keys);
+        assert!(model.dialog.is_none() && model.outbox.is_empty(), "{keys}");
+        assert!(model.notice.as_ref().unwrap().text.contains("read-only"), "{keys}");
+    }
 }
 
 #[test]
 fn a_form_becomes_an_event() {
-    let emitted = |key: &str, value: &str, run| Request::Emit {
+    let emitted = |key: &str, value: &str, run| Command::Emit {
         namespace: Namespace::default_namespace(),
         key: EventKey::new(key).unwrap(),
         value: JsonText::parse(value).unwrap(),
@@ -99,7 +203,11 @@ fn a_form_becomes_an_event() {
         emitted("k", "\"not json\"", None),
         emitted("k", "null", Some(RunId(1))),
     ];
-    assert_eq!(model.outbox, expected);
+    assert_eq!(done(&mut model), expected);
+    press(&mut model, "ek<c-p>");
+    let asked = Request::Foretell { number: 1, commands: vec![emitted("k", "null", Some(RUN))] };
+    assert_eq!(model.outbox, [asked], "what if: nothing is done");
+    assert!(matches!(&model.dialog, Some(Dialog::Emit(_))));
 }
 
 #[test]
@@ -123,7 +231,7 @@ fn an_event_can_be_emitted_again_from_the_feed() {
 #[test]
 fn a_filter_narrows_as_it_is_written_and_esc_takes_it_back() {
     let mut model = story();
-    press(&mut model, "3/VALIDATED mae");
+    press(&mut model, "6/VALIDATED mae");
     let count = model.shown_events().count();
     assert!(count > 3 && model.shown_events().all(|seen| seen.key.as_str() == "model.validated"));
     press(&mut model, "<esc>");
@@ -138,7 +246,7 @@ fn a_filter_narrows_as_it_is_written_and_esc_takes_it_back() {
 fn the_selected_event_stays_while_new_ones_come() {
     let mut recording = Recording::story();
     let mut model = model_of(&recording);
-    press(&mut model, "3jj");
+    press(&mut model, "6jj");
     let selected = model.event_cursor.unwrap();
     let known = recording.log.len();
     recording.emit("later", "1", "test", None);
@@ -152,19 +260,19 @@ fn the_selected_event_stays_while_new_ones_come() {
 #[test]
 fn a_log_belongs_to_a_task_and_steps_through_its_executions() {
     let mut model = story();
-    press(&mut model, "jj<enter>");
-    let target = model.wanted_log().unwrap().clone();
+    press(&mut model, "jjl");
+    let target = model.wanted_logs()[0].clone();
     assert_eq!(
         (target.run, target.task.as_str(), target.sequence),
         (RunId(1), "train", Some(Sequence(11)))
     );
     press(&mut model, "]]]");
-    let newest = model.state.task(RunId(1), &target.task).unwrap().latest().unwrap().sequence.0;
-    assert_eq!(model.wanted_log().unwrap().sequence.unwrap().0, newest);
+    let newest = model.state().task(RunId(1), &target.task).unwrap().latest().unwrap().sequence.0;
+    assert_eq!(model.wanted_logs()[0].sequence.unwrap().0, newest);
     press(&mut model, "[[");
-    assert_eq!(model.wanted_log().unwrap().sequence.unwrap().0, newest - 2);
+    assert_eq!(model.wanted_logs()[0].sequence.unwrap().0, newest - 2);
     press(&mut model, "2");
-    assert_eq!(model.wanted_log(), None, "no log is read that is not looked at");
+    assert_eq!(model.wanted_logs(), [], "no log is read that is not looked at");
 }
 
 #[test]
@@ -180,4 +288,69 @@ fn a_newer_run_opens_by_itself_until_somebody_chose_one() {
     press(&mut model, "h<enter>");
     model.take(Message::Records(new));
     assert_eq!(model.run, Some(RunId(1)));
+}
+
+#[test]
+fn the_log_is_searched_and_a_line_copied() {
+    use crate::state::chore::Chore;
+    let mut model = story();
+    press(&mut model, "jjl");
+    let target = model.wanted_logs()[0].clone();
+    let lines: String = (0..100)
+        .map(|n| format!("{n} o line {n}{}\n", if n % 10 == 7 { " Error" } else { "" }))
+        .collect();
+    let piece = aiflow_model::wire::LogPiece {
+        attempt: "1.train.11.1".to_owned(),
+        position: 0,
+        next: 0,
+        text: lines,
+        ended: false,
+    };
+    model.take(Message::Log(target, Ok(piece)));
+    press(&mut model, "/error<enter>");
+    let lowest = |model: &Model| model.log.as_ref().unwrap().copied().unwrap();
+    assert_eq!(lowest(&model), "line 97 Error");
+    press(&mut model, "NN");
+    assert_eq!(lowest(&model), "line 77 Error");
+    press(&mut model, "n");
+    assert_eq!(lowest(&model), "line 87 Error");
+    press(&mut model, "y");
+    assert_eq!(model.chores, [Chore::Copy("line 87 Error".to_owned())]);
+    press(&mut model, "i");
+    let log = model.log.as_ref().unwrap();
+    assert_eq!((log.upwards().count(), log.matches()), (10, 10), "only these");
+    press(&mut model, "<esc>");
+    assert_eq!((model.screen, lowest(&model)), (Screen::Log, "line 99".to_owned()));
+    press(&mut model, "E|");
+    let text = |chore: &Chore| match chore {
+        Chore::Edit { text, .. } | Chore::Page(text) => text.lines().count(),
+        _ => 0,
+    };
+    assert_eq!(model.chores.iter().map(text).collect::<Vec<_>>(), [0, 100, 100]);
+}
+
+#[test]
+fn the_palette_finds_does_and_remembers() {
+    let mut model = story();
+    press(&mut model, ":stop run<enter>");
+    assert!(matches!(&model.dialog, Some(Dialog::Confirm(q)) if q.question.contains("Stop run 1")));
+    press(&mut model, "n:<enter>");
+    assert!(matches!(&model.dialog, Some(Dialog::Confirm(_))), "what was done last comes first");
+    press(&mut model, "n:go task deploy<enter>");
+    assert_eq!((model.screen, model.selected_task().unwrap().1), (Screen::Task, task("deploy")));
+    press(&mut model, ":aiflow://events/7@9<enter>");
+    assert_eq!((model.screen, model.event_cursor), (Screen::Events, Some(Offset(7))));
+    assert!(model.past.is_some(), "a link leads to its offset");
+}
+
+#[test]
+fn why_is_one_key_away_and_its_command_can_be_copied() {
+    use crate::state::chore::Chore;
+    use crate::state::why::answer;
+    let mut model = story();
+    press(&mut model, "Gw");
+    let Some(Dialog::Why { about, .. }) = &model.dialog else { panic!("no answer") };
+    assert!(answer(model.sight(), about).question.starts_with("why does deploy of run 1"));
+    press(&mut model, "Y");
+    assert_eq!(model.chores, [Chore::Copy("aiflow emit model.validated".to_owned())]);
 }

@@ -4,9 +4,12 @@
 
 mod fold;
 mod keys;
+mod past;
 mod recording;
 mod screens;
 
+use aiflow_model::Offset;
+use aiflow_model::wire::Status;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::actions;
@@ -20,9 +23,33 @@ fn model_of(recording: &Recording) -> Model {
     model.take(Message::Live);
     model.take(Message::State(Box::default()));
     model.take(Message::Records(recording.log.clone()));
-    model.take(Message::Commit(412));
-    model.screen = crate::state::Screen::Run;
+    model.take(Message::Status(Box::new(status())));
+    model.screen = crate::state::Screen::Streams;
     model
+}
+
+/// How a daemon is.
+fn status() -> Status {
+    Status {
+        version: "0.1.0".to_owned(),
+        pid: 4000,
+        home: "/home/ada/.local/state/aiflow".to_owned(),
+        epoch: 1,
+        started_at: "2026-11-23T12:00:00Z".to_owned(),
+        log_begins: Offset(0),
+        durable: Offset(412),
+        alive_runs: 1,
+        alive_attempts: 3,
+        commits: 120,
+        committed_records: 412,
+        committed_bytes: 9 << 20,
+        commit_us_p50: 412,
+        commit_us_p99: 1_730,
+        disk_low: false,
+        rss_bytes: 12 << 20,
+        history: None,
+        postgres: None,
+    }
 }
 
 /// Presses keys: characters as they are, others by name in angle brackets.
@@ -53,6 +80,9 @@ fn key_of(name: &str) -> (KeyCode, KeyModifiers) {
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
         "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
+        "space" => KeyCode::Char(' '),
+        "s-left" => return (KeyCode::Left, KeyModifiers::SHIFT),
         "backspace" => KeyCode::Backspace,
         "home" => KeyCode::Home,
         "pgup" => KeyCode::PageUp,

@@ -18,7 +18,7 @@ const SMALL: (u16, u16) = (40, 12);
 
 fn terminal(model: &Model, (width, height): (u16, u16), has_colour: bool) -> Terminal<TestBackend> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view::draw(frame, model, &Theme { has_colour })).unwrap();
+    terminal.draw(|frame| view::draw(frame, model, &Theme::new(model.theme, has_colour))).unwrap();
     terminal
 }
 
@@ -41,7 +41,7 @@ fn text(model: &Model, size: (u16, u16)) -> String {
     text
 }
 
-fn check(name: &str, model: &Model, sizes: &[(u16, u16)]) {
+pub(super) fn check(name: &str, model: &Model, sizes: &[(u16, u16)]) {
     for (width, height) in sizes {
         insta::assert_snapshot!(format!("{name}_{width}x{height}"), text(model, (*width, *height)));
     }
@@ -52,8 +52,8 @@ fn every() -> Vec<(u16, u16)> {
 }
 
 #[test]
-fn the_run() {
-    check("run", &model_of(&Recording::story()), &every());
+fn the_streams() {
+    check("streams", &model_of(&Recording::story()), &every());
 }
 
 #[test]
@@ -71,15 +71,15 @@ fn a_paused_run_in_which_nothing_is_heard_of_a_stream() {
     recording.emit("go", "1", "cli", None);
     let mut model = model_of(&recording);
     check("paused_silent", &model, &[(80, 24)]);
-    model.screen = Screen::Runs;
-    check("paused_runs", &model, &[(80, 24)]);
+    model.screen = Screen::Overview;
+    check("overview_paused", &model, &[(80, 24)]);
 }
 
 #[test]
 fn a_run_that_has_just_begun() {
     let mut recording = Recording::uploaded();
     recording.run("flight_delays");
-    check("run_begun", &model_of(&recording), &SIZES[..2]);
+    check("streams_begun", &model_of(&recording), &SIZES[..2]);
 }
 
 #[test]
@@ -89,20 +89,20 @@ fn a_run_without_a_clock() {
     recording.run("etl");
     recording.start_all();
     recording.pass("2m14s");
-    check("run_plain", &model_of(&recording), &SIZES[..2]);
+    check("streams_plain", &model_of(&recording), &SIZES[..2]);
 }
 
 #[test]
 fn the_overview() {
     let mut model = model_of(&Recording::story());
     press(&mut model, "1");
-    check("runs", &model, &every());
+    check("overview", &model, &every());
 }
 
 #[test]
 fn the_events() {
     let mut model = model_of(&Recording::story());
-    press(&mut model, "3jjj");
+    press(&mut model, "6jjj");
     check("events", &model, &every());
     press(&mut model, "f/validated");
     check("events_filter", &model, &SIZES[..2]);
@@ -110,7 +110,7 @@ fn the_events() {
 
 fn with_log() -> Model {
     let mut model = model_of(&Recording::story());
-    press(&mut model, "jj<enter>");
+    press(&mut model, "jjl");
     let text = [
         "1767225600000000 o 2013-01-03T04:00:00Z: 61 flights learned, MAE of the last day 11.8 min",
         "1767225601000000 e \u{1b}[33mwarning\u{1b}[0m: a very long line on stderr, which does not fit \
@@ -127,7 +127,7 @@ fn with_log() -> Model {
         text: format!("{more}{text}"),
         ended: false,
     };
-    let target = model.wanted_log().unwrap().clone();
+    let target = model.wanted_logs()[0].clone();
     model.take(Message::Log(target, Ok(piece)));
     model
 }
@@ -180,7 +180,7 @@ fn no_daemon() {
 
 #[test]
 fn without_colours_there_are_none() {
-    for keys in ["", "1", "3", "?", "e", "S"] {
+    for keys in ["", "1", "3", "3<tab>", "4", "5", "6", "8", "9", "?", "e", "S", ":", "jjw"] {
         let mut model = model_of(&Recording::story());
         press(&mut model, keys);
         let terminal = terminal(&model, (120, 40), false);
@@ -191,9 +191,31 @@ fn without_colours_there_are_none() {
 
 #[test]
 fn every_size_is_drawn_without_a_fault() {
-    for keys in ["", "1", "3", "3/x", "?", "e", "S", "<tab>jj"] {
+    for keys in [
+        "",
+        "1",
+        "3",
+        "3<tab>",
+        "3<tab><tab>",
+        "4",
+        "4<tab>",
+        "4<tab><tab>",
+        "5",
+        "6",
+        "6/x",
+        "8",
+        "9",
+        "?",
+        "e",
+        "S",
+        ":",
+        "jjw",
+        "<tab>jj",
+        "z",
+        "T",
+    ] {
         let mut model = with_log();
-        model.screen = Screen::Run;
+        model.screen = Screen::Streams;
         press(&mut model, keys);
         for width in [1, 2, 7, 20, 39, 61, 109, 151] {
             for height in [1, 2, 3, 5, 9, 13, 17, 21, 33] {
@@ -222,7 +244,7 @@ fn a_long_queue_keeps_what_is_under_way_in_sight() {
         let value = format!("\"2013-01-04T{hours}:00:00Z\"");
         recording.emit(key, &value, key, Some(RunId(1)));
     }
-    check("run_long_queue", &model_of(&recording), &SIZES[..2]);
+    check("streams_long_queue", &model_of(&recording), &SIZES[..2]);
 }
 
 #[test]
@@ -235,5 +257,141 @@ fn a_run_that_was_stopped_waits_for_nothing() {
     recording.pass("2m14s");
     let model = model_of(&recording);
     assert!(!model.shows_running_time(), "nothing is drawn while nothing happens");
-    check("run_stopped", &model, &SIZES[..2]);
+    check("streams_stopped", &model, &SIZES[..2]);
+}
+
+#[test]
+fn the_run_in_time_as_a_graph_and_as_a_table() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "3jj");
+    check("run_time", &model, &every());
+    press(&mut model, "-----");
+    check("run_minute", &model, &SIZES[..1]);
+    press(&mut model, "<tab>");
+    check("run_graph", &model, &every());
+    press(&mut model, "i");
+    check("run_graph_focus", &model, &SIZES[..1]);
+    press(&mut model, "<tab>");
+    check("run_table", &model, &SIZES);
+}
+
+#[test]
+fn a_large_graph_shows_what_is_near() {
+    let tasks: String =
+        (1..500).map(|n| format!("  t{n}: {{bash: x, start: {{after: t{}}}}}\n", n / 2)).collect();
+    let mut recording = Recording::empty();
+    recording.upload(&format!("workflow: large\ntasks:\n  t0: {{bash: x}}\n{tasks}"));
+    recording.run("large");
+    let mut model = model_of(&recording);
+    press(&mut model, "3<tab>jjjjj");
+    check("run_graph_large", &model, &SIZES[..2]);
+}
+
+#[test]
+fn the_workflow() {
+    let mut recording = Recording::story();
+    recording.run("flight_delays");
+    recording.give(Input::StopRun(RunId(2)));
+    let mut model = model_of(&recording);
+    press(&mut model, "4");
+    check("workflow_runs", &model, &every());
+    press(&mut model, "<tab>");
+    check("workflow_graph", &model, &SIZES[..2]);
+    press(&mut model, "<tab>j");
+    check("workflow_definition", &model, &SIZES[..2]);
+}
+
+#[test]
+fn the_task() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "jj<enter>");
+    check("task", &model, &every());
+    press(&mut model, "jjj");
+    check("task_failed", &model, &SIZES[..2]);
+}
+
+#[test]
+fn the_clocks() {
+    let mut recording = Recording::story();
+    recording.upload(
+        "workflow: nightly\ntriggers: [{on: data.ready}, {cron: '0 6 * * MON', tz: UTC}, {every: 1h}]\n\
+         tasks: {load: {bash: x}}\n",
+    );
+    let mut model = model_of(&recording);
+    press(&mut model, "8");
+    check("clocks", &model, &every());
+    let mut none = model_of(&Recording::empty());
+    press(&mut none, "8");
+    check("clocks_none", &none, &SIZES[..1]);
+}
+
+#[test]
+fn the_system() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "9");
+    check("system", &model, &every());
+}
+
+#[test]
+fn the_reason_for_a_wait() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "jjw");
+    check("why_train", &model, &every());
+    press(&mut model, "<esc>Gw");
+    check("why_deploy", &model, &SIZES[..1]);
+    let mut recording = Recording::empty();
+    recording.upload(
+        "workflow: gather\npools: {gpu: 1}\ntasks:\n  many:\n    bash: x\n    start: {all: [{count: \
+         {of: {on: a}, n: 100}}, {sum: {of: {on: b}, expr: value, reaches: 10}}, {on: c}]}\n  one: \
+         {bash: x, start: {on: a}, pools: {gpu: 1}, overlap: queue}\n",
+    );
+    recording.run("gather");
+    for _ in 0..73 {
+        recording.emit("a", "1", "test", None);
+    }
+    recording.emit("b", "2.5", "test", None);
+    recording.emit("c", "1", "test", None);
+    let mut model = model_of(&recording);
+    press(&mut model, "w");
+    check("why_meters", &model, &SIZES[..2]);
+    press(&mut model, "<esc>jw");
+    check("why_pool", &model, &SIZES[..1]);
+}
+
+#[test]
+fn the_palette() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "jj:sto");
+    check("palette", &model, &every());
+}
+
+#[test]
+fn a_question_with_what_the_daemon_says() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "jjr");
+    let lines = ["train 13 of run 1 created for 01-03 05h", "→ launches 1.train.13.1"];
+    model.take(Message::Foretold(1, Ok(lines.map(str::to_owned).to_vec())));
+    check("rerun", &model, &SIZES[..2]);
+    press(&mut model, "nx");
+    model.take(Message::Foretold(2, Err("E0303 run 1 has ended".to_owned())));
+    check("skip_refused", &model, &SIZES[..1]);
+}
+
+#[test]
+fn colours_follow_the_tone_in_every_set() {
+    use crate::state::mark::Tone;
+    use crate::view::theme::THEMES;
+    let tones = [Tone::Good, Tone::Busy, Tone::Wait, Tone::Bad, Tone::Dim];
+    for (index, set) in THEMES.iter().enumerate() {
+        let theme = Theme::new(index, true);
+        let colours: Vec<_> = tones.iter().map(|tone| theme.of(*tone).fg.unwrap()).collect();
+        for (at, colour) in colours.iter().enumerate() {
+            assert!(!colours[at + 1..].contains(colour), "{}: {colour:?}", set.name);
+        }
+        let mut model = model_of(&Recording::story());
+        model.theme = index;
+        let terminal = terminal(&model, (120, 40), true);
+        let failed = terminal.backend().buffer().content().iter().find(|c| c.symbol() == "✗");
+        assert_eq!(failed.unwrap().fg, theme.of(Tone::Bad).fg.unwrap(), "a failure looks like one");
+    }
 }

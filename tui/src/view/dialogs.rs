@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::theme::Theme;
 use super::{middle, title};
+use crate::state::dialog::Foretold;
 use crate::state::input_line::InputLine;
 use crate::state::mark::Tone;
 use crate::state::{Confirm, EmitField, EmitForm, Model};
@@ -22,11 +23,16 @@ pub(super) fn draw_emit(
     model: &Model,
     theme: &Theme,
 ) {
-    let at = middle(area, FORM_WIDTH, 8);
+    let told = foretold(form.foretold.as_ref(), form.number > 0, theme);
+    let height = u16::try_from(8 + told.len()).unwrap_or(u16::MAX);
+    let at = middle(area, FORM_WIDTH, height);
     let block = Block::bordered()
         .border_style(theme.focus())
         .title_top(title("Emit an event", true, theme))
-        .title_bottom(Line::styled(" ⏎ emit   Tab next field   Esc cancel ", theme.dim()));
+        .title_bottom(Line::styled(
+            " ⏎ emit   ^P what if   Tab next field   Esc cancel ",
+            theme.dim(),
+        ));
     let inside = block.inner(at);
     let room = usize::from(inside.width).saturating_sub(LABEL + 2);
     let field = |name: &str, line: &InputLine, is_open: bool| {
@@ -39,13 +45,14 @@ pub(super) fn draw_emit(
         || Line::styled(format!(" {:LABEL$}{hint}", ""), theme.dim()),
         |fault| Line::styled(format!(" {fault}"), theme.of(Tone::Bad)),
     );
-    let lines = vec![
+    let mut lines = vec![
         Line::raw(""),
         field("key", &form.key, form.field == EmitField::Key),
         field("value", &form.value, form.field == EmitField::Value),
         scope(form, model, theme),
         fault,
     ];
+    lines.extend(told);
     frame.render_widget(Clear, at);
     frame.render_widget(block, at);
     frame.render_widget(Paragraph::new(lines), inside);
@@ -99,19 +106,40 @@ fn visible(line: &InputLine, room: usize) -> (String, usize) {
     (super::table::cut(chars.as_str(), room), column)
 }
 
+/// What the daemon says that it would cause; nothing where it was not asked.
+fn foretold<'a>(told: Option<&Foretold>, was_asked: bool, theme: &Theme) -> Vec<Line<'a>> {
+    let heading = |words: &str, tone| Line::styled(format!("  {words}"), theme.of(tone));
+    match told {
+        None if !was_asked => Vec::new(),
+        None => vec![heading("asking the daemon what it would cause …", Tone::Dim)],
+        Some(Ok(lines)) => {
+            let mut all = vec![heading("it would cause:", Tone::Dim)];
+            all.extend(lines.iter().map(|line| Line::raw(format!("    {line}"))));
+            all
+        }
+        Some(Err(reason)) => vec![heading(&format!("it would be refused: {reason}"), Tone::Bad)],
+    }
+}
+
 pub(super) fn draw_question(frame: &mut Frame<'_>, area: Rect, question: &Confirm, theme: &Theme) {
-    let longest = question.consequences.iter().map(|line| line.width()).max().unwrap_or(0);
-    let width = longest.max(question.question.width()).max(24) + 6;
-    let height = question.consequences.len() + 5;
-    let as_u16 = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
-    let at = middle(area, as_u16(width), as_u16(height));
     let mut lines =
         vec![Line::raw(""), Line::styled(format!("  {}", question.question), theme.strong())];
     let indented = |line: &String| Line::raw(format!("    {line}"));
     lines.extend(question.consequences.iter().map(indented));
+    lines.extend(foretold(question.foretold.as_ref(), true, theme));
+    let commands = question.commands.iter().take(3);
+    lines.push(Line::raw(""));
+    lines.extend(commands.map(|one| Line::styled(format!("  $ {}", one.line()), theme.dim())));
+    let longest = lines.iter().map(Line::width).max().unwrap_or(0);
+    let as_u16 = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+    let width = as_u16(longest.max(24) + 4).min(area.width);
+    // Long lines are broken; each takes more than one row then.
+    let inner = usize::from(width.saturating_sub(2)).max(1);
+    let rows: usize = lines.iter().map(|line| line.width().div_ceil(inner).max(1)).sum();
+    let at = middle(area, width, as_u16(rows + 2));
     let block = Block::bordered()
         .border_style(theme.of(Tone::Wait))
-        .title_bottom(Line::styled(" y yes   n no ", theme.strong()));
+        .title_bottom(Line::styled(" y yes   n no   Y copy the command line ", theme.strong()));
     frame.render_widget(Clear, at);
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), at);
 }

@@ -14,6 +14,8 @@ use crate::state::{Dialog, Model, Pane, fate, text};
 
 /// A tree with fewer lines than this shows too little.
 const DETAIL_LINES_MIN: usize = 6;
+/// Levels of a value that are shown before they are unfolded.
+const FOLDED_BELOW: usize = 2;
 
 /// The feed of the open run.
 pub(super) fn draw_pane(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
@@ -25,7 +27,9 @@ pub(super) fn draw_pane(frame: &mut Frame<'_>, area: Rect, model: &Model, theme:
 /// The screen of events.
 pub(super) fn draw_screen(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
     let is_wide = area.width >= 110;
-    let (list, detail) = if is_wide {
+    let (list, detail) = if model.is_zoomed {
+        (area, Rect::default())
+    } else if is_wide {
         let [list, detail] =
             Layout::horizontal([Constraint::Percentage(62), Constraint::Fill(1)]).areas(area);
         (list, detail)
@@ -40,11 +44,11 @@ pub(super) fn draw_screen(frame: &mut Frame<'_>, area: Rect, model: &Model, them
     } else {
         format!("Events with “{}”: {}", model.filter, model.shown_events().count())
     };
-    let is_typing = matches!(model.dialog, Some(Dialog::Filter { .. }));
+    let is_typing = matches!(model.dialog, Some(Dialog::Prompt(_)));
     let has_focus = model.dialog.is_none() || is_typing;
     let inside = panel(frame, list, title(&heading, has_focus, theme), has_focus, theme);
     draw_feed(frame, inside, model, theme, has_focus);
-    if detail.height > 2 {
+    if detail.height > 2 && !model.is_zoomed {
         draw_detail(frame, detail, model, theme);
     }
 }
@@ -133,11 +137,11 @@ fn draw_detail(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) 
     let selected = model.event_cursor.map_or_else(newest, at);
     let inside = panel(frame, area, title("Detail", false, theme), false, theme);
     let Some(seen) = selected else { return };
-    let lines = detail(seen, usize::from(inside.height), theme);
+    let lines = detail(seen, usize::from(inside.height), model.is_unfolded, theme);
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inside);
 }
 
-fn detail<'a>(seen: &Seen, height: usize, theme: &Theme) -> Vec<Line<'a>> {
+fn detail<'a>(seen: &Seen, height: usize, is_unfolded: bool, theme: &Theme) -> Vec<Line<'a>> {
     let (words, tone) = fate::words(&seen.fate);
     let field = |name: &str, value: String| {
         Line::from(vec![Span::styled(format!(" {name:<8}"), theme.dim()), Span::raw(value)])
@@ -164,7 +168,12 @@ fn detail<'a>(seen: &Seen, height: usize, theme: &Theme) -> Vec<Line<'a>> {
         lines.extend(each.map(|one| Line::raw(format!("          {one}"))));
     }
     lines.push(Line::raw(""));
-    let pretty = seen.brief_tree().and_then(|tree| serde_json::to_string_pretty(&tree).ok());
+    let pretty = seen.brief_tree().map(|tree| {
+        let mut lines = Vec::new();
+        let depth = if is_unfolded { usize::MAX } else { FOLDED_BELOW };
+        tree_lines(&tree, "", 0, depth, &mut lines);
+        lines.join("\n")
+    });
     let pretty = pretty.unwrap_or_else(|| {
         let bytes = text::grouped(seen.value.as_str().len() as u64);
         format!("{}…\n({bytes} bytes in all)", seen.brief())
@@ -178,4 +187,41 @@ fn detail<'a>(seen: &Seen, height: usize, theme: &Theme) -> Vec<Line<'a>> {
     let shown = pretty.lines().take(room);
     lines.extend(shown.map(|line| Line::raw(format!(" {}", text::printable(line)))));
     lines
+}
+
+/// A value as an indented tree; what lies deeper than `depth` is folded to its size.
+fn tree_lines(
+    value: &serde_json::Value,
+    name: &str,
+    level: usize,
+    depth: usize,
+    lines: &mut Vec<String>,
+) {
+    use serde_json::Value;
+    let lead = format!("{}{name}", "  ".repeat(level));
+    match value {
+        Value::Object(fields) if fields.is_empty() => lines.push(format!("{lead}{{}}")),
+        Value::Array(items) if items.is_empty() => lines.push(format!("{lead}[]")),
+        Value::Object(fields) if level >= depth => {
+            lines.push(format!("{lead}▸ {{ {} fields }}", fields.len()));
+        }
+        Value::Array(items) if level >= depth => {
+            lines.push(format!("{lead}▸ [ {} items ]", items.len()));
+        }
+        Value::Object(fields) => {
+            lines.push(format!("{lead}{{"));
+            for (name, field) in fields {
+                tree_lines(field, &format!("{name}: "), level + 1, depth, lines);
+            }
+            lines.push(format!("{}}}", "  ".repeat(level)));
+        }
+        Value::Array(items) => {
+            lines.push(format!("{lead}["));
+            for item in items {
+                tree_lines(item, "", level + 1, depth, lines);
+            }
+            lines.push(format!("{}]", "  ".repeat(level)));
+        }
+        plain => lines.push(format!("{lead}{plain}")),
+    }
 }

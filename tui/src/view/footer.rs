@@ -7,17 +7,22 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::ends;
 use super::theme::Theme;
-use crate::actions::keymap::{KEYMAP, Place};
+use crate::actions::keymap::Place;
 use crate::state::mark::Tone;
 use crate::state::{Dialog, Link, Model};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
     let width = usize::from(area.width);
-    if let Some(Dialog::Filter { line, .. }) = &model.dialog {
-        let left = vec![Span::styled(" / ", theme.strong()), Span::raw(line.text())];
-        let right = vec![Span::styled("⏎ keep  Esc cancel ", theme.dim())];
-        frame.render_widget(ends(left, right, width), area);
-        let column = u16::try_from(3 + line.before_cursor().width()).unwrap_or(u16::MAX);
+    if let Some(Dialog::Prompt(prompt)) = &model.dialog {
+        let lead = format!(" {} ", prompt.asked.lead());
+        let column = lead.width() + prompt.line.before_cursor().width();
+        let left = vec![Span::styled(lead, theme.strong()), Span::raw(prompt.line.text())];
+        let right = match &prompt.fault {
+            Some(fault) => Span::styled(format!("  {fault} "), theme.of(Tone::Bad)),
+            None => Span::styled("⏎ keep  Esc cancel ", theme.dim()),
+        };
+        frame.render_widget(ends(left, vec![right], width), area);
+        let column = u16::try_from(column).unwrap_or(u16::MAX);
         let x = area.x.saturating_add(column).min(area.right().saturating_sub(1));
         frame.set_cursor_position(Position { x, y: area.y });
         return;
@@ -29,7 +34,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         (None, Link::Lost { reason, .. }) if model.dialog.is_none() => {
             vec![Span::styled(format!(" {reason}"), theme.of(Tone::Bad))]
         }
-        (None, Link::Lost { .. } | Link::Live | Link::Connecting) => keys(model, theme, width),
+        (None, _) => keys(model, theme, width),
     };
     // The keys come first: help must be found on the smallest screen too.
     let used: usize = left.iter().map(Span::width).sum();
@@ -44,11 +49,12 @@ fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
     let mut spans = Vec::new();
     let mut used = 0;
     for place in Place::of(model) {
-        for binding in KEYMAP.iter().filter(|b| b.place == place && !b.short.is_empty()) {
+        let bindings = model.keymap.bindings.iter();
+        for binding in bindings.filter(|b| b.place == place && !b.short.is_empty()) {
             let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
             let needed = key.width() + binding.short.width() + 3;
             // Keys of all screens come last and keep their room.
-            let reserve = if place == Place::Screens { 0 } else { 24 };
+            let reserve = if place == Place::Screens { 0 } else { 42 };
             if used + needed + reserve > width {
                 continue;
             }
@@ -61,7 +67,8 @@ fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
 }
 
 fn commit<'a>(model: &Model, theme: &Theme) -> Vec<Span<'a>> {
-    let Some(us) = model.commit_us.filter(|_| model.link == Link::Live) else { return Vec::new() };
+    let status = model.status.as_ref().filter(|_| model.link == Link::Live);
+    let Some(us) = status.map(|status| status.commit_us_p50) else { return Vec::new() };
     let tenths = us / 100;
     let text = format!(" commit {}.{} ms ", tenths / 10, tenths % 10);
     vec![Span::styled(text, theme.dim())]

@@ -24,7 +24,7 @@ const CELL: usize = 3;
 /// Lines of the grid itself: two of labels, one a task.
 pub(super) fn grid_height(clock: &ClockView, model: &Model) -> u16 {
     let Some(run) = model.open_run() else { return 0 };
-    let rows = windows::grid(&model.state, run, clock, 1).rows.len();
+    let rows = windows::grid(model.state(), run, clock, 1).rows.len();
     u16::try_from(rows + 2).unwrap_or(u16::MAX)
 }
 
@@ -43,7 +43,7 @@ pub(super) fn draw(
     let longest = run_names(model).map(|name| name.width()).max().unwrap_or(0);
     let name_width = longest.min(NAMES_MAX).min(names);
     let columns = width.saturating_sub(name_width + 4) / CELL;
-    let grid = windows::grid(&model.state, run, clock, columns.max(1));
+    let grid = windows::grid(model.state(), run, clock, columns.max(1));
     let mut lines = labels(&grid, clock, name_width, theme);
     lines.extend(grid.rows.iter().map(|row| {
         let name = format!(" {} ", fit(row.task.as_str(), name_width));
@@ -53,7 +53,7 @@ pub(super) fn draw(
     }));
     let room = usize::from(inside.height).saturating_sub(lines.len());
     if room > 0 {
-        let below = windows::lines(&model.state, run, room.saturating_sub(1));
+        let below = windows::lines(model.state(), run, room.saturating_sub(1));
         lines.extend(below.iter().map(|line| under_way(line, clock, model, theme)));
         if run.status.is_alive() {
             lines.push(waits(clock, theme));
@@ -64,12 +64,12 @@ pub(super) fn draw(
 }
 
 fn run_names(model: &Model) -> impl Iterator<Item = &str> {
-    let snapshot = model.open_run().and_then(|run| model.state.snapshots.get(&run.snapshot));
+    let snapshot = model.open_run().and_then(|run| model.state().snapshots.get(&run.snapshot));
     snapshot.into_iter().flat_map(|s| &s.spec.tasks).map(|task| task.name.as_str())
 }
 
 fn heading<'a>(clock: &ClockView, model: &Model, theme: &Theme, width: usize) -> Line<'a> {
-    let state = model.open_run().and_then(|run| model.state.task(run.id, &clock.task));
+    let state = model.open_run().and_then(|run| model.state().task(run.id, &clock.task));
     let counts = state.map(|task| windows::counts(&task.executions)).unwrap_or_default();
     let Counts { done, failed, running, waiting, .. } = counts;
     let name = format!(" {} ", clock.task);
@@ -143,7 +143,7 @@ fn cells<'a>(
 
 fn under_way<'a>(line: &WindowLine, clock: &ClockView, model: &Model, theme: &Theme) -> Line<'a> {
     let window = text::window_name(line.start, clock.period);
-    let since = model.now.since(line.since);
+    let since = model.time().since(line.since);
     let since = if line.mark.is_over() { text::ago(since) } else { text::length(since) };
     let mut words = format!("{} {} {}", line.mark.word, line.task, since);
     if let Some(outcome) = &line.outcome {
@@ -153,10 +153,11 @@ fn under_way<'a>(line: &WindowLine, clock: &ClockView, model: &Model, theme: &Th
         words.push_str(&format!("   attempt {}", line.attempt));
     }
     if let Some(due) = line.retry_at {
-        words.push_str(&format!("   next attempt in {}", text::length(due.since(model.now))));
+        words.push_str(&format!("   next attempt in {}", text::length(due.since(model.time()))));
     }
     if let Some(event) = line.event {
-        let key = model.recent.get(event).map(|seen| format!("{} ", seen.key)).unwrap_or_default();
+        let key =
+            model.recent().get(event).map(|seen| format!("{} ", seen.key)).unwrap_or_default();
         words.push_str(&format!("   caused by {key}@{}", text::grouped(event.0)));
     }
     let style = theme.of(line.mark.tone);

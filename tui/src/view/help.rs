@@ -8,13 +8,14 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use super::table::fit;
 use super::theme::Theme;
 use super::{middle, title};
-use crate::actions::keymap::{Binding, KEYMAP, Place};
+use crate::actions::keymap::{Binding, Place};
+use crate::state::Model;
 
 const COLUMN: u16 = 58;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scroll: usize, first: Place, theme: &Theme) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scroll: usize, model: &Model, theme: &Theme) {
     let columns = (area.width.saturating_sub(4) / COLUMN).clamp(1, 3);
-    let lines = arrange(sections(first, theme), usize::from(columns));
+    let lines = arrange(sections(model, theme), usize::from(columns));
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let at = middle(area, columns * COLUMN + 4, height);
     let inside = usize::from(at.height.saturating_sub(2));
@@ -31,17 +32,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scroll: usize, first: Plac
     frame.render_widget(Paragraph::new(shown).block(block), at);
 }
 
-/// The sections: of the screen that is open first, then of all screens, then the others.
-fn sections<'a>(first: Place, theme: &Theme) -> Vec<Vec<Line<'a>>> {
+/// The sections: what counts at present first, then the others.
+fn sections<'a>(model: &Model, theme: &Theme) -> Vec<Vec<Line<'a>>> {
     let section = |place: &Place| {
         let mut lines = vec![Line::styled(format!(" {}", place.title()), theme.strong())];
-        let bindings = KEYMAP.iter().filter(|binding| binding.place == *place);
+        let bindings = model.keymap.bindings.iter().filter(|binding| binding.place == *place);
         lines.extend(bindings.map(|binding| line(binding, theme)));
         lines.push(Line::raw(""));
         lines
     };
-    let others = Place::ALL.iter().filter(|place| **place != first);
-    std::iter::once(&first).chain(others).map(section).collect()
+    let mut first = vec![Place::of_screen(model.screen), Place::Tasks, Place::Screens];
+    first.retain(|place| *place != Place::Tasks || Place::of_screen(model.screen).has_tasks());
+    let others = Place::ALL.iter().filter(|place| !first.contains(place));
+    let sections = first.iter().chain(others).map(section);
+    sections.filter(|lines| lines.len() > 2).collect()
 }
 
 fn line<'a>(binding: &Binding, theme: &Theme) -> Line<'a> {

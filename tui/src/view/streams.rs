@@ -142,7 +142,7 @@ fn remark_line<'a>(
 ) -> Line<'a> {
     let mut words = format!("   {remark}");
     if let Some(moved) = source.moved_at {
-        let ago = model.now.since(moved);
+        let ago = model.time().since(moved);
         words.push_str(&match ago.0 {
             ..1_000_000 => " · moved just now".to_owned(),
             _ => format!(" · moved {}", text::ago(ago)),

@@ -8,16 +8,28 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::{cut_line, fit, fit_right};
 use super::theme::Theme;
-use super::{first_shown, panel, title};
+use super::{first_shown, panel, picked, title};
+use crate::state::item::Item;
 use crate::state::mark::Tone;
 use crate::state::tasks::{TaskRow, rows};
 use crate::state::{Model, Pane, text};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
-    let Some(run) = model.open_run() else { return };
     let has_focus = model.pane == Pane::Tasks && model.dialog.is_none();
     let inside = panel(frame, area, title("Tasks", has_focus, theme), has_focus, theme);
-    let rows = rows(&model.state, run);
+    draw_rows(frame, inside, model, has_focus, theme);
+}
+
+/// The table without its frame.
+pub(super) fn draw_rows(
+    frame: &mut Frame<'_>,
+    inside: Rect,
+    model: &Model,
+    has_focus: bool,
+    theme: &Theme,
+) {
+    let Some(run) = model.open_run() else { return };
+    let rows = rows(model.state(), run);
     let has_heading = usize::from(inside.height) > rows.len();
     let height = usize::from(inside.height) - usize::from(has_heading);
     let width = usize::from(inside.width);
@@ -31,7 +43,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
     }
     for (index, row) in rows.iter().enumerate().skip(first).take(height) {
         let line = line(row, name_width, width, model, theme);
-        lines.push(if index == at { line.style(theme.selected(has_focus)) } else { line });
+        let item = Item::Task(run.id, row.task.clone());
+        lines.push(picked(line, &item, index == at, has_focus, model, theme));
     }
     frame.render_widget(Paragraph::new(lines), inside);
 }
@@ -77,7 +90,7 @@ fn line<'a>(
     spans.push(Span::styled(format!("{:<9}", row.mark.word), tone));
     // How long it has been so, while it lasts; how long ago it ended.
     let since = row.since.map(|since| {
-        let span = model.now.since(since);
+        let span = model.time().since(since);
         if row.is_running { text::length(span) } else { text::ago(span) }
     });
     let since = since.unwrap_or_default();

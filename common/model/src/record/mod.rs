@@ -7,12 +7,16 @@ mod attempt;
 mod backfill;
 mod control;
 mod event;
+mod fan;
+mod output;
 mod trigger;
 
 pub use attempt::{Outcome, StopReason, Usage};
 pub use backfill::BackfillRequested;
 pub use control::{Mark, RunControl, RunControlled};
 pub use event::{Event, EventFacts, EventIdentity};
+pub use fan::{FanStarted, Item};
+pub use output::OutputSet;
 pub use trigger::{MissedTicks, TriggerAdded, TriggerChange, TriggerOrigin};
 
 use std::collections::BTreeMap;
@@ -156,6 +160,20 @@ pub enum Record<E = Event> {
         /// The backfill that it is part of.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         backfill: Option<Offset>,
+        /// The item that it does, of a list of which each is an execution.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<Box<Item>>,
+    },
+    /// A task is done for each item of a list; each is created as an execution of its own.
+    FanStarted(Box<FanStarted>),
+    /// A task was to be done for each item of a list, and there is no such list.
+    FanFailed {
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskName,
+        /// Why.
+        reason: String,
     },
     /// Windows of a task are to run that no clock fires, or that have run before; each is created
     /// as an execution of its own.
@@ -188,6 +206,11 @@ pub enum Record<E = Event> {
         id: AttemptId,
         /// Process id.
         pid: u32,
+    },
+    /// The attempt is ready, as its task's rule says.
+    AttemptReady {
+        /// Which.
+        id: AttemptId,
     },
     /// The attempt was heard of. Not recorded each time: often enough to know that it was in time.
     HeartbeatReceived {
@@ -223,6 +246,8 @@ pub enum Record<E = Event> {
         /// How.
         status: ExecutionStatus,
     },
+    /// An attempt said something of its work.
+    OutputSet(Box<OutputSet>),
     /// A trigger was put on a workflow.
     TriggerAdded(Box<TriggerAdded>),
     /// Something happened to a trigger.
@@ -285,6 +310,8 @@ impl Record {
             Self::RunStarted(started) => Some(started.run),
             Self::RunControlled(controlled) => Some(controlled.run),
             Self::BackfillRequested(asked) => Some(asked.run),
+            Self::FanStarted(started) => Some(started.run),
+            Self::OutputSet(set) => Some(set.id.execution.run),
             Self::RunBegan { run }
             | Self::RunStopRequested { run }
             | Self::RunFinished { run, .. }
@@ -293,6 +320,7 @@ impl Record {
             | Self::RuleFired { run, .. }
             | Self::EmissionFailed { run, .. }
             | Self::TicksMissed { run, .. }
+            | Self::FanFailed { run, .. }
             | Self::RunDeleted { run }
             | Self::TaskRestartRequested { run, .. } => Some(*run),
             Self::TaskExecutionCreated { id, .. }
@@ -301,6 +329,7 @@ impl Record {
             | Self::TaskExecutionFinished { id, .. } => Some(id.run),
             Self::AttemptQueued { id }
             | Self::AttemptStarted { id, .. }
+            | Self::AttemptReady { id }
             | Self::HeartbeatReceived { id }
             | Self::ContactLost { id }
             | Self::AttemptEnded { id, .. } => Some(id.execution.run),

@@ -69,6 +69,11 @@ pub enum TriggerChange {
         /// What was used up.
         firing: Firing,
     },
+    /// No run could start of a firing: what it brings does not fit the workflow's parameters.
+    StartRefused {
+        /// Why.
+        reason: String,
+    },
     /// It looks at nothing until it is resumed.
     Paused,
     /// It looks at what comes from now on.

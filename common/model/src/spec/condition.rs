@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::firing::NodeState;
 use crate::status::ExecutionStatus;
 use crate::time::{Span, Timestamp};
-use crate::{EventKey, KeyPattern, TaskName};
+use crate::{EventKey, JsonText, KeyPattern, TaskName};
 
 /// When something happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub enum Condition {
     After {
         /// Task and the status that is wanted of it.
         tasks: BTreeMap<TaskName, ExecutionStatus>,
+        /// Expression over `tasks` and `params`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filter: Option<String>,
     },
     /// An execution of the task runs and has not been heard of for as long as its `heartbeat` says.
     Silent {
@@ -105,6 +108,14 @@ pub enum Condition {
         /// Sees `state` besides what a filter sees; may change it; gives whether to fire.
         script: String,
     },
+    /// A host process says so, which is asked each time that the child is met by an event. What it
+    /// keeps from one question to the next is kept here.
+    Custom {
+        /// What the host is asked about: events.
+        of: Box<Self>,
+        /// Who is asked.
+        host: Box<Host>,
+    },
     /// A clock has passed the end of a window.
     Every {
         /// Length of a window.
@@ -143,6 +154,21 @@ pub enum Condition {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         except: Vec<String>,
     },
+}
+
+/// A process that answers questions about events: a line of JSON each way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Host {
+    /// The program and its arguments, run beside the workflow's files.
+    pub exec: Vec<String>,
+    /// Told with each question, as it is.
+    #[serde(default, skip_serializing_if = "JsonText::is_null")]
+    pub config: JsonText,
+    /// Whether it is told where the tasks of the run stand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tasks: bool,
+    /// Longest time for an answer.
+    pub timeout: Span,
 }
 
 /// How something that gathers forgets, other than by using up what it fires with.
@@ -235,7 +261,8 @@ impl Condition {
             | Self::Absent { of, .. }
             | Self::Debounce { of, .. }
             | Self::Throttle { of, .. }
-            | Self::State { of, .. } => std::slice::from_ref(of),
+            | Self::State { of, .. }
+            | Self::Custom { of, .. } => std::slice::from_ref(of),
         }
     }
 
@@ -274,7 +301,7 @@ impl Condition {
     pub fn upstream_tasks(&self) -> impl Iterator<Item = &TaskName> {
         self.nodes().flat_map(|node| -> Box<dyn Iterator<Item = &TaskName>> {
             match node {
-                Self::After { tasks } => Box::new(tasks.keys()),
+                Self::After { tasks, .. } => Box::new(tasks.keys()),
                 Self::Silent { task } => Box::new(std::iter::once(task)),
                 _ => Box::new(std::iter::empty()),
             }
@@ -299,13 +326,19 @@ impl Condition {
         }
     }
 
+    /// Whether a host is asked by this node or one below it.
+    #[must_use]
+    pub fn asks_host(&self) -> bool {
+        matches!(self, Self::Custom { .. }) || self.children().iter().any(Self::asks_host)
+    }
+
     /// Whether all that meets it is an event, one at a time.
     #[must_use]
     pub fn is_of_events(&self) -> bool {
         match self {
             Self::On { .. } => true,
             Self::Any(children) => children.iter().all(Self::is_of_events),
-            Self::State { of, .. } => of.is_of_events(),
+            Self::State { of, .. } | Self::Custom { of, .. } => of.is_of_events(),
             _ => false,
         }
     }
@@ -329,7 +362,7 @@ impl fmt::Display for Condition {
         match self {
             Self::On { key, filter: None } => write!(f, "on {key}"),
             Self::On { key, filter: Some(filter) } => write!(f, "on {key} if {filter}"),
-            Self::After { tasks } => {
+            Self::After { tasks, filter } => {
                 f.write_str("after ")?;
                 for (index, (task, status)) in tasks.iter().enumerate() {
                     let lead = if index == 0 { "" } else { " and " };
@@ -338,7 +371,7 @@ impl fmt::Display for Condition {
                         other => write!(f, "{lead}{task} {other}")?,
                     }
                 }
-                Ok(())
+                filter.iter().try_for_each(|filter| write!(f, " if {filter}"))
             }
             Self::Silent { task } => write!(f, "nothing is heard of {task}"),
             Self::All(children) => join(f, children, " and "),
@@ -356,6 +389,9 @@ impl fmt::Display for Condition {
             Self::Debounce { of, span } => write!(f, "calm for {span} after ({of})"),
             Self::Throttle { of, span } => write!(f, "at most once in {span} ({of})"),
             Self::State { of, .. } => write!(f, "a script says so ({of})"),
+            Self::Custom { of, host } => {
+                write!(f, "{} says so ({of})", host.exec.join(" "))
+            }
             Self::Every { period, clock: Clock::Wall, .. } => write!(f, "every {period}"),
             Self::Every { period, clock: Clock::Watermark(keys), .. } => {
                 let keys: Vec<&str> = keys.iter().map(EventKey::as_str).collect();

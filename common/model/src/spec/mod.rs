@@ -5,11 +5,17 @@
 
 mod condition;
 mod confinement;
+mod index;
+mod param;
+mod plugin;
 mod pool;
 mod task;
 
-pub use condition::{Clock, Condition, Late, Missed, Reset};
+pub use condition::{Clock, Condition, Host, Late, Missed, Reset};
 pub use confinement::{Confinement, Limits};
+pub use index::SpecIndex;
+pub use param::ParamType;
+pub use plugin::Plugin;
 pub use pool::{Demand, PoolId};
 pub use task::{
     Action, Backoff, Command, Emission, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,
@@ -27,6 +33,12 @@ pub const TASKS_MAX: usize = 10_000;
 pub const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of conditions.
 pub const CONDITION_DEPTH_MAX: usize = 16;
+/// Most that a condition which is code may keep, in bytes of JSON.
+pub const HOST_STATE_BYTES_MAX: usize = 256 << 10;
+/// Most items of a list of which each is an execution.
+pub const FAN_ITEMS_MAX: usize = 10_000;
+/// Longest of these items, in bytes of JSON.
+pub const FAN_ITEM_BYTES_MAX: usize = 64 << 10;
 /// Longest filter, in bytes.
 pub const FILTER_BYTES_MAX: usize = 4096;
 
@@ -38,6 +50,9 @@ pub struct WorkflowSpec {
     /// Parameters and their defaults; tasks get each as `AIFLOW_PARAM_<NAME>`.
     #[serde(default)]
     pub params: BTreeMap<String, JsonText>,
+    /// Of what kind parameters are. One that is here and has no default has to be given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub param_types: BTreeMap<String, ParamType>,
     /// Files and folders beside the definition that its tasks need, relative, as written.
     #[serde(default)]
     pub files: Vec<String>,
@@ -55,19 +70,34 @@ pub struct WorkflowSpec {
     /// Most task executions that are active at once, over all of its runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_active_tasks: Option<u32>,
+    /// Where its tasks and rules stand. Derived.
+    #[serde(skip)]
+    pub index: SpecIndex,
 }
 
 impl WorkflowSpec {
     /// The place of a task in [`Self::tasks`].
     #[must_use]
     pub fn task_index(&self, name: &str) -> Option<usize> {
-        self.tasks.iter().position(|task| task.name.as_str() == name)
+        self.places().tasks.get(name).copied()
     }
 
     /// The task of that name.
     #[must_use]
     pub fn task(&self, name: &str) -> Option<&TaskSpec> {
-        self.tasks.iter().find(|task| task.name.as_str() == name)
+        self.tasks.get(self.task_index(name)?)
+    }
+
+    /// Whether runs have a parameter of that name.
+    #[must_use]
+    pub fn has_param(&self, name: &str) -> bool {
+        self.params.contains_key(name) || self.param_types.contains_key(name)
+    }
+
+    /// The rules that look at a task, in order.
+    #[must_use]
+    pub fn rules_that_look_at(&self, task: &TaskName) -> &[RuleIndex] {
+        self.places().lookers.get(task).map_or(&[], Vec::as_slice)
     }
 
     /// Every rule with its index and the task it acts on.
@@ -79,14 +109,9 @@ impl WorkflowSpec {
     /// The rule at `index` and the task it acts on.
     #[must_use]
     pub fn rule(&self, index: RuleIndex) -> Option<(&TaskSpec, &Rule)> {
-        let mut left = index.0 as usize;
-        for task in &self.tasks {
-            if let Some(rule) = task.rules.get(left) {
-                return Some((task, rule));
-            }
-            left -= task.rules.len();
-        }
-        None
+        let (task, own) = *self.places().rules.get(index.0 as usize)?;
+        let task = self.tasks.get(task)?;
+        Some((task, task.rules.get(own)?))
     }
 
     /// Whether some rule ticks on a clock, so that a run never ends by itself.

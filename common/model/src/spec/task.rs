@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Confinement};
+use super::{Condition, Confinement, Plugin};
 use crate::time::Span;
 use crate::{EventKey, PoolName, TaskName};
 
@@ -19,12 +19,18 @@ pub struct TaskSpec {
     pub kind: TaskKind,
     /// What runs.
     pub command: Command,
+    /// The plugin that runs the command elsewhere; none: it runs on this host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<Plugin>,
     /// Variables added to its environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// What acts on it. With no rule that starts it, it starts with the run.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Expression that gives a list: each start is one execution for each item of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<String>,
     /// What a firing does while as many executions are alive as may be.
     pub overlap: Overlap,
     /// How many executions may be alive at once, at least 1.
@@ -82,6 +88,8 @@ pub enum Command {
     Bash(String),
     /// A program and its arguments, without a shell.
     Exec(Vec<String>),
+    /// A plugin does the work.
+    Operator(Plugin),
 }
 
 /// A condition and what it does to the task that holds it.
@@ -121,9 +129,17 @@ pub enum Action {
     Restart,
     /// Derives an event.
     Emit,
+    /// What runs of it is ready.
+    Ready,
 }
 
 impl Action {
+    /// Whether it brings about an execution.
+    #[must_use]
+    pub const fn starts(self) -> bool {
+        matches!(self, Self::Start | Self::Restart)
+    }
+
     /// The word of the definition.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -132,6 +148,7 @@ impl Action {
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Emit => "emit",
+            Self::Ready => "ready",
         }
     }
 }

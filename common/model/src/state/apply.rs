@@ -3,7 +3,7 @@
 //! Must never decide, never look at a clock, never fail on a log that the core wrote; a record that
 //! does not fit what came before is a damaged log or a bug, and says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::deadline::due_at;
@@ -81,10 +81,20 @@ impl State {
             Record::FilterFailed { run, .. }
             | Record::TicksMissed { run, .. }
             | Record::EmissionFailed { run, .. }
+            | Record::FanFailed { run, .. }
             | Record::RuleFired { run, .. } => self.run_mut(*run).map(drop),
-            Record::TaskExecutionCreated { id, events, window, repeats, backfill } => {
+            Record::TaskExecutionCreated { id, events, window, repeats, backfill, item } => {
                 self.fold_created(id, events, (*window, *backfill), at)?;
                 self.execution_mut(id)?.repeats = *repeats;
+                if let Some(item) = item {
+                    self.execution_mut(id)?.item = Some(item.clone());
+                    let task = self.task_mut(id.run, &id.task)?;
+                    task.fold_member(item, id.sequence, repeats.is_some());
+                }
+                Ok(())
+            }
+            Record::FanStarted(started) => {
+                self.task_mut(started.run, &started.task)?.fold_fan(started, at.offset);
                 Ok(())
             }
             Record::BackfillRequested(asked) => self.fold_backfill(asked, at),
@@ -96,6 +106,12 @@ impl State {
             Record::TaskExecutionStopRequested { id, reason } => self.fold_stop(id, *reason, at),
             Record::AttemptQueued { id } => self.fold_queued(id, at),
             Record::AttemptStarted { id, pid } => self.fold_started(id, *pid, at),
+            Record::AttemptReady { id } => {
+                self.change(&id.execution, at, |execution| execution.ready_at = Some(at.time))?;
+                let ExecutionId { run, task, sequence } = &id.execution;
+                self.task_mut(*run, task)?.fold_member_ready(*sequence, true);
+                Ok(())
+            }
             Record::HeartbeatReceived { id } => self.fold_heartbeat(id, at),
             Record::ContactLost { id } => self.fold_contact_lost(id, at),
             Record::AttemptEnded { id, outcome, usage } => self.fold_ended(id, outcome, *usage, at),
@@ -106,6 +122,11 @@ impl State {
                 execution.stop = None;
             }),
             Record::TaskExecutionFinished { id, status } => self.fold_finished(id, *status, at),
+            Record::OutputSet(set) => {
+                let outputs = &mut self.execution_mut(&set.id.execution)?.outputs;
+                outputs.insert(set.name.clone(), set.value.clone());
+                Ok(())
+            }
             Record::TriggerAdded(added) => self.fold_trigger_added(added, at),
             Record::TriggerChanged { trigger, change } => self.fold_trigger(*trigger, change, at),
             Record::WorkflowEnabled { namespace, workflow, enabled } => {
@@ -265,6 +286,7 @@ impl State {
             window,
             events: events.to_vec(),
             backfill,
+            item: None,
             // Most executions have one attempt; room for more is asked for when there are more.
             attempts: Vec::with_capacity(1),
             created_at: at.time,
@@ -272,8 +294,10 @@ impl State {
             deadline: None,
             contact_due: None,
             silent_since: None,
+            ready_at: None,
             stop: None,
             repeats: None,
+            outputs: BTreeMap::new(),
             created: at.offset,
             offset: at.offset,
         });
@@ -305,6 +329,7 @@ impl State {
         self.change(&id.execution, at, |execution| {
             execution.status = ExecutionStatus::Queued;
             execution.deadline = None;
+            execution.outputs.clear();
             execution.attempts.push(Attempt {
                 number: id.number,
                 queued_at: at.time,
@@ -331,12 +356,20 @@ impl State {
                 attempt.started_at = Some(at.time);
                 attempt.pid = Some(pid);
             }
-        })
+        })?;
+        let ExecutionId { run, task, sequence } = &id.execution;
+        let task = self.task_mut(*run, task)?;
+        task.fold_member_change(*sequence, at.offset);
+        task.fold_member_ready(*sequence, true);
+        Ok(())
     }
 
     fn fold_ended(&mut self, id: &AttemptId, outcome: &Outcome, usage: Usage, at: At) -> Fit {
+        let ExecutionId { run, task, sequence } = &id.execution;
+        self.task_mut(*run, task)?.fold_member_ready(*sequence, false);
         self.change(&id.execution, at, |execution| {
             execution.deadline = None;
+            execution.ready_at = None;
             execution.hang_up();
             if let Some(attempt) = execution.attempts.last_mut() {
                 attempt.ended_at = Some(at.time);
@@ -355,6 +388,7 @@ impl State {
         let task = self.task_mut(id.run, &id.task)?;
         let lane = task.execution(id.sequence).and_then(|execution| execution.backfill);
         task.lane_mut(lane).map(|lane| lane.remove(&id.sequence));
+        task.fold_member_change(id.sequence, at.offset);
         Ok(())
     }
 

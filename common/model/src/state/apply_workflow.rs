@@ -36,7 +36,9 @@ impl State {
                     self.deadlines.set(deadline, due);
                 }
             }
-            TriggerChange::FilterFailed { .. } | TriggerChange::TicksMissed { .. } => {}
+            TriggerChange::FilterFailed { .. }
+            | TriggerChange::TicksMissed { .. }
+            | TriggerChange::StartRefused { .. } => {}
             TriggerChange::Fired { .. } => {
                 trigger.firings += 1;
                 trigger.fired_at = Some(at.time);

@@ -32,6 +32,17 @@ pub struct EventIds {
     table: Table,
 }
 
+/// What the window lost when it took in an event.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Displaced {
+    /// It had room.
+    Nothing,
+    /// Its oldest entry.
+    Oldest(Entry),
+    /// The offset under which it knew the same identity, and where that stands.
+    Offset(usize, Entry),
+}
+
 /// Written to disk as a part of the state: a change is found by [`EventIds::probe`].
 fn identity(namespace: &str, source: &str, id: &str) -> u128 {
     let mut hasher = SipHasher24::new();
@@ -104,6 +115,38 @@ impl EventIds {
         self.table.insert(&self.entries, at);
     }
 
+    /// What taking in an event will displace: the way back, for [`Self::bring_back`].
+    pub(super) fn displaced_by(&self, event: &impl EventFacts) -> Displaced {
+        let identity = identity(event.namespace(), event.source(), event.id());
+        if let Some(at) = self.table.find(&self.entries, identity) {
+            return Displaced::Offset(at, self.entries[at]);
+        }
+        match self.entries.get(self.oldest).filter(|_| self.entries.len() == EVENT_IDS_MAX) {
+            Some(oldest) => Displaced::Oldest(*oldest),
+            None => Displaced::Nothing,
+        }
+    }
+
+    /// Forgets the event that was taken in last.
+    pub(super) fn bring_back(&mut self, displaced: Displaced) {
+        match displaced {
+            Displaced::Offset(at, before) => self.entries[at] = before,
+            Displaced::Oldest(before) => {
+                let at = (self.oldest + EVENT_IDS_MAX - 1) % EVENT_IDS_MAX;
+                self.table.remove(&self.entries, at);
+                self.entries[at] = before;
+                self.table.insert(&self.entries, at);
+                self.oldest = at;
+            }
+            Displaced::Nothing => {
+                if let Some(last) = self.entries.len().checked_sub(1) {
+                    self.table.remove(&self.entries, last);
+                    self.entries.pop();
+                }
+            }
+        }
+    }
+
     /// Room for one more, and never for more than the window.
     fn reserve(&mut self) {
         let length = self.entries.len();
@@ -174,6 +217,33 @@ mod tests {
 
     /// From the first build that wrote it.
     const FIXED: &str = "db7573189e63cd338e84967df19519bd";
+
+    #[test]
+    fn what_was_taken_in_can_be_forgotten_again() {
+        for (before, more) in [(0, 5), (EVENT_IDS_MAX - 2, 5), (EVENT_IDS_MAX + 70, 200)] {
+            let mut ids = ids(0..before);
+            let known = ids.clone();
+            let mut way_back = Vec::new();
+            // One of them is known already.
+            for id in (before..before + more).chain(before.checked_sub(1)) {
+                let event = crate::record::Event {
+                    namespace: crate::Namespace::default_namespace(),
+                    key: "k".parse().unwrap(),
+                    value: crate::JsonText::null(),
+                    source: "s".into(),
+                    id: id.to_string(),
+                    execution: None,
+                };
+                way_back.push(ids.displaced_by(&event));
+                ids.remember(&event, Offset(1_000_000 + id as u64));
+            }
+            assert_ne!(ids, known);
+            way_back.into_iter().rev().for_each(|displaced| ids.bring_back(displaced));
+            assert_eq!(ids, known);
+            assert_eq!(ids.find("default", "s", &(before + 1).to_string()), None);
+            assert_eq!(ids.table.len(), before.min(EVENT_IDS_MAX));
+        }
+    }
 
     /// What the window is meant to be, as plainly as it can be said.
     #[derive(Default)]

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Outcome, StopReason, Usage};
+use super::Fan;
+use crate::record::{Item, Outcome, StopReason, Usage};
 use crate::status::ExecutionStatus;
 use crate::time::{Timestamp, Window};
-use crate::{AttemptNumber, Offset, Sequence};
+use crate::{AttemptNumber, JsonText, Offset, OutputName, Sequence};
 
 /// Where an execution waits: with those that rules started, or in its backfill.
 pub type Lane = Option<Offset>;
@@ -25,6 +26,9 @@ pub struct TaskState {
     /// Windows that somebody asked for, by the record that says so.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub backfills: BTreeMap<Offset, Backfill>,
+    /// Lists of which each item is an execution, by the record that began it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fans: BTreeMap<Offset, Fan>,
     /// A start that waits until nothing is alive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restart: Option<PendingRestart>,
@@ -70,6 +74,9 @@ pub struct Execution {
     /// The backfill that it is part of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Offset>,
+    /// The item that it does, of a list of which each is an execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Box<Item>>,
     /// Its attempts so far.
     pub attempts: Vec<Attempt>,
     /// When it came into being.
@@ -86,12 +93,18 @@ pub struct Execution {
     /// When contact with it was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_since: Option<Timestamp>,
+    /// Since when its present attempt is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Timestamp>,
     /// Why it is to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopReason>,
     /// The execution that it does anew, where rules look at its end only if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<Sequence>,
+    /// What its latest attempt said of its work.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<OutputName, JsonText>,
     /// The record that brought it into being; 0 where an earlier build did not keep it.
     #[serde(default)]
     pub created: Offset,
@@ -135,6 +148,13 @@ impl TaskState {
 
     pub(super) fn execution_mut(&mut self, sequence: Sequence) -> Option<&mut Execution> {
         self.executions.get_mut(usize::try_from(sequence.0.checked_sub(1)?).ok()?)
+    }
+
+    /// The execution with the same window, or the newest: the one that counts for what comes after.
+    #[must_use]
+    pub fn counting(&self, window: Option<Window>) -> Option<&Execution> {
+        let same = window.and_then(|_| self.executions.iter().rev().find(|e| e.window == window));
+        same.or_else(|| self.latest())
     }
 
     /// The newest execution.
@@ -222,6 +242,12 @@ impl Execution {
     #[must_use]
     pub fn attempt(&self, number: AttemptNumber) -> Option<&Attempt> {
         self.attempts.get(usize::try_from(number.0.checked_sub(1)?).ok()?)
+    }
+
+    /// Whether its process runs, and is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready_at.is_some() && self.status == ExecutionStatus::Running
     }
 
     /// The attempt that has no end yet.

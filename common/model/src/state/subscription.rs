@@ -12,6 +12,8 @@ use crate::{KeyPattern, Namespace, RuleId, RunId, TriggerId};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subscriptions {
     namespaces: BTreeMap<Namespace, Keys>,
+    /// Those of all rules and triggers that ask a host.
+    asking: BTreeSet<RuleId>,
 }
 
 /// Rules of one namespace.
@@ -47,9 +49,16 @@ impl Subscriptions {
         found.into_iter().collect()
     }
 
+    /// Whether a host may have to be asked before something is decided.
+    #[must_use]
+    pub fn ask_hosts(&self) -> bool {
+        !self.asking.is_empty()
+    }
+
     pub(super) fn add_run(&mut self, run: &Run, spec: &WorkflowSpec) {
         for (rule, _, definition) in spec.rules() {
             let id = RuleId::Task { run: run.id, rule };
+            self.asking.extend(definition.condition.asks_host().then_some(id));
             self.add(&run.namespace, definition.condition.event_keys(), id);
         }
     }
@@ -57,17 +66,20 @@ impl Subscriptions {
     pub(super) fn remove_run(&mut self, run: &Run, spec: &WorkflowSpec) {
         for (rule, _, definition) in spec.rules() {
             let id = RuleId::Task { run: run.id, rule };
+            self.asking.remove(&id);
             self.remove(&run.namespace, definition.condition.event_keys(), id);
         }
     }
 
     pub(super) fn add_trigger(&mut self, trigger: &Trigger) {
         let id = RuleId::Trigger(trigger.id);
+        self.asking.extend(trigger.condition.asks_host().then_some(id));
         self.add(&trigger.namespace, trigger.condition.event_keys(), id);
     }
 
     pub(super) fn remove_trigger(&mut self, trigger: &Trigger) {
         let id = RuleId::Trigger(trigger.id);
+        self.asking.remove(&id);
         self.remove(&trigger.namespace, trigger.condition.event_keys(), id);
     }
 

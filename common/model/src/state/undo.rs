@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{EventIds, NamespaceState, Run, Snapshot, State, Trigger};
+use super::event_ids::Displaced;
+use super::{NamespaceState, Run, Snapshot, State, Trigger};
 use crate::record::Record;
 use crate::status::RunStatus;
 use crate::{Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
@@ -27,7 +28,8 @@ pub struct Undo {
     runs: BTreeMap<RunId, Option<Run>>,
     triggers: BTreeMap<TriggerId, Option<Trigger>>,
     requests: BTreeMap<String, Option<RunId>>,
-    event_ids: Option<EventIds>,
+    /// Of each event that was taken in, in order.
+    event_ids: Vec<Displaced>,
 }
 
 impl State {
@@ -47,7 +49,7 @@ impl State {
             runs: BTreeMap::new(),
             triggers: BTreeMap::new(),
             requests: BTreeMap::new(),
-            event_ids: None,
+            event_ids: Vec::new(),
         }
     }
 
@@ -65,9 +67,8 @@ impl State {
         put_back(&mut self.namespaces, undo.namespaces);
         put_back(&mut self.snapshots, undo.snapshots);
         put_back(&mut self.requests, undo.requests);
-        if let Some(event_ids) = undo.event_ids {
-            self.event_ids = event_ids;
-        }
+        let displaced = undo.event_ids.into_iter().rev();
+        displaced.for_each(|displaced| self.event_ids.bring_back(displaced));
         let runs: Vec<RunId> = undo.runs.keys().copied().collect();
         put_back(&mut self.runs, undo.runs);
         runs.into_iter().for_each(|id| self.derive(id));
@@ -127,7 +128,7 @@ impl Undo {
             }
             Record::EventEmitted(event) => {
                 self.namespace(state, &event.namespace);
-                self.event_ids.get_or_insert_with(|| state.event_ids.clone());
+                self.event_ids.push(state.event_ids.displaced_by(event));
             }
             Record::RunStarted(started) => {
                 self.run(state, started.run);

@@ -64,7 +64,7 @@ impl<'a> Way<'a> {
     pub(super) fn told(&self, condition: &Condition, node: u32, depth: u32) -> Told {
         match condition {
             Condition::On { key, filter } => self.on(condition, (key, filter.as_deref()), depth),
-            Condition::After { tasks } => self.after(tasks, depth),
+            Condition::After { tasks, .. } => self.after(tasks, depth),
             Condition::Silent { task } => self.silent(task, depth),
             Condition::All(_) => self.all(condition, node, depth),
             Condition::Any(_) => self.any(condition, node, depth),

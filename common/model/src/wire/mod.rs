@@ -6,12 +6,14 @@ mod backfill;
 mod backtest;
 mod control;
 mod dry_run;
+mod output;
 mod past;
 mod receipt;
 mod reply;
 mod request;
 mod rule;
 mod run_query;
+mod slice;
 mod view;
 mod why;
 
@@ -19,6 +21,7 @@ pub use backfill::{Backfill, BackfillReply};
 pub use backtest::{BacktestReply, BacktestRequest, WouldFire};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
+pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutput};
 pub use past::{Moment, SinceReply, StateReply};
 pub use receipt::{EventFate, EventRef, Receipt, RuleReceipt};
 pub use reply::{
@@ -33,6 +36,7 @@ pub use request::{
 };
 pub use rule::RuleView;
 pub use run_query::{RunOrder, RunQuery};
+pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};
 pub use view::{AttemptView, Ended as EndedCounts, EventView, ExecutionView, RunView, TriggerView};
 pub use why::WhyRequest;
 

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
 use crate::wire::{
-    Backfill, BacktestRequest, DryRun, EventRef, Moment, RerunTask, RunQuery, TaskControl,
-    TaskRequest, WhyRequest,
+    Backfill, BacktestRequest, DryRun, EventRef, Moment, OutputQuery, RerunTask, RunQuery,
+    SetOutput, SliceQuery, TaskControl, TaskRequest, WhyRequest,
 };
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
@@ -138,6 +138,10 @@ calls! {
     TaskRerun(RerunTask) = "task.rerun";
     /// Runs windows of a task that no clock fires, or that have run before.
     TaskBackfill(Backfill) = "task.backfill";
+    /// Says something of a task's work, from inside of it.
+    OutputSet(SetOutput) = "output.set";
+    /// Lists what tasks of a run said of their work.
+    OutputList(OutputQuery) = "output.list";
     /// Reads a piece of an attempt's output.
     LogRead(LogRead) = "log.read";
     /// Lists events.
@@ -152,6 +156,8 @@ calls! {
     Backtest(Box<BacktestRequest>) = "backtest";
     /// Tells what has happened since.
     Since(Moment) = "since";
+    /// Brings records of the past, and the state before them.
+    LogSlice(SliceQuery) = "log.slice";
     /// Follows records, from a state or from an offset.
     Follow(Follow) = "follow";
     /// Tells what a request would cause, without doing it.

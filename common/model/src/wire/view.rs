@@ -105,10 +105,16 @@ pub struct ExecutionView {
     pub window_start: Option<String>,
     /// First instant after its window.
     pub window_end: Option<String>,
+    /// The item that it does, of a list of which each is an execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<JsonText>,
     /// When it came into being.
     pub created_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// Since when it is ready, as its task's rule says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<String>,
     /// Since when nothing was heard of it, although it has a heartbeat; it may well live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_since: Option<String>,
@@ -232,7 +238,8 @@ impl ExecutionView {
     #[must_use]
     pub fn status_words(&self) -> String {
         let silent = self.silent_since.as_ref().map(|_| ", silent").unwrap_or_default();
-        format!("{}{silent}", self.status)
+        let ready = self.ready_at.as_ref().map(|_| ", ready").unwrap_or_default();
+        format!("{}{ready}{silent}", self.status)
     }
 
     /// The view of an execution.
@@ -245,8 +252,10 @@ impl ExecutionView {
             status: execution.status,
             window_start: text(execution.window.map(|window| window.start)),
             window_end: text(execution.window.map(|window| window.end)),
+            item: execution.item.as_ref().map(|item| item.value.clone()),
             created_at: execution.created_at.to_string(),
             ended_at: text(execution.ended_at),
+            ready_at: text(execution.ready_at),
             silent_since: text(execution.silent_since),
             events: execution.events.clone(),
             attempts: execution.attempts.iter().map(AttemptView::of).collect(),

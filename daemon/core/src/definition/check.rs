@@ -9,7 +9,8 @@ use aiflow_model::TaskName;
 use aiflow_model::spec::{Action, Condition, TaskSpec};
 
 use super::emission;
-use super::reader::{Reader, nearest};
+use super::mention;
+use super::reader::{Needs, Reader, nearest};
 use super::workflow::Draft;
 
 pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
@@ -18,10 +19,19 @@ pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     for reference in &draft.references {
         let name = reference.task.as_str();
         if let Some(task) = draft.spec.task(name) {
-            if reference.needs_heartbeat && task.heartbeat.is_none() {
-                let message = format!("task `{name}` has no heartbeat, so it is never silent");
-                let hint = Some(format!("give `{name}` a `heartbeat: 30s`"));
-                reader.fault_with_hint(reference.place, message, hint);
+            let is_ready = || task.rules.iter().any(|rule| rule.action == Action::Ready);
+            let lacks = match reference.needs {
+                Needs::Heartbeat if task.heartbeat.is_none() => {
+                    Some(("has no heartbeat, so it is never silent", "heartbeat: 30s"))
+                }
+                Needs::Ready if !is_ready() => {
+                    Some(("does not say when it is `ready`", "ready: {on: it.is.ready}"))
+                }
+                Needs::Nothing | Needs::Heartbeat | Needs::Ready => None,
+            };
+            if let Some((lacks, what)) = lacks {
+                let hint = Some(format!("give `{name}` a `{what}`"));
+                reader.fault_with_hint(reference.place, format!("task `{name}` {lacks}"), hint);
             }
             continue;
         }
@@ -35,6 +45,7 @@ pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     if all_exist {
         check_startable(reader, draft);
     }
+    mention::check(reader, draft);
     emission::check_circles(reader, &draft.spec, &draft.places);
 }
 
@@ -79,14 +90,16 @@ fn can_start(task: &TaskSpec, startable: &BTreeSet<&str>) -> bool {
         || task
             .rules
             .iter()
-            .filter(|rule| matches!(rule.action, Action::Start | Action::Restart))
+            .filter(|rule| rule.action.starts())
             .any(|rule| can_be_met(&rule.condition, startable))
 }
 
 fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
     match condition {
         Condition::On { .. } | Condition::Every { .. } | Condition::Cron { .. } => true,
-        Condition::After { tasks } => tasks.keys().all(|task| startable.contains(task.as_str())),
+        Condition::After { tasks, .. } => {
+            tasks.keys().all(|task| startable.contains(task.as_str()))
+        }
         Condition::Silent { task } => startable.contains(task.as_str()),
         // What never comes is absent.
         Condition::Absent { .. } => true,
@@ -98,6 +111,7 @@ fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
         | Condition::Count { .. }
         | Condition::Sum { .. }
         | Condition::State { .. }
+        | Condition::Custom { .. }
         | Condition::Debounce { .. }
         | Condition::Throttle { .. } => {
             condition.children().iter().all(|part| can_be_met(part, startable))

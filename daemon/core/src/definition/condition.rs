@@ -11,14 +11,14 @@ use aiflow_model::{KeyPattern, TaskName};
 
 use super::clock;
 use super::node::{Node, Value};
-use super::reader::{Map, Mapping, Reader, Reference, nearest};
-use super::reset;
-use crate::expression::{self, Kind};
+use super::reader::{Map, Mapping, Needs, Reader, Reference, nearest};
+use super::{host, reset};
+use crate::expression::{self, Kind, Sight};
 
 /// Each kind of condition by the key that names it, with the keys that may stand beside it.
 pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("on", &["on", "if"]),
-    ("after", &["after"]),
+    ("after", &["after", "if"]),
     ("silent", &["silent"]),
     ("all", &["all", "within", "reset"]),
     ("any", &["any"]),
@@ -29,6 +29,7 @@ pub(super) const KINDS: &[(&str, &[&str])] = &[
     ("debounce", &["debounce"]),
     ("throttle", &["throttle"]),
     ("state", &["state"]),
+    ("custom", &["custom"]),
     ("every", clock::EVERY_KEYS),
     ("cron", clock::CRON_KEYS),
 ];
@@ -44,8 +45,9 @@ const COUNT_MAX: u64 = 1_000_000_000;
 const COUNT_WITHIN_MAX: u64 = 1_000;
 /// Longest script, in bytes.
 const SCRIPT_BYTES_MAX: usize = 16 << 10;
-const STATUSES: [(&str, ExecutionStatus); 5] = [
+const STATUSES: [(&str, ExecutionStatus); 6] = [
     ("running", ExecutionStatus::Running),
+    ("ready", ExecutionStatus::Ready),
     ("success", ExecutionStatus::Success),
     ("failed", ExecutionStatus::Failed),
     ("stopped", ExecutionStatus::Stopped),
@@ -93,11 +95,11 @@ pub(crate) fn read(
     let subject = map.get(kind)?;
     let condition = match *kind {
         "on" => read_on(reader, map, subject),
-        "after" => read_after(reader, subject, references),
+        "after" => read_after(reader, map, subject, references),
         "silent" => {
             let task: TaskName = reader.parse(subject, "silent")?;
-            let (place, needs_heartbeat) = (subject.place, true);
-            references.push(Reference { task: task.clone(), place, needs_heartbeat });
+            let (place, needs) = (subject.place, Needs::Heartbeat);
+            references.push(Reference { task: task.clone(), place, needs });
             Some(Condition::Silent { task })
         }
         "all" => read_parts(reader, subject, "all", references, depth).map(Condition::All),
@@ -108,6 +110,7 @@ pub(crate) fn read(
         "count" => read_count(reader, subject, references, depth),
         "sum" => read_sum(reader, subject, references, depth),
         "state" => read_state(reader, subject, references, depth),
+        "custom" => host::read_custom(reader, subject, references, depth),
         "absent" => read_timer(reader, subject, &ABSENT, references, depth)
             .map(|(of, span)| Condition::Absent { of, span }),
         "debounce" => read_timer(reader, subject, &DEBOUNCE, references, depth)
@@ -204,7 +207,7 @@ fn read_state(
 }
 
 /// A condition that is met by events only, one at a time.
-fn read_of_events(
+pub(super) fn read_of_events(
     reader: &mut Reader,
     node: &Node,
     what: &str,
@@ -244,32 +247,35 @@ pub(crate) fn read_expression(
         reader.fault(node.place, message);
         return None;
     }
-    if let Err(error) = expression::check(kind, text) {
+    if let Err(error) = expression::check(kind, text, reader.sight) {
+        let names = reader.sight.names();
         let hint = match kind {
-            Kind::Expression => {
-                "an expression over value, key, source and time, such as `value.rows > 0`"
-            }
+            Kind::Expression => format!("an expression over {names}, such as `value.rows > 0`"),
             Kind::Script => {
-                "statements over value, key, source, time and state; the last gives true or false"
+                format!("statements over {names} and state; the last gives true or false")
             }
         };
         let message = format!("`{what}` does not compile: {}", error.message);
-        reader.fault_with_hint(node.place, message, Some(hint.to_owned()));
+        reader.fault_with_hint(node.place, message, Some(hint));
         return None;
     }
+    reader.mention(node.place, text);
     Some(text.to_owned())
 }
 
 /// `after: a`, `after: [a, b]` or `after: {a: success, b: failed}`.
 fn read_after(
     reader: &mut Reader,
+    map: Map<'_>,
     subject: &Node,
     references: &mut Vec<Reference>,
 ) -> Option<Condition> {
     let mut tasks = BTreeMap::new();
     let mut add = |reader: &mut Reader, name: &str, place, status| match TaskName::new(name) {
         Ok(task) => {
-            references.push(Reference { task: task.clone(), place, needs_heartbeat: false });
+            let is_ready = status == ExecutionStatus::Ready;
+            let needs = if is_ready { Needs::Ready } else { Needs::Nothing };
+            references.push(Reference { task: task.clone(), place, needs });
             if tasks.insert(task, status).is_some() {
                 reader.fault(place, format!("`{name}` stands twice"));
             }
@@ -300,7 +306,16 @@ fn read_after(
         reader.fault(subject.place, "after names no task");
         return None;
     }
-    Some(Condition::After { tasks })
+    let filter = match map.get("if") {
+        Some(node) => {
+            let before = std::mem::replace(&mut reader.sight, Sight::Run);
+            let read = read_expression(reader, node, "if", Kind::Expression, FILTER_BYTES_MAX);
+            reader.sight = before;
+            Some(read?)
+        }
+        None => None,
+    };
+    Some(Condition::After { tasks, filter })
 }
 
 fn read_parts(

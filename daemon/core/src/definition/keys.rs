@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::condition::{self, ABSENT, COUNT, DEBOUNCE, KINDS, STATE, SUM, THROTTLE};
 use super::reader::Mapping;
-use super::{clock, confinement, emission, task, workflow};
+use super::{clock, confinement, emission, host, param, plugin, task, workflow};
 
-const MAPPINGS: [&Mapping<'static>; 14] = [
+const MAPPINGS: [&Mapping<'static>; 18] = [
     &workflow::WORKFLOW,
+    &param::PARAM,
     &task::TASK,
     &task::RETRY,
     &task::RESTART,
@@ -21,6 +22,9 @@ const MAPPINGS: [&Mapping<'static>; 14] = [
     &COUNT,
     &SUM,
     &STATE,
+    &host::CUSTOM,
+    &plugin::OPERATOR,
+    &plugin::EXECUTOR,
     &ABSENT,
     &DEBOUNCE,
     &THROTTLE,

@@ -137,7 +137,12 @@ impl<'a> Lint<'a> {
                 }
                 None => Ok(()),
             },
-            Condition::After { tasks } => {
+            Condition::After { filter: Some(filter), .. }
+                if expression::constant(filter).is_some_and(|it| it.as_bool() != Some(true)) =>
+            {
+                Err(format!("`{filter}` is never true, whatever the tasks say"))
+            }
+            Condition::After { tasks, .. } => {
                 tasks.iter().try_for_each(|(task, status)| self.can_come_to(task, *status))
             }
             Condition::Any(parts) => {
@@ -201,7 +206,7 @@ fn entry<'a>(node: &'a Node, key: &str) -> Option<&'a Entry> {
 }
 
 fn starts(rule: &Rule) -> bool {
-    rule.action != Action::Stop
+    rule.action.starts()
 }
 
 /// Which events all fire it, in words.
@@ -222,7 +227,7 @@ fn fires_on_everything(condition: &Condition) -> Option<&'static str> {
 /// The tasks whose ends alone meet a condition; none when something else has to come.
 fn moved_by(condition: &Condition) -> Option<BTreeSet<&TaskName>> {
     match condition {
-        Condition::After { tasks } => Some(tasks.keys().collect()),
+        Condition::After { tasks, .. } => Some(tasks.keys().collect()),
         Condition::Any(parts) => {
             let moved: BTreeSet<_> = parts.iter().filter_map(moved_by).flatten().collect();
             (!moved.is_empty()).then_some(moved)

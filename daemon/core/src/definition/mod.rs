@@ -8,9 +8,13 @@ mod clock;
 mod condition;
 mod confinement;
 mod emission;
+mod host;
 mod keys;
 mod lint;
+mod mention;
 mod node;
+mod param;
+mod plugin;
 mod pool;
 mod reader;
 mod reset;
@@ -22,6 +26,7 @@ use aiflow_model::spec::{Condition, DEFINITION_BYTES_MAX, WorkflowSpec};
 
 pub use keys::keys;
 pub use lint::warnings;
+pub use param::line_of_param;
 use reader::Reader;
 
 /// Reads a definition.

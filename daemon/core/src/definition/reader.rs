@@ -9,7 +9,9 @@ use aiflow_model::error::Diagnostic;
 use aiflow_model::time::Span;
 use aiflow_model::{JsonText, TaskName};
 
+use super::mention::{Named, mentions};
 use super::node::{Entry, Node, Place, Value};
+use crate::expression::Sight;
 
 /// Shortest length of time: a clock that ticks a thousand times a second is more than tasks can
 /// follow.
@@ -20,16 +22,29 @@ const SPAN_MIN: Span = Span(1_000);
 pub(crate) struct Reader {
     faults: Vec<Diagnostic>,
     is_listed: fn(&Mapping<'_>) -> bool,
+    /// What there is to look at where expressions are read.
+    pub(crate) sight: Sight,
+    mentions: Vec<(Named, String, Place)>,
 }
 
 impl Reader {
     /// `is_listed`: whether those who describe the language know of a mapping.
-    pub(crate) const fn new(is_listed: fn(&Mapping<'_>) -> bool) -> Self {
-        Self { faults: Vec::new(), is_listed }
+    pub(crate) fn new(is_listed: fn(&Mapping<'_>) -> bool) -> Self {
+        Self { faults: Vec::new(), is_listed, sight: Sight::EventInRun, mentions: Vec::new() }
     }
 
     pub(crate) fn into_faults(self) -> Vec<Diagnostic> {
         self.faults
+    }
+
+    /// Notes what an expression names, to be looked for when all is known.
+    pub(crate) fn mention(&mut self, place: Place, expression: &str) {
+        let named = mentions(expression).into_iter();
+        self.mentions.extend(named.map(|(named, name)| (named, name, place)));
+    }
+
+    pub(crate) fn take_mentions(&mut self) -> Vec<(Named, String, Place)> {
+        std::mem::take(&mut self.mentions)
     }
 
     pub(crate) fn fault(&mut self, place: Place, message: impl Into<String>) {
@@ -206,8 +221,17 @@ fn plain_to_json(text: &str) -> serde_json::Value {
 pub(crate) struct Reference {
     pub(crate) task: TaskName,
     pub(crate) place: Place,
-    /// The task has to say how often it is heard of.
-    pub(crate) needs_heartbeat: bool,
+    pub(crate) needs: Needs,
+}
+
+/// What the task that a condition names has to say of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// How often it is heard of.
+    Heartbeat,
+    /// When it is ready.
+    Ready,
 }
 
 /// Which keys a mapping may have, and what faults call it.

@@ -6,18 +6,22 @@ use std::collections::BTreeMap;
 
 use aiflow_model::TaskName;
 use aiflow_model::spec::{
-    Action, Backoff, Command, Overlap, RetryOn, RetryPolicy, Rule, TaskKind, TaskSpec,
+    Action, Backoff, Command, FILTER_BYTES_MAX, Overlap, RetryOn, RetryPolicy, Rule, TaskKind,
+    TaskSpec,
 };
 use aiflow_model::time::Span;
 
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
-use super::{condition, confinement, emission, pool};
+use super::{condition, confinement, emission, plugin, pool};
+use crate::expression::{Kind, Sight};
 
 const KEYS: &[&str] = &[
     "kind",
     "bash",
     "exec",
+    "operator",
+    "executor",
     "env",
     "start",
     "stop",
@@ -34,6 +38,8 @@ const KEYS: &[&str] = &[
     "limits",
     "run_as",
     "secrets",
+    "for_each",
+    "ready",
 ];
 pub(super) const TASK: Mapping = Mapping { what: "a task", keys: KEYS };
 pub(super) const RETRY: Mapping =
@@ -69,7 +75,7 @@ pub(crate) fn read(
     };
     let mut rules = Vec::new();
     let mut restart_policy = None;
-    for action in [Action::Start, Action::Stop, Action::Restart] {
+    for action in [Action::Start, Action::Stop, Action::Restart, Action::Ready] {
         let Some(node) = map.get(action.word()) else { continue };
         if action == Action::Restart && is_restart_policy(node) {
             restart_policy = read_restart(reader, node);
@@ -79,6 +85,10 @@ pub(crate) fn read(
         rules.extend(condition.map(|condition| Rule { action, condition, emission: None }));
     }
     rules.extend(emission::read_emits(reader, map, references));
+    let for_each = match map.get("for_each") {
+        Some(node) => Some(read_for_each(reader, node, &rules)?),
+        None => None,
+    };
     let retry = match map.get("retry") {
         Some(node) if restart_policy.is_some() => {
             reader.fault(node.place, "a task has either `retry` or a `restart` policy");
@@ -89,10 +99,15 @@ pub(crate) fn read(
     };
     Some(TaskSpec {
         command: read_command(reader, map)?,
+        executor: match map.get("executor") {
+            Some(node) => Some(plugin::read(reader, node, "executor")?),
+            None => None,
+        },
         name,
         kind,
         env: map.get("env").and_then(|node| read_env(reader, node)).unwrap_or_default(),
         rules,
+        for_each,
         overlap,
         parallel: u32::try_from(parallel).unwrap_or(1),
         retry,
@@ -108,29 +123,54 @@ pub(crate) fn read(
     })
 }
 
+/// A program and its arguments.
+pub(super) fn read_exec(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
+    let items = reader.list(node, "exec")?;
+    let words: Option<Vec<String>> =
+        items.iter().map(|item| reader.text(item, "a word of exec").map(str::to_owned)).collect();
+    let words = words?;
+    if words.is_empty() {
+        reader.fault(node.place, "exec needs at least the program");
+        return None;
+    }
+    Some(words)
+}
+
+/// An expression that gives a list; over the event only where events start the task.
+fn read_for_each(reader: &mut Reader, node: &Node, rules: &[Rule]) -> Option<String> {
+    if rules.iter().any(|rule| rule.action == Action::Restart) {
+        let message = "a task with `for_each` cannot be started anew by a rule";
+        let hint = Some("stop it by `stop`, and start it by another event".to_owned());
+        reader.fault_with_hint(node.place, message, hint);
+        return None;
+    }
+    let mut starts = rules.iter().filter(|rule| rule.action == Action::Start);
+    let has_event = starts.any(|rule| rule.condition.event_keys().next().is_some());
+    let sight = if has_event { Sight::EventInRun } else { Sight::Run };
+    let before = std::mem::replace(&mut reader.sight, sight);
+    let kind = Kind::Expression;
+    let read = condition::read_expression(reader, node, "for_each", kind, FILTER_BYTES_MAX);
+    reader.sight = before;
+    read
+}
+
 fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
-    match (map.get("bash"), map.get("exec")) {
-        (Some(node), None) => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
-        (None, Some(node)) => {
-            let items = reader.list(node, "exec")?;
-            let words: Option<Vec<String>> = items
-                .iter()
-                .map(|item| reader.text(item, "a word of exec").map(str::to_owned))
-                .collect();
-            let words = words?;
-            if words.is_empty() {
-                reader.fault(node.place, "exec needs at least the program");
-                return None;
-            }
-            Some(Command::Exec(words))
-        }
-        (Some(node), Some(_)) => {
-            reader.fault(node.place, "a task has either `bash` or `exec`, not both");
-            None
-        }
-        (None, None) => {
+    let said: Vec<(&str, &Node)> = ["bash", "exec", "operator"]
+        .into_iter()
+        .filter_map(|key| Some((key, map.get(key)?)))
+        .collect();
+    match said.as_slice() {
+        [("bash", node)] => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
+        [("exec", node)] => read_exec(reader, node).map(Command::Exec),
+        [(_, node)] => plugin::read(reader, node, "operator").map(Command::Operator),
+        [] => {
             let hint = Some("bash: echo hello".to_owned());
             reader.fault_with_hint(map.place, "the task does not say what to run", hint);
+            None
+        }
+        [(_, node), ..] => {
+            let message = "a task has one of `bash`, `exec` and `operator`, not several";
+            reader.fault(node.place, message);
             None
         }
     }

@@ -248,6 +248,85 @@ fn derived_events_and_their_circles_name_their_place() {
 }
 
 #[test]
+fn parameters_that_say_their_kind_are_read() {
+    let with =
+        |params: &str| format!("workflow: w\nparams:\n  {params}\ntasks: {{a: {{bash: x}}}}\n");
+    let spec = read(&with("a: {type: int, default: 3}\n  b: {type: list}\n  c: [1]")).unwrap();
+    assert_eq!(spec.params.keys().collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(spec.param_types.keys().collect::<Vec<_>>(), ["a", "b"]);
+    refused(
+        &with("a: {type: int, default: x}"),
+        "3:27 the default has to be of kind int, not \"x\" | default: 3",
+    );
+    refused(&with("a: {type: itn}"), "3:13 type cannot be `itn` | did you mean `int`?");
+    refused(&with("a: {b: 1}"), "3:7 a parameter has no key `b`");
+    refused(
+        &with("a: {default: 1}"),
+        "3:6 the parameter does not say its `type` | a: {type: object, default: {...}}",
+    );
+    refused(&with("a b: 1"), "3:3 parameter \"a b\"");
+}
+
+#[test]
+fn what_expressions_name_of_a_run_has_to_be_there() {
+    let with = |start: &str| {
+        format!(
+            "workflow: w\nparams: {{days: 1}}\ntasks:\n  a: {{bash: x}}\n  b: {{bash: x, start: {start}}}\n"
+        )
+    };
+    assert!(read(&with("{after: a, if: tasks.a.outputs.n > params.days}")).is_ok());
+    assert!(read(&with("{on: k, if: value > tasks.a.outputs.n}")).is_ok());
+    refused(
+        &with("{after: a, if: tasks.aa.outputs.n > 1}"),
+        "5:38 there is no task `aa` | did you mean `a`?",
+    );
+    refused(
+        &with("{on: k, if: params.dais > 1}"),
+        "5:35 there is no parameter `dais` | did you mean `days`?",
+    );
+    refused(&with("{after: a, if: value > 1}"), "an expression over time, params, tasks, such as");
+    let trigger = "workflow: w\ntriggers: [{on: k, if: params.x}]\ntasks: {a: {bash: x}}\n";
+    refused(trigger, "an expression over value, key, source, time, such as");
+}
+
+#[test]
+fn lists_whose_items_are_done_each_are_read_and_their_faults_name_their_place() {
+    let with = |part: &str| {
+        format!(
+            "workflow: w\nparams: {{n: [1]}}\ntasks:\n  a: {{bash: x}}\n  b:\n    bash: x\n    {part}\n"
+        )
+    };
+    for good in ["for_each: params.n", "start: {on: k}\n    for_each: value + params.n"] {
+        assert!(read(&with(good)).unwrap().task("b").unwrap().for_each.is_some(), "{good}");
+    }
+    let no_event = "for_each: value.files";
+    refused(&with(no_event), "7:15 `for_each` does not compile: Undefined variable: value");
+    refused(&with(no_event), "an expression over time, params, tasks");
+    refused(&with("for_each: params.m"), "7:15 there is no parameter `m` | did you mean `n`?");
+    refused(&with("for_each: [1, 2]"), "7:15 for_each has to be a single value, not a list");
+    refused(
+        &with("for_each: params.n\n    restart: {on: k}"),
+        "7:15 a task with `for_each` cannot be started anew by a rule | stop it by `stop`",
+    );
+}
+
+#[test]
+fn readiness_is_a_condition_and_has_to_be_said() {
+    let with = |a: &str, b: &str| {
+        format!(
+            "workflow: w\ntasks:\n  a: {{bash: x{a}}}\n  b: {{bash: x, start: {{after: {{a: {b}}}}}}}\n"
+        )
+    };
+    assert!(read(&with(", ready: {on: k}", "ready")).is_ok());
+    refused(
+        &with("", "ready"),
+        "4:32 task `a` does not say when it is `ready` | give `a` a `ready: {on: it.is.ready}`",
+    );
+    refused(&with(", ready: {onn: k}", "ready"), "this is no condition | did you mean `on`?");
+    refused(&with("", "redy"), "a status cannot be `redy` | did you mean `ready`?");
+}
+
+#[test]
 fn triggers_know_no_tasks() {
     let with = |trigger: &str| {
         format!("workflow: w\ntriggers:\n  - {trigger}\ntasks:\n  a: {{bash: x}}\n")

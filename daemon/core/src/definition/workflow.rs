@@ -2,16 +2,16 @@
 //!
 //! Must never look into the meaning of a task's rules: that is `check`.
 
-use std::collections::BTreeMap;
-
-use aiflow_model::spec::{Condition, TASKS_MAX, TaskSpec, WorkflowSpec};
-use aiflow_model::{JsonText, TaskName};
+use aiflow_model::TaskName;
+use aiflow_model::spec::{Condition, SpecIndex, TASKS_MAX, TaskSpec, WorkflowSpec};
 
 use super::condition;
 use super::node::{Node, Place};
+use super::param;
 use super::pool;
 use super::reader::{Mapping, Reader, Reference};
 use super::task;
+use crate::expression::Sight;
 
 /// A definition that was read, with the places that later checks need.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
             None
         }
     };
-    let params = map.get("params").and_then(|n| read_params(reader, n)).unwrap_or_default();
+    let params = map.get("params").and_then(|n| param::read(reader, n)).unwrap_or_default();
     let files = map.get("files").and_then(|node| read_files(reader, node)).unwrap_or_default();
     let pools = pool::read_pools(reader, map).unwrap_or_default();
     let mut draft_tasks = Vec::new();
@@ -86,13 +86,15 @@ pub(crate) fn read(reader: &mut Reader, root: &Node) -> Option<Draft> {
     let complete = places.len() == tasks.len();
     let spec = WorkflowSpec {
         name: name?,
-        params,
+        params: params.defaults,
+        param_types: params.types,
         files,
         tasks,
         triggers,
         pools,
         max_active_runs: pool::read_max(reader, map, "max_active_runs"),
         max_active_tasks: pool::read_max(reader, map, "max_active_tasks"),
+        index: SpecIndex::default(),
     };
     complete.then_some(Draft { spec, places, references })
 }
@@ -110,7 +112,9 @@ fn read_triggers(reader: &mut Reader, node: &Node) -> Option<Vec<Condition>> {
 /// A condition that looks at no task, since there is no run yet.
 pub(crate) fn read_trigger(reader: &mut Reader, node: &Node) -> Option<Condition> {
     let mut references = Vec::new();
+    let before = std::mem::replace(&mut reader.sight, Sight::Event);
     let condition = condition::read(reader, node, &mut references, 0);
+    reader.sight = before;
     for reference in references {
         let message =
             format!("a trigger knows no task, so it cannot wait for `{}`", reference.task);
@@ -118,19 +122,6 @@ pub(crate) fn read_trigger(reader: &mut Reader, node: &Node) -> Option<Condition
         reader.fault_with_hint(reference.place, message, hint);
     }
     condition
-}
-
-fn read_params(reader: &mut Reader, node: &Node) -> Option<BTreeMap<String, JsonText>> {
-    let mut params = BTreeMap::new();
-    for entry in reader.open_map(node, "params")? {
-        // A parameter becomes part of a variable's name, so it follows the rule of task names.
-        if let Err(error) = TaskName::new(&entry.key) {
-            reader.fault(entry.place, format!("parameter {:?}: {}", entry.key, error.rule));
-        }
-        let value = reader.json(&entry.node);
-        params.insert(entry.key.clone(), value);
-    }
-    Some(params)
 }
 
 fn read_files(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {

@@ -1,15 +1,15 @@
 //! Every example of a condition, and of what a task says of itself, does what its expectation says.
 //!
 //! A step is `emit KEY [JSON]`, `pass SPAN`, `begin TASK` (its process runs), `end TASK CODE`, for
-//! all attempts of the task that are alive, `active TASK N`: so many of its attempts are
-//! alive, or `backfill TASK FROM TO`.
+//! all attempts of the task that are alive, `output TASK NAME JSON` of each of them,
+//! `active TASK N`: so many of its attempts are alive, or `backfill TASK FROM TO`.
 
 use std::path::Path;
 
 use aiflow_core::Input;
 use aiflow_core::definition::{read, warnings};
 use aiflow_model::wire::Backfill;
-use aiflow_model::{AttemptId, Record};
+use aiflow_model::{AttemptId, JsonText, Record};
 
 use crate::support::Scenario;
 
@@ -40,6 +40,13 @@ fn take(s: &mut Scenario, step: &str) {
             let (run, task) = (aiflow_model::RunId(1), task.parse().unwrap());
             let (parallel, request) = (Some(2), None);
             s.give(Input::Backfill(Backfill { run, task, from, to, parallel, request }));
+        }
+        ("output", Some((task, output))) => {
+            let (name, value) = output.split_once(' ').unwrap();
+            for id in alive(s, task) {
+                let value = JsonText::parse(value).unwrap();
+                s.give(Input::SetOutput(id, name.parse().unwrap(), value));
+            }
         }
         ("active", Some((task, count))) => {
             assert_eq!(alive(s, task).len(), count.parse::<usize>().unwrap(), "{step}");

@@ -15,9 +15,17 @@ mod emissions;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod fans;
+#[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod outputs;
+#[cfg(test)]
 mod pools;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod ready;
 #[cfg(test)]
 mod receipts;
 #[cfg(test)]

@@ -47,6 +47,50 @@ fn a_fan_of_ten_thousand_windows_and_their_join_complete() {
 }
 
 #[test]
+fn a_fan_of_ten_thousand_items_and_their_join_complete() {
+    let mut s = Scenario::new(
+        "part: {bash: x, start: {on: files}, for_each: value, parallel: 100}\njoin: {bash: x, start: {after: part}}",
+    );
+    s.replays_each_step = false;
+    let run = s.run();
+    let items: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+    s.emit("files", &format!("[{}]", items.join(",")));
+    let mut ended = 0;
+    loop {
+        let parts = alive(&s);
+        if parts.iter().all(|id| id.execution.task.as_str() == "join") {
+            break;
+        }
+        assert!(parts.len() <= 100);
+        for id in parts {
+            s.exit(&id.to_string(), 0);
+            ended += 1;
+        }
+    }
+    assert_eq!(ended, 10_000);
+    s.exit("1.join.1.1", 0);
+    assert_eq!(s.status(run), "success");
+    s.check_replay();
+}
+
+#[test]
+fn a_join_of_ten_thousand_tasks_completes() {
+    let names: Vec<String> = (0..9_999).map(|n| format!("t{n:04}")).collect();
+    let tasks: String = names.iter().map(|name| format!("{name}: {{bash: x}}\n")).collect();
+    let all = names.join(", ");
+    let mut s = Scenario::new(&format!("{tasks}join: {{bash: x, start: {{after: [{all}]}}}}"));
+    s.replays_each_step = false;
+    let run = s.run();
+    for name in names.iter().rev() {
+        assert!(s.executions(run, "join").is_empty());
+        s.exit(&format!("1.{name}.1.1"), 0);
+    }
+    s.exit("1.join.1.1", 0);
+    assert_eq!(s.status(run), "success");
+    s.check_replay();
+}
+
+#[test]
 fn thousands_that_wait_for_a_pool_all_get_their_turn() {
     let mut s = Scenario::of(
         "workflow: w\npools: {p: 7}\ntasks: {t: {bash: x, pools: p}, u: {bash: x, pools: {p: 3}, priority: 1}}\n",

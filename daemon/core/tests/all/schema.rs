@@ -123,6 +123,7 @@ fn the_schema_has_the_words_that_the_reader_knows() {
         ("/$defs/after/properties/after/anyOf/2/additionalProperties", "stop: {after: {a: WORD}}"),
         ("/$defs/every/properties/late", "stop: {every: 1h, clock: {watermark: w}, late: WORD}"),
         ("/$defs/missed", "stop: {every: 1h, missed: WORD}"),
+        ("/$defs/param/properties/type", "stop: {on: k}}\nparams: {p: {type: WORD}}\nx: {y: z"),
         ("/$defs/reset", "stop: {all: [{on: p}], reset: WORD}"),
     ];
     assert_eq!(lists_of_words(&schema), places.len(), "each list has its place here");
@@ -257,7 +258,11 @@ fn what_the_reader_refuses_for_its_form_does_not_fit() {
     ] {
         refused(&format!("workflow: w\ntasks:\n  a: {{{task}}}\n"));
     }
+    for param in ["{type: itn}", "{default: 3}", "{type: int, default: x}", "{type: bool, a: 1}"] {
+        refused(&format!("{{workflow: w, params: {{p: {param}}}, tasks: {{a: {{bash: x}}}}}}"));
+    }
     for condition in [
+        "{after: b, iff: x}",
         "{onn: x}",
         "{on: x, after: b}",
         "{on: x, reset: never}",

@@ -106,8 +106,9 @@ class On(Condition):
 class After(Condition):
     """The latest execution of each of some tasks is in the wanted status."""
 
-    def __init__(self, tasks: Mapping[str, str]) -> None:
+    def __init__(self, tasks: Mapping[str, str], if_: Optional[str] = None) -> None:
         self._tasks = dict(tasks)
+        self._if = if_
 
     def write(self) -> Dict[str, Any]:
         for name, status in self._tasks.items():
@@ -118,7 +119,10 @@ class After(Condition):
                 raise DefinitionError(message, "one of: " + ", ".join(STATUSES))
         if not self._tasks:
             raise DefinitionError("after() names no task", "after(train)")
-        return {"after": self._short()}
+        written: Dict[str, Any] = {"after": self._short()}
+        if self._if is not None:
+            written["if"] = _checked_filter(self._if)
+        return written
 
     def upstream(self) -> Iterator[str]:
         return iter(self._tasks)
@@ -222,10 +226,15 @@ def on(key: str, if_: Optional[str] = None) -> Condition:
     return On(key, if_)
 
 
-def after(*tasks: "Union[TaskName, Mapping[str, str]]", status: str = "success") -> Condition:
+def after(
+    *tasks: "Union[TaskName, Mapping[str, str]]",
+    status: str = "success",
+    if_: Optional[str] = None,
+) -> Condition:
     """The latest executions of all these tasks are in this status.
 
-    Instead of a task: {name: status}.
+    Instead of a task: {name: status}. `if_`: and this is true, such as
+    `tasks.train.outputs.mae < 15.0`.
     """
     wanted: Dict[str, str] = {}
     for task in tasks:
@@ -233,7 +242,7 @@ def after(*tasks: "Union[TaskName, Mapping[str, str]]", status: str = "success")
             wanted.update(task)
         else:
             wanted[task if isinstance(task, str) else task.name] = status
-    return After(wanted)
+    return After(wanted, if_)
 
 
 def all_of(*conditions: Condition) -> Gathering:

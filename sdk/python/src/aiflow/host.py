@@ -1,4 +1,6 @@
-"""`python -m aiflow.host FILE`: the conditions of a file that are code, asked by the daemon.
+"""`python -m aiflow.host FILE [SOURCE]`: the conditions of a file that are code, asked by the daemon.
+
+SOURCE: the text of FILE, packed, when it is not there; conditions are then pickled in the questions.
 
 Reads questions and writes answers, a JSON object a line each (docs/plugins.md). Must never keep
 anything between two questions: what a condition remembers comes with the question and goes back
@@ -12,29 +14,47 @@ import json
 import os
 import pickle
 import sys
+import zlib
+from types import ModuleType
 from typing import Any, Dict
 
 from . import program
-from .custom import ConditionContext, PythonCondition, made
+from .custom import PICKLE_PROTOCOL, ConditionContext, PythonCondition, made
 from .times import parse_time
 from .views import Event
-
-# Highest that all Pythons from 3.8 on can read.
-PICKLE_PROTOCOL = 4
 
 
 def answer(question: Dict[str, Any]) -> Dict[str, Any]:
     """What a condition says to a question. Raises what the condition raises."""
-    conditions, number = made(), question["config"]
-    if not isinstance(number, int) or not 0 <= number < len(conditions):
-        raise LookupError("the file has no condition number %r" % (number,))
-    condition: PythonCondition = conditions[number]
+    condition = _meant(question["config"])
     event = Event(**{**question["event"], "time": parse_time(question["event"]["time"])})
     values = {name: _read(kept) for name, kept in (question["state"] or {}).items()}
     context = ConditionContext(values, question.get("run"), question.get("tasks") or {})
     is_met = condition.ask(event, context)
     state = {name: _write(value) for name, value in context.values.items()}
     return {"met": bool(is_met), "state": state or None}
+
+
+def _meant(config: Any) -> PythonCondition:
+    """The condition that is asked: by its number in the file, or as it was pickled."""
+    if isinstance(config, dict):
+        condition: PythonCondition = pickle.loads(base64.b64decode(config["pickle"]))
+        return condition
+    conditions = made()
+    if not isinstance(config, int) or not 0 <= config < len(conditions):
+        raise LookupError("the file has no condition number %r" % (config,))
+    return conditions[config]
+
+
+def _load(path: str, packed: str) -> None:
+    """Loads a file that is not here, under the name of the script that it was."""
+    text = zlib.decompress(base64.b64decode(packed)).decode()
+    module = ModuleType(os.path.splitext(path)[0])
+    module.__file__ = os.path.abspath(path)
+    sys.modules[module.__name__] = module
+    # What the script pickled is of its own module, which there was the main one.
+    sys.modules["__main__"] = module
+    exec(compile(text, path, "exec"), vars(module))
 
 
 def _write(value: Any) -> Any:
@@ -69,7 +89,10 @@ def main() -> int:
     """The host as a process; it ends when nobody asks any more."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    program.load(sys.argv[1])
+    if len(sys.argv) > 2:
+        _load(sys.argv[1], sys.argv[2])
+    else:
+        program.load(sys.argv[1])
     for line in sys.stdin.buffer:
         question = json.loads(line)
         try:

@@ -38,6 +38,7 @@ ATTEMPTS_MAX = 1_000_000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 Backoff = Union[Span, Tuple[Span, Span]]
+PluginSpec = Union[str, Mapping[str, Any]]
 Pools = Union[str, Sequence[str], Mapping[str, int]]
 
 # The workflow whose `with` is open, in this thread.
@@ -132,7 +133,9 @@ class Task(Generic[Command]):
     `latest` of what starts it while it is alive. `parallel`: so many at once. `timeout` of an
     attempt; `grace` between the request to end and the kill; `heartbeat`: how often it has to be
     heard of. `pools`: slots that it takes; `priority` in their lines. `limits`, `run_as`, `secrets`:
-    what it may use, and who it is.
+    what it may use, and who it is. `ready`: when what runs of it is ready. `for_each`: an expression
+    that gives a list; each start is one execution for each item. `executor`: a plugin that runs it
+    elsewhere, by name or as {"name": ..., "config": ...}.
     """
 
     def __init__(
@@ -157,11 +160,14 @@ class Task(Generic[Command]):
         limits: Optional[Mapping[str, Union[int, str]]] = None,
         run_as: Optional[str] = None,
         secrets: Optional[Mapping[str, str]] = None,
+        ready: Optional[Condition] = None,
+        for_each: Optional[str] = None,
+        executor: Optional[PluginSpec] = None,
     ) -> None:
         self.name = name
         self.line = program.line_of_user()
         self._what = command
-        self._conditions = {"start": start, "stop": stop}
+        self._conditions = {"start": start, "stop": stop, "ready": ready}
         self._restart = restart
         self._stream = stream
         self._env = env
@@ -170,8 +176,13 @@ class Task(Generic[Command]):
         self._retry = retry
         self._spans = {"timeout": timeout, "grace": grace, "heartbeat": heartbeat}
         self._emit = list(emit)
-        self._plain = {"priority": priority, "run_as": run_as}
-        self._nested = {"pools": pools, "limits": limits, "secrets": secrets}
+        self._plain = {"priority": priority, "run_as": run_as, "for_each": for_each}
+        self._nested = {
+            "pools": pools,
+            "limits": limits,
+            "secrets": secrets,
+            "executor": executor,
+        }
         self.workflow = _open_workflow(name)
         self._check()
         self.workflow._add(self)
@@ -264,6 +275,19 @@ class Exec(Task[Sequence[str]]):
             message = "Exec runs a list of words, not %r" % (words,)
             raise DefinitionError(message, 'Exec(name, ["python3", "train.py"])')
         return {"exec": list(words)}
+
+
+class Plugged(Task[str]):
+    """A task whose work a plugin does: `aiflow-operator-NAME`, told `config` as it is."""
+
+    def __init__(self, name: str, operator: str, config: Any = None, **options: Any) -> None:
+        self._config = config
+        super().__init__(name, operator, **options)
+
+    def _command(self) -> Dict[str, Any]:
+        if self._config is None:
+            return {"operator": self._what}
+        return {"operator": {"name": self._what, "config": self._config}}
 
 
 class Python(Task["Callable[..., object]"]):

@@ -32,7 +32,19 @@ from .conditions import (
 from .custom import ConditionContext, PythonCondition, State
 from .errors import DefinitionError, Diagnostic, Rejected
 from .names import WORD_RULE, is_word
-from .tasks import Bash, Emit, Exec, Operator, Python, Restart, Retry, Task, opened, task
+from .tasks import (
+    Bash,
+    Emit,
+    Exec,
+    Operator,
+    Plugged,
+    Python,
+    Restart,
+    Retry,
+    Task,
+    opened,
+    task,
+)
 
 if TYPE_CHECKING:
     from .client import Client
@@ -45,6 +57,8 @@ __all__ = [
     "Emit",
     "Exec",
     "Operator",
+    "Param",
+    "Plugged",
     "Python",
     "PythonCondition",
     "Restart",
@@ -71,12 +85,27 @@ __all__ = [
 ]
 
 INVALID_DEFINITION = "E0201"
+MISSING: Any = object()
+
+
+class Param:
+    """A parameter of a type: `int`, `number`, `string`, `bool`, `list` or `object`.
+
+    Without `default` a run has to give it.
+    """
+
+    def __init__(self, type: str, default: Any = MISSING, about: Optional[str] = None) -> None:
+        self._said = {"type": type, "default": default, "about": about or MISSING}
+
+    def write(self) -> Dict[str, Any]:
+        """As the definition has it."""
+        return {name: word for name, word in self._said.items() if word is not MISSING}
 
 
 class Workflow:
     """A workflow; tasks that are made inside its `with` are its own.
 
-    `params`: parameters and their defaults, JSON values. `files`: paths that each run gets a copy
+    `params`: parameters and their defaults, JSON values or `Param`. `files`: paths that each run gets a copy
     of, relative to `directory`, which is that of the calling file unless told. `triggers`: each
     firing of one starts a run. `pools`: slots by name. `max_active_runs`, `max_active_tasks`: so
     many at once; what is more waits.
@@ -150,7 +179,7 @@ class Workflow:
         self.check()
         document: Dict[str, Any] = {"workflow": self.name}
         if self._params:
-            document["params"] = self._params
+            document["params"] = {name: _write_param(p) for name, p in self._params.items()}
         tasks = {name: task.write() for name, task in self._tasks.items()}
         triggers = [write_condition(condition) for condition in self._triggers]
         files = self._files_of(tasks, triggers)
@@ -254,6 +283,15 @@ def _runs_from_file(written: Any) -> bool:
             return True
         return any(map(_runs_from_file, written.values()))
     return isinstance(written, (list, tuple)) and any(map(_runs_from_file, written))
+
+
+def _write_param(param: Any) -> Any:
+    """A mapping would be read as what is said of a parameter, and so stands as its default."""
+    if isinstance(param, Param):
+        return param.write()
+    if isinstance(param, Mapping):
+        return {"type": "object", "default": dict(param)}
+    return param
 
 
 def _caller_directory() -> str:

@@ -92,6 +92,11 @@ fn the_guide_to_concepts_does_what_it_says() {
 }
 
 #[test]
+fn the_guide_to_data_does_what_it_says() {
+    follow("data.md");
+}
+
+#[test]
 fn the_guide_to_control_does_what_it_says() {
     follow("control.md");
 }

@@ -7,7 +7,7 @@ use crate::Offset;
 
 /// An identity and its offset, in 24 bytes: a `u128` would be padded to 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(in crate::state) struct Entry {
     high: u64,
     low: u64,
     offset: u64,

@@ -8,6 +8,7 @@ from ai_flow.model.operator import read_schedule
 from ai_flow.model.rule import WorkflowRule
 from aiflow import Client, Rejected
 from aiflow.conditions import write_condition
+from aiflow.custom import inlined
 from aiflow.views import TriggerInfo
 
 from ._common import client, is_unknown, page
@@ -41,7 +42,9 @@ def add_workflow_trigger(
         rule, workflow_name = workflow_name, rule
     if not isinstance(rule, WorkflowRule) or not isinstance(workflow_name, str):
         raise TypeError("add_workflow_trigger takes a WorkflowRule and the name of a workflow")
-    return _add(workflow_name, namespace, write_condition(rule.condition.native()))
+    with inlined():
+        condition = write_condition(rule.condition.native())
+    return _add(workflow_name, namespace, condition)
 
 
 def get_workflow_schedule(schedule_id: int) -> Optional[TriggerMeta]:

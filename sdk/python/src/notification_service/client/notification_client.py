@@ -6,12 +6,14 @@ Must never skip or repeat an event: a listener goes on over restarts of the daem
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, TypeVar, Union
 
 from ..model.event import Event
 
 if TYPE_CHECKING:
     from aiflow import Client, Listener
+
+Self = TypeVar("Self", bound="NotificationClient")
 
 # How often a listener looks whether it was unregistered, in seconds.
 LOOK_WITHIN = 0.2
@@ -112,6 +114,12 @@ class NotificationClient:
             return len(self.list_events(key, namespace, sender, begin_offset, end_offset))
         space = namespace or self.namespace
         return self._client.count_events(key, namespace=space, from_offset=begin_offset).count
+
+    def __enter__(self: "Self") -> "Self":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Ends all listeners and the connection."""

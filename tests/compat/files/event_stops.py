@@ -1,0 +1,11 @@
+"""An event stops a task."""
+
+from ai_flow.model.action import TaskAction
+from ai_flow.model.status import TaskStatus
+from ai_flow.model.workflow import Workflow
+from ai_flow.operators.bash import BashOperator
+from ai_flow.operators.python import PythonOperator
+
+with Workflow(name="event_stops") as workflow:
+    task = BashOperator(name="task", bash_command="exec sleep 1000")
+    task.action_on_event_received(TaskAction.STOP, "compat.stop")

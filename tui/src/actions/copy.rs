@@ -1,0 +1,160 @@
+//! What leaves the interface: into the clipboard, the editor, the pager; and the command lines
+//! that show the same as a screen.
+
+use crate::state::chore::Chore;
+use crate::state::item::{self, Item};
+use crate::state::mark::Tone;
+use crate::state::{Dialog, Model, Screen, link, palette, text, why};
+
+/// Characters of a copied text that are told.
+const TOLD_MAX: usize = 40;
+
+/// The line or the answer that is looked at.
+pub(super) fn copy(model: &mut Model) {
+    let text = match &model.dialog {
+        Some(Dialog::Why { about, .. }) => {
+            let answer = why::answer(model.sight(), about);
+            let line = |line: &why::WhyLine| {
+                format!("{}{} {}  {}", "  ".repeat(line.depth), line.glyph, line.words, line.note)
+            };
+            let lines = answer.lines.iter().map(line);
+            Some(
+                std::iter::once(answer.question.clone())
+                    .chain(lines)
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
+        }
+        _ => selected_text(model),
+    };
+    match text {
+        Some(text) => put(model, text),
+        None => model.say("nothing to copy here", Tone::Wait),
+    }
+}
+
+fn selected_text(model: &Model) -> Option<String> {
+    if model.screen == Screen::Log {
+        return model.log.as_ref()?.copied();
+    }
+    match item::selected(model)? {
+        Item::Event(offset) => {
+            let seen = model.recent().get(offset)?;
+            Some(format!("{} {}", seen.key, seen.value.as_str()))
+        }
+        Item::Workflow(_, workflow) => Some(workflow.to_string()),
+        Item::Execution(run, task, sequence) => Some(format!("{run}.{task}.{sequence}")),
+        Item::Task(_, task) => Some(task.to_string()),
+        Item::Run(run) => Some(run.to_string()),
+        Item::Trigger(trigger) => Some(trigger.to_string()),
+    }
+}
+
+/// The command line that does, or shows, what is looked at.
+pub(super) fn copy_command(model: &mut Model) {
+    let line = match &model.dialog {
+        Some(Dialog::Confirm(question)) => {
+            let lines: Vec<String> = question.commands.iter().map(|one| one.line()).collect();
+            Some(lines.join("\n"))
+        }
+        Some(Dialog::Why { about, .. }) => why::answer(model.sight(), about).command,
+        Some(Dialog::Palette(palette)) => {
+            let entries = palette::entries(model, palette);
+            entries.into_iter().nth(palette.chosen).and_then(|entry| entry.line)
+        }
+        _ => Some(line_of_screen(model, model.screen)),
+    };
+    match line {
+        Some(line) => put(model, line),
+        None => model.say("no command line does the same", Tone::Wait),
+    }
+}
+
+/// A link to what is looked at, at this offset.
+pub(super) fn copy_link(model: &mut Model) {
+    let link = link::here(model).to_string();
+    put(model, link);
+}
+
+fn put(model: &mut Model, text: String) {
+    let first = text.lines().next().unwrap_or_default();
+    let told: String = first.chars().take(TOLD_MAX).collect();
+    let more = if told.len() < text.len() { "…" } else { "" };
+    model.say(format!("copied: {}{more}", text::printable(&told)), Tone::Good);
+    model.chores.push(Chore::Copy(text));
+}
+
+/// What was read of the log, in the editor.
+pub(super) fn edit(model: &mut Model) {
+    let Some(log) = &model.log else { return };
+    let name = format!("{}.log", log.attempt.as_deref().unwrap_or("output"));
+    let text = log.text();
+    model.chores.push(Chore::Edit { name, text });
+}
+
+/// What was read of the log, in the pager.
+pub(super) fn page(model: &mut Model) {
+    let Some(log) = &model.log else { return };
+    let text = log.text();
+    model.chores.push(Chore::Page(text));
+}
+
+/// The command line that shows what a screen shows.
+pub(super) fn line_of_screen(model: &Model, screen: Screen) -> String {
+    let run = model.run.map_or_else(|| "RUN".to_owned(), |run| run.to_string());
+    let words = match screen {
+        Screen::Overview => "ps".to_owned(),
+        Screen::Streams => format!("workflow-execution rules {run}"),
+        Screen::Run => format!("task-execution list {run}"),
+        Screen::Workflow => {
+            let workflow = model.open_workflow().map(|(_, name)| name.to_string());
+            format!("workflow show {}", workflow.as_deref().unwrap_or("WORKFLOW"))
+        }
+        Screen::Task => {
+            let item = item::selected(model).filter(|_| model.screen == Screen::Task);
+            match item {
+                Some(Item::Execution(run, task, n)) => {
+                    format!("task-execution show {run}.{task}.{n}")
+                }
+                _ => format!("task-execution list {run}"),
+            }
+        }
+        Screen::Events => "event list".to_owned(),
+        Screen::Log => {
+            let line = item::selected(model).as_ref().and_then(line_of_log);
+            return line.unwrap_or_else(|| format!("aiflow logs {run} TASK -f"));
+        }
+        Screen::Clocks => "workflow-schedule list".to_owned(),
+        Screen::System => "server status".to_owned(),
+    };
+    format!("aiflow {words}")
+}
+
+/// The command line that shows an item.
+pub(crate) fn line_of_item(item: &Item) -> Option<String> {
+    let words = match item {
+        Item::Workflow(_, workflow) => format!("workflow show {workflow}"),
+        Item::Run(run) => format!("workflow-execution show {run}"),
+        Item::Task(run, _) => format!("task-execution list {run}"),
+        Item::Execution(run, task, sequence) => {
+            format!("task-execution show {run}.{task}.{sequence}")
+        }
+        Item::Event(offset) => format!("event list --from {offset} --limit 1"),
+        Item::Trigger(trigger) => format!("workflow-trigger show {trigger}"),
+    };
+    Some(format!("aiflow {words}"))
+}
+
+/// The command line that tells why.
+pub(super) fn line_of_why(item: &Item) -> Option<String> {
+    item.run().map(|run| format!("aiflow workflow-execution rules {run}"))
+}
+
+/// The command line that shows what a task wrote.
+pub(super) fn line_of_log(item: &Item) -> Option<String> {
+    match item {
+        Item::Execution(run, task, n) => Some(format!("aiflow logs {run} {task} --sequence {n}")),
+        Item::Task(run, task) => Some(format!("aiflow logs {run} {task} -f")),
+        _ => None,
+    }
+}

@@ -1,0 +1,283 @@
+//! The keys as they ship. Within a place the order is that of the footer and of the help.
+
+use crossterm::event::KeyCode;
+
+use super::Action;
+use super::keymap::Place;
+use super::keys::Key;
+use crate::state::Screen;
+
+/// A line of the table, as it ships.
+#[derive(Debug)]
+pub(super) struct Shipped {
+    pub(super) place: Place,
+    pub(super) keys: &'static [Key],
+    pub(super) action: Action,
+    /// For the footer; empty: not there.
+    pub(super) short: &'static str,
+    /// For the help.
+    pub(super) help: &'static str,
+}
+
+const fn bind(
+    place: Place,
+    keys: &'static [Key],
+    action: Action,
+    short: &'static str,
+    help: &'static str,
+) -> Shipped {
+    Shipped { place, keys, action, short, help }
+}
+
+use Action as A;
+use Place as P;
+
+const ENTER: Key = Key::code(KeyCode::Enter);
+const ESC: Key = Key::code(KeyCode::Esc);
+const TAB: Key = Key::code(KeyCode::Tab);
+const BACK_TAB: Key = Key::code(KeyCode::BackTab);
+const UP: Key = Key::code(KeyCode::Up);
+const DOWN: Key = Key::code(KeyCode::Down);
+const LEFT: Key = Key::code(KeyCode::Left);
+const RIGHT: Key = Key::code(KeyCode::Right);
+
+const fn key(c: char) -> Key {
+    Key::char(c)
+}
+
+const fn control(c: char) -> Key {
+    Key::control(c)
+}
+
+/// Every key.
+pub(super) const SHIPPED: &[Shipped] = &[
+    bind(P::Overview, &[ENTER], A::Open, "open", "open the run, or the workflow"),
+    bind(
+        P::Overview,
+        &[key('n')],
+        A::StartRun,
+        "new run",
+        "start a run of the workflow, after asking",
+    ),
+    bind(
+        P::Overview,
+        &[key('D')],
+        A::EnableWorkflow,
+        "",
+        "let the workflow start runs, or nothing new",
+    ),
+    bind(P::Overview, &[key('i')], A::Fold, "", "fold a workflow's runs away, or show them"),
+    bind(
+        P::Overview,
+        &[key('/')],
+        A::Filter,
+        "filter",
+        "show only workflows and runs with these words",
+    ),
+    bind(P::Streams, &[ENTER], A::Open, "open", "open the task, or the event"),
+    bind(P::Streams, &[TAB], A::NextPane, "pane", "go to the next pane"),
+    bind(P::Streams, &[BACK_TAB], A::PreviousPane, "", "go to the pane before"),
+    bind(P::Run, &[ENTER], A::Open, "open", "open the task"),
+    bind(P::Run, &[TAB], A::NextPane, "view", "bars of time, then the graph, then the table"),
+    bind(P::Run, &[BACK_TAB], A::PreviousPane, "", "the view before"),
+    bind(P::Run, &[key('-')], A::LessTime, "", "show less of the time"),
+    bind(P::Run, &[key('+')], A::MoreTime, "", "show more of the time"),
+    bind(P::Run, &[key('i')], A::Fold, "focus", "only the task and what is one step away, or all"),
+    bind(P::Workflow, &[ENTER], A::Open, "open", "open the run"),
+    bind(P::Workflow, &[TAB], A::NextPane, "view", "runs, then the graph, then the definition"),
+    bind(P::Workflow, &[BACK_TAB], A::PreviousPane, "", "the view before"),
+    bind(
+        P::Workflow,
+        &[key('n')],
+        A::StartRun,
+        "new run",
+        "start a run of the workflow, after asking",
+    ),
+    bind(
+        P::Workflow,
+        &[key('D')],
+        A::EnableWorkflow,
+        "",
+        "let the workflow start runs, or nothing new",
+    ),
+    bind(P::Task, &[ENTER], A::Open, "log", "read what the execution wrote"),
+    bind(P::Task, &[TAB], A::NextPane, "pane", "between executions and what is known of one"),
+    bind(P::Task, &[BACK_TAB], A::PreviousPane, "", "the same"),
+    bind(P::Tasks, &[key('w')], A::Why, "why", "why it stands as it stands, or does not start"),
+    bind(P::Tasks, &[key('l')], A::Logs, "log", "read what it wrote"),
+    bind(
+        P::Tasks,
+        &[key('L')],
+        A::AllLogs,
+        "",
+        "read what all tasks of the run wrote, merged by time",
+    ),
+    bind(P::Tasks, &[key('s')], A::StopTask, "stop", "stop the task, after asking"),
+    bind(P::Tasks, &[key('t')], A::StartTask, "start", "start the task, after asking"),
+    bind(P::Tasks, &[key('R')], A::RestartTask, "", "stop and start the task anew, after asking"),
+    bind(
+        P::Tasks,
+        &[key('r')],
+        A::Rerun,
+        "rerun",
+        "do an execution anew that has ended, after asking",
+    ),
+    bind(P::Tasks, &[key('f')], A::RerunFromHere, "", "the same, and all that follows by `after`"),
+    bind(P::Tasks, &[key('x')], A::Skip, "", "go on without the execution, after asking"),
+    bind(P::Tasks, &[key('m')], A::MarkSuccess, "", "go on as if it had succeeded, after asking"),
+    bind(P::Tasks, &[key('b')], A::Backfill, "", "run windows of the task that you name"),
+    bind(P::Tasks, &[key('S')], A::StopRun, "", "stop the whole run, after asking"),
+    bind(P::Tasks, &[key('p')], A::PauseRun, "", "let nothing new start in the run, or go on"),
+    bind(
+        P::Tasks,
+        &[Key::code(KeyCode::Char(' '))],
+        A::Mark,
+        "",
+        "mark it: what you do next is done to all marks",
+    ),
+    bind(P::Tasks, &[key('v')], A::MarkRange, "", "mark all from the last mark to here"),
+    bind(P::Events, &[ENTER], A::Open, "", "go to the first that it started"),
+    bind(P::Events, &[key('/')], A::Filter, "filter", "show only events with these words"),
+    bind(P::Events, &[key('f')], A::Follow, "newest", "go to the newest event and stay there"),
+    bind(P::Events, &[key('i')], A::Fold, "fold", "show the value whole, or folded"),
+    bind(P::Log, &[key('f')], A::Follow, "follow", "follow new lines, or stop to"),
+    bind(
+        P::Log,
+        &[key('/')],
+        A::Filter,
+        "search",
+        "search; n and N go to the next and the one before",
+    ),
+    bind(P::Log, &[key('n')], A::NextMatch, "", "the next line that was searched for"),
+    bind(P::Log, &[key('N')], A::PreviousMatch, "", "the one before"),
+    bind(P::Log, &[key('i')], A::Fold, "only", "show only lines that were searched for, or all"),
+    bind(P::Log, &[key('w')], A::Wrap, "wrap", "break long lines, or cut them"),
+    bind(P::Log, &[LEFT], A::Left, "", "to the left in long lines"),
+    bind(P::Log, &[RIGHT], A::Right, "", "to the right in long lines"),
+    bind(P::Log, &[key('t')], A::Times, "times", "show when each line came"),
+    bind(P::Log, &[key('[')], A::EarlierLog, "", "the task's execution before"),
+    bind(P::Log, &[key(']')], A::LaterLog, "", "the task's execution after"),
+    bind(P::Log, &[key('E')], A::Editor, "", "open a copy in your editor"),
+    bind(P::Log, &[key('|')], A::Pager, "", "read it in your pager"),
+    bind(
+        P::Clocks,
+        &[key('p')],
+        A::PauseTrigger,
+        "pause",
+        "let the trigger look at nothing, or look again",
+    ),
+    bind(P::Clocks, &[ENTER], A::Open, "open", "open its workflow"),
+    bind(P::Past, &[LEFT], A::StepBack, "", "a record back"),
+    bind(P::Past, &[RIGHT], A::StepForward, "", "a record on"),
+    bind(P::Past, &[Key::shifted(KeyCode::Left), key('<')], A::EventBack, "", "an event back"),
+    bind(P::Past, &[Key::shifted(KeyCode::Right), key('>')], A::EventForward, "", "an event on"),
+    bind(P::Past, &[key('F')], A::FailureBack, "", "to the failure before"),
+    bind(P::Past, &[key('f')], A::FailureForward, "", "to the next failure"),
+    bind(P::Past, &[key('o')], A::GoToOffset, "", "to an offset"),
+    bind(P::Past, &[key('t')], A::GoToTime, "", "to a time"),
+    bind(P::Past, &[key('q'), key('T')], A::TimeTravel, "", "back to now"),
+    bind(P::Screens, &[key('e')], A::Emit, "emit", "emit an event"),
+    bind(P::Screens, &[key('T')], A::TimeTravel, "time", "go back in time"),
+    bind(P::Screens, &[key(':')], A::Palette, "command", "look for a command or a place"),
+    bind(P::Screens, &[key('?')], A::Help, "help", "show or hide this help"),
+    bind(P::Screens, &[DOWN, key('j')], A::Down, "", "down"),
+    bind(P::Screens, &[UP, key('k')], A::Up, "", "up"),
+    bind(P::Screens, &[Key::code(KeyCode::PageDown), control('d')], A::PageDown, "", "a page down"),
+    bind(P::Screens, &[Key::code(KeyCode::PageUp), control('u')], A::PageUp, "", "a page up"),
+    bind(P::Screens, &[key('g'), Key::code(KeyCode::Home)], A::First, "", "to the first line"),
+    bind(
+        P::Screens,
+        &[key('G'), Key::code(KeyCode::End)],
+        A::Last,
+        "",
+        "to the last line; a log follows",
+    ),
+    bind(P::Screens, &[ESC, key('h')], A::Back, "", "out, one level; never quits"),
+    bind(P::Screens, &[key('z')], A::Zoom, "", "the pane that has the keys alone, or all"),
+    bind(P::Screens, &[key('y')], A::Copy, "", "copy the line, through the terminal (OSC 52)"),
+    bind(P::Screens, &[key('Y')], A::CopyCommand, "", "copy the command line that shows the same"),
+    bind(P::Screens, &[key('u')], A::CopyLink, "", "copy a link to what is shown, at this offset"),
+    bind(P::Screens, &[key('1')], A::Show(Screen::Overview), "", "workflows and runs"),
+    bind(
+        P::Screens,
+        &[key('2')],
+        A::Show(Screen::Streams),
+        "",
+        "streams and windows of the open run",
+    ),
+    bind(
+        P::Screens,
+        &[key('3')],
+        A::Show(Screen::Run),
+        "",
+        "the open run in time, as a graph, as a table",
+    ),
+    bind(P::Screens, &[key('4')], A::Show(Screen::Workflow), "", "the workflow of the open run"),
+    bind(P::Screens, &[key('5')], A::Show(Screen::Task), "", "the selected task"),
+    bind(P::Screens, &[key('6')], A::Show(Screen::Events), "", "events"),
+    bind(P::Screens, &[key('7')], A::Show(Screen::Log), "", "the log of the selected task"),
+    bind(P::Screens, &[key('8')], A::Show(Screen::Clocks), "", "schedules, triggers and clocks"),
+    bind(P::Screens, &[key('9')], A::Show(Screen::System), "", "how the daemon is"),
+    bind(P::Screens, &[key('c')], A::Theme, "", "the next set of colours"),
+    bind(P::Screens, &[key('M')], A::Mouse, "", "take the mouse, or leave it to the terminal"),
+    bind(
+        P::Screens,
+        &[key('q'), control('c')],
+        A::Quit,
+        "quit",
+        "quit; the daemon and its tasks go on",
+    ),
+    bind(P::Form, &[ENTER], A::Confirm, "emit", "emit the event"),
+    bind(
+        P::Form,
+        &[control('p')],
+        A::Foretell,
+        "what if",
+        "tell what it would cause, and do nothing",
+    ),
+    bind(P::Form, &[TAB, DOWN], A::NextField, "next field", "to the next field"),
+    bind(P::Form, &[BACK_TAB, UP], A::PreviousField, "", "to the field before"),
+    bind(P::Form, &[ESC], A::Back, "cancel", "emit nothing"),
+    bind(P::Form, &[control('c')], A::Quit, "", "quit"),
+    bind(P::Prompt, &[ENTER], A::Confirm, "keep", "take it"),
+    bind(P::Prompt, &[ESC], A::Back, "cancel", "leave it as it was"),
+    bind(P::Prompt, &[control('c')], A::Quit, "", "quit"),
+    bind(P::Palette, &[ENTER], A::Confirm, "do it", "do what is chosen"),
+    bind(P::Palette, &[DOWN, control('n')], A::Down, "", "the next one"),
+    bind(P::Palette, &[UP, control('p')], A::Up, "", "the one before; on top: what you did before"),
+    bind(P::Palette, &[ESC], A::Back, "close", "close the palette"),
+    bind(
+        P::Palette,
+        &[control('y')],
+        A::CopyCommand,
+        "copy line",
+        "copy the command line that does the same",
+    ),
+    bind(P::Palette, &[control('c')], A::Quit, "", "quit"),
+    bind(P::Question, &[key('y'), ENTER], A::Confirm, "yes", "do it"),
+    bind(P::Question, &[key('n'), ESC, key('q'), key('h')], A::Back, "no", "do nothing"),
+    bind(
+        P::Question,
+        &[key('Y')],
+        A::CopyCommand,
+        "copy line",
+        "copy the command line that does the same",
+    ),
+    bind(P::Question, &[control('c')], A::Quit, "", "quit"),
+    bind(P::Why, &[ESC, key('w'), key('q'), key('h'), ENTER], A::Back, "close", "close it"),
+    bind(P::Why, &[DOWN, key('j')], A::Down, "", "down"),
+    bind(P::Why, &[UP, key('k')], A::Up, "", "up"),
+    bind(P::Why, &[key('y')], A::Copy, "copy", "copy the answer"),
+    bind(
+        P::Why,
+        &[key('Y')],
+        A::CopyCommand,
+        "copy line",
+        "copy the command line that would start it",
+    ),
+    bind(P::Why, &[control('c')], A::Quit, "", "quit"),
+    bind(P::Help, &[ESC, key('?'), key('q'), key('h')], A::Back, "close", "close the help"),
+    bind(P::Help, &[DOWN, key('j')], A::Down, "", "down"),
+    bind(P::Help, &[UP, key('k')], A::Up, "", "up"),
+    bind(P::Help, &[control('c')], A::Quit, "", "quit"),
+];

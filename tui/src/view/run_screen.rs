@@ -1,0 +1,57 @@
+//! The open run: its tasks over time, as a graph, or as a table.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::graph::{self, Task};
+use super::theme::Theme;
+use super::{bars, draw_empty, panel, tasks, title_of_views};
+use crate::state::mark::Mark;
+use crate::state::tasks::rows;
+use crate::state::{Model, text};
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
+    let Some(run) = model.open_run() else {
+        draw_empty(
+            frame,
+            area,
+            "no run is open",
+            "1, then n on a workflow, or: aiflow run WORKFLOW",
+            theme,
+        );
+        return;
+    };
+    let mark = Mark::of_run(run);
+    let lasted = text::length(run.ended_at.unwrap_or(model.time()).since(run.started_at));
+    let heading = format!("{} {} {lasted}", mark.glyph, mark.word);
+    let has_focus = model.dialog.is_none();
+    let inside = panel(frame, area, title_of_views(&heading, model, theme), has_focus, theme);
+    match model.view() {
+        0 => bars::draw(frame, inside, model, theme),
+        1 => draw_graph(frame, inside, model, theme),
+        _ => tasks::draw_rows(frame, inside, model, has_focus, theme),
+    }
+}
+
+/// The graph of the open run, with how each task stands.
+pub(super) fn draw_graph(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
+    let Some(run) = model.open_run() else { return };
+    let Some(snapshot) = model.state().snapshots.get(&run.snapshot) else { return };
+    let task =
+        |row: crate::state::tasks::TaskRow| Task { name: row.task.to_string(), mark: row.mark };
+    let tasks: Vec<Task> = rows(model.state(), run).into_iter().map(task).collect();
+    let selected = model.task_cursor.min(tasks.len().saturating_sub(1));
+    let graph = crate::state::graph::of(&snapshot.spec, selected, model.is_focused);
+    let mut below = area;
+    if graph.is_focused && area.height > 4 {
+        let words = format!(
+            " {} of {} tasks: what is one step away; j/k go on, i shows all",
+            graph.nodes.len(),
+            tasks.len()
+        );
+        frame.render_widget(Line::styled(words, theme.dim()), Rect { height: 1, ..area });
+        below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    }
+    graph::draw(frame, below, &graph, &tasks, selected, theme);
+}
