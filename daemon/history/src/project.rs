@@ -75,19 +75,20 @@ pub fn project(logged: &LoggedRecord) -> Vec<Statement> {
         Record::WorkflowDeleted { namespace, workflow } => {
             workflow_deleted(&[namespace.as_str().into(), workflow.as_str().into()])
         }
-        Record::TaskExecutionCreated { id, events, window: of, backfill, .. } => {
+        Record::TaskExecutionCreated { id, events, window: of, backfill, item, .. } => {
             let mut values = execution(id);
             values.extend(window(*of));
             values.extend([
                 offsets(events),
                 backfill.map(|Offset(offset)| offset).into(),
+                item.as_ref().map(|item| item.value.as_str()).into(),
                 time.0.into(),
                 offset.0.into(),
             ]);
             vec![statement(
                 "INSERT INTO task_executions (run, task, sequence, status, window_start, \
-                 window_end, events, backfill, created_at, log_offset) \
-                 VALUES (?1, ?2, ?3, 'waiting', ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+                 window_end, events, backfill, item, created_at, log_offset) \
+                 VALUES (?1, ?2, ?3, 'waiting', ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
                 values,
             )]
         }

@@ -166,7 +166,7 @@ fn count_executions(store: &mut dyn Store, runs: &mut [RunView]) -> Result<(), S
 /// [`StoreError`].
 pub fn executions_of(store: &mut dyn Store, run: RunId) -> Result<Vec<ExecutionView>, StoreError> {
     let sql = "SELECT task, sequence, status, window_start, window_end, created_at, ended_at, \
-               events FROM task_executions WHERE run = ?1 ORDER BY log_offset";
+               events, item FROM task_executions WHERE run = ?1 ORDER BY log_offset";
     let rows = store.query(sql, &[run.0.into()])?;
     let mut all: Vec<ExecutionView> =
         rows.into_iter().filter_map(|row| execution_of(run, row)).collect();
@@ -200,8 +200,8 @@ fn execution_of(run: RunId, row: Vec<Value>) -> Option<ExecutionView> {
         ended_at: cells.time(),
         silent_since: None,
         ready_at: None,
-        item: None,
         events: cells.json()?,
+        item: cells.text().and_then(|text| aiflow_model::JsonText::parse(&text).ok()),
         attempts: Vec::new(),
     })
 }

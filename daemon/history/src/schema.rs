@@ -17,7 +17,7 @@ pub(crate) const CREATE: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS task_executions (
         run BIGINT NOT NULL, task TEXT NOT NULL, sequence BIGINT NOT NULL,
         status TEXT NOT NULL, window_start BIGINT, window_end BIGINT, events TEXT NOT NULL,
-        backfill BIGINT, created_at BIGINT NOT NULL, started_at BIGINT, ended_at BIGINT,
+        backfill BIGINT, item TEXT, created_at BIGINT NOT NULL, started_at BIGINT, ended_at BIGINT,
         log_offset BIGINT NOT NULL, PRIMARY KEY (run, task, sequence))",
     "CREATE TABLE IF NOT EXISTS attempts (
         run BIGINT NOT NULL, task TEXT NOT NULL, sequence BIGINT NOT NULL,

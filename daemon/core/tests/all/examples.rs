@@ -39,7 +39,7 @@ fn take(s: &mut Scenario, step: &str) {
         ("backfill", Some((task, times))) => {
             let (from, to) = times.split_once(' ').unwrap();
             let (from, to) = (from.parse().unwrap(), Some(to.parse().unwrap()));
-            let (run, task) = (aiflow_model::RunId(1), task.parse().unwrap());
+            let (run, task) = (RunId(1), task.parse().unwrap());
             let (parallel, request) = (Some(2), None);
             s.give(Input::Backfill(Backfill { run, task, from, to, parallel, request }));
         }
