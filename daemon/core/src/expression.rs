@@ -9,14 +9,12 @@ use std::fmt;
 
 use aiflow_model::JsonText;
 use rhai::{AST, Dynamic, Scope};
-use serde_json::Value;
 
+use crate::dynamic::{DEPTH_MAX, to_dynamic, to_json};
 use crate::scene::Scene;
 
 /// Most operations of one evaluation.
 const OPERATIONS_MAX: u64 = 10_000;
-/// Deepest nesting of an expression.
-const EXPRESSION_DEPTH_MAX: usize = 32;
 /// Most characters, elements or entries of a value made by an expression.
 const SIZE_MAX: usize = 1 << 20;
 /// Most bytes that a script may keep, as JSON.
@@ -261,7 +259,7 @@ fn sandbox() -> rhai::Engine {
     let mut engine = rhai::Engine::new();
     engine
         .set_max_operations(OPERATIONS_MAX)
-        .set_max_expr_depths(EXPRESSION_DEPTH_MAX, EXPRESSION_DEPTH_MAX)
+        .set_max_expr_depths(DEPTH_MAX, DEPTH_MAX)
         .set_max_string_size(SIZE_MAX)
         .set_max_array_size(SIZE_MAX)
         .set_max_map_size(SIZE_MAX)
@@ -274,59 +272,6 @@ fn sandbox() -> rhai::Engine {
         .on_debug(|_, _, _| {})
         .disable_symbol("eval");
     engine
-}
-
-pub(crate) fn to_dynamic(value: Value) -> Dynamic {
-    match value {
-        Value::Null => Dynamic::UNIT,
-        Value::Bool(flag) => flag.into(),
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) => integer.into(),
-            None => number.as_f64().unwrap_or(f64::NAN).into(),
-        },
-        Value::String(text) => text.into(),
-        Value::Array(items) => items.into_iter().map(to_dynamic).collect::<Vec<_>>().into(),
-        Value::Object(entries) => entries
-            .into_iter()
-            .map(|(name, entry)| (name.into(), to_dynamic(entry)))
-            .collect::<rhai::Map>()
-            .into(),
-    }
-}
-
-/// What a script keeps, as JSON.
-///
-/// # Errors
-/// What cannot be kept.
-fn to_json(value: &Dynamic, depth: usize) -> Result<Value, String> {
-    if depth > EXPRESSION_DEPTH_MAX {
-        return Err(format!("something nested deeper than {EXPRESSION_DEPTH_MAX}"));
-    }
-    if value.is_unit() {
-        return Ok(Value::Null);
-    }
-    if let Ok(flag) = value.as_bool() {
-        return Ok(flag.into());
-    }
-    if let Ok(number) = value.as_int() {
-        return Ok(number.into());
-    }
-    if let Ok(number) = value.as_float() {
-        let number = serde_json::Number::from_f64(number);
-        return number.map(Value::Number).ok_or_else(|| "a number that is not finite".to_owned());
-    }
-    if value.is_string() || value.is_char() {
-        return Ok(value.to_string().into());
-    }
-    if let Ok(items) = value.as_array_ref() {
-        return items.iter().map(|item| to_json(item, depth + 1)).collect();
-    }
-    if let Ok(entries) = value.as_map_ref() {
-        let entries =
-            entries.iter().map(|(name, entry)| Ok((name.to_string(), to_json(entry, depth + 1)?)));
-        return entries.collect();
-    }
-    Err(format!("a {}", value.type_name()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use aiflow_model::time::Window;
 use aiflow_model::{JsonText, OutputName, RuleId, RunId, State, Timestamp};
 use rhai::{Dynamic, Map, Scope};
 
-use crate::expression::to_dynamic;
+use crate::dynamic::to_dynamic;
 
 /// What an expression may look at.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use aiflow_model::TaskName;
 use aiflow_model::spec::{Action, Condition, TaskSpec};
 
 use super::emission;
-use super::mention;
+use super::mention::Named;
 use super::reader::{Needs, Reader, nearest};
 use super::workflow::Draft;
 
@@ -46,7 +46,7 @@ pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
     if all_exist {
         check_startable(reader, draft);
     }
-    mention::check(reader, draft);
+    check_mentions(reader, draft);
     emission::check_circles(reader, &draft.spec, &draft.places);
 }
 
@@ -117,5 +117,30 @@ fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
         | Condition::Throttle { .. } => {
             condition.children().iter().all(|part| can_be_met(part, startable))
         }
+    }
+}
+
+/// Refuses names that expressions use and that are not there.
+fn check_mentions(reader: &mut Reader, draft: &Draft) {
+    let params = draft.spec.params.keys().chain(draft.spec.param_types.keys());
+    let params: Vec<&str> = params.map(String::as_str).collect();
+    let tasks = draft.spec.tasks.iter().filter(|task| task.hook.is_none());
+    let tasks: Vec<&str> = tasks.map(|task| task.name.as_str()).collect();
+    for (named, name, place) in reader.take_mentions() {
+        let (what, known) = match named {
+            Named::Param => ("parameter", &params),
+            Named::Task => ("task", &tasks),
+        };
+        if known.contains(&name.as_str()) {
+            continue;
+        }
+        let hint = nearest(&name, known).map_or_else(
+            || match known.len() {
+                0 => format!("there is no {what} at all"),
+                _ => format!("there are: {}", known.join(", ")),
+            },
+            |near| format!("did you mean `{near}`?"),
+        );
+        reader.fault_with_hint(place, format!("there is no {what} `{name}`"), Some(hint));
     }
 }

@@ -110,7 +110,7 @@ pub(crate) fn read(
         "count" => read_count(reader, subject, references, depth),
         "sum" => read_sum(reader, subject, references, depth),
         "state" => read_state(reader, subject, references, depth),
-        "custom" => host::read_custom(reader, subject, references, depth),
+        "custom" => read_custom(reader, subject, references, depth),
         "absent" => read_timer(reader, subject, &ABSENT, references, depth)
             .map(|(of, span)| Condition::Absent { of, span }),
         "debounce" => read_timer(reader, subject, &DEBOUNCE, references, depth)
@@ -206,8 +206,26 @@ fn read_state(
     Some(Condition::State { of: Box::new(condition?), script: script? })
 }
 
+fn read_custom(
+    reader: &mut Reader,
+    subject: &Node,
+    references: &mut Vec<Reference>,
+    depth: usize,
+) -> Option<Condition> {
+    let map = reader.map(subject, &host::CUSTOM)?;
+    let (Some(of), Some(_)) = (map.get("of"), map.get("exec")) else {
+        let hint = "custom: {of: {on: data.ready}, exec: [python3, judge.py]}";
+        let message = "custom needs `of` and `exec`";
+        reader.fault_with_hint(subject.place, message, Some(hint.to_owned()));
+        return None;
+    };
+    let condition = read_of_events(reader, of, "custom", references, depth);
+    let host = host::read(reader, subject, map);
+    Some(Condition::Custom { of: Box::new(condition?), host: Box::new(host?) })
+}
+
 /// A condition that is met by events only, one at a time.
-pub(super) fn read_of_events(
+fn read_of_events(
     reader: &mut Reader,
     node: &Node,
     what: &str,

@@ -8,7 +8,6 @@ use aiflow_model::spec::{Action, Emission, FILTER_BYTES_MAX, Rule, WorkflowSpec}
 use super::condition;
 use super::node::{Node, Place, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
-use super::workflow;
 use crate::expression::{Kind, Sight};
 
 pub(super) const EMIT: Mapping = Mapping { what: "emit", keys: &["when", "key", "value", "scope"] };
@@ -33,7 +32,7 @@ pub(crate) fn read_of_workflow(reader: &mut Reader, map: Map<'_>) -> Vec<Rule> {
     let before = std::mem::replace(&mut reader.sight, Sight::Event);
     let mut rules = read_emits(reader, map, &mut references);
     reader.sight = before;
-    workflow::refuse_tasks(reader, references, "`emit` of a workflow");
+    reader.refuse_tasks(references, "`emit` of a workflow");
     rules.iter_mut().filter_map(|rule| rule.emission.as_mut()).for_each(|e| e.to_namespace = true);
     rules
 }

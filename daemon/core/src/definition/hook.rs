@@ -22,7 +22,8 @@ pub(super) fn read(reader: &mut Reader, map: Map<'_>) -> Vec<(TaskSpec, Place)> 
     let given = Hook::ALL.into_iter().filter_map(|hook| Some((hook, map.get(hook.name())?)));
     let given: Vec<_> = given.collect();
     let hooks = given.into_iter().filter_map(|(hook, node)| {
-        let spec = task::read_hook(reader, node, hook)?;
+        let map = reader.map(node, &HOOK)?;
+        let spec = task::read_hook(reader, map, hook)?;
         Some((spec, node.place))
     });
     hooks.collect()

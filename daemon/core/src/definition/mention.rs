@@ -2,9 +2,6 @@
 //!
 //! Text in quotes is passed over. Must never refuse a name that an expression puts together itself.
 
-use super::reader::{Reader, nearest};
-use super::workflow::Draft;
-
 /// What is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Named {
@@ -67,31 +64,6 @@ fn words(text: &str) -> Vec<String> {
         in_word = is_word;
     }
     words
-}
-
-/// Refuses names that are not there.
-pub(crate) fn check(reader: &mut Reader, draft: &Draft) {
-    let params = draft.spec.params.keys().chain(draft.spec.param_types.keys());
-    let params: Vec<&str> = params.map(String::as_str).collect();
-    let tasks = draft.spec.tasks.iter().filter(|task| task.hook.is_none());
-    let tasks: Vec<&str> = tasks.map(|task| task.name.as_str()).collect();
-    for (named, name, place) in reader.take_mentions() {
-        let (what, known) = match named {
-            Named::Param => ("parameter", &params),
-            Named::Task => ("task", &tasks),
-        };
-        if known.contains(&name.as_str()) {
-            continue;
-        }
-        let hint = nearest(&name, known).map_or_else(
-            || match known.len() {
-                0 => format!("there is no {what} at all"),
-                _ => format!("there are: {}", known.join(", ")),
-            },
-            |near| format!("did you mean `{near}`?"),
-        );
-        reader.fault_with_hint(place, format!("there is no {what} `{name}`"), Some(hint));
-    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,29 @@ impl Reader {
         self.mentions.extend(named.map(|(named, name)| (named, name, place)));
     }
 
+    /// Where there is no run, no task can be looked at.
+    pub(crate) fn refuse_tasks(&mut self, references: Vec<Reference>, what: &str) {
+        for Reference { task, place, .. } in references {
+            let message = format!("{what} knows no task, so it cannot wait for `{task}`");
+            let hint = Some("let the task emit an event, and look at that".to_owned());
+            self.fault_with_hint(place, message, hint);
+        }
+    }
+
+    /// A program and its arguments.
+    pub(crate) fn command(&mut self, node: &Node, what: &str) -> Option<Vec<String>> {
+        let items = self.list(node, what)?;
+        let word = format!("a word of {what}");
+        let words: Option<Vec<String>> =
+            items.iter().map(|item| self.text(item, &word).map(str::to_owned)).collect();
+        let words = words?;
+        if words.is_empty() {
+            self.fault(node.place, format!("{what} needs at least the program"));
+            return None;
+        }
+        Some(words)
+    }
+
     pub(crate) fn take_mentions(&mut self) -> Vec<(Named, String, Place)> {
         std::mem::take(&mut self.mentions)
     }

@@ -11,7 +11,6 @@ use aiflow_model::spec::{
 };
 use aiflow_model::time::Span;
 
-use super::hook::HOOK;
 use super::node::{Node, Value};
 use super::reader::{Map, Mapping, Reader, Reference};
 use super::{condition, confinement, emission, plugin, pool};
@@ -132,8 +131,7 @@ pub(crate) fn read(
 }
 
 /// What a hook runs; it is tried again unless it says otherwise.
-pub(crate) fn read_hook(reader: &mut Reader, node: &Node, hook: Hook) -> Option<TaskSpec> {
-    let map = reader.map(node, &HOOK)?;
+pub(crate) fn read_hook(reader: &mut Reader, map: Map<'_>, hook: Hook) -> Option<TaskSpec> {
     let retry = match map.get("retry") {
         Some(node) => read_retry(reader, node),
         None => Some(HOOK_RETRY),
@@ -163,19 +161,6 @@ fn read_grace(reader: &mut Reader, map: Map<'_>) -> Span {
     map.get("grace").and_then(|node| reader.parse(node, "grace")).unwrap_or(GRACE_DEFAULT)
 }
 
-/// A program and its arguments.
-pub(super) fn read_exec(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
-    let items = reader.list(node, "exec")?;
-    let words: Option<Vec<String>> =
-        items.iter().map(|item| reader.text(item, "a word of exec").map(str::to_owned)).collect();
-    let words = words?;
-    if words.is_empty() {
-        reader.fault(node.place, "exec needs at least the program");
-        return None;
-    }
-    Some(words)
-}
-
 /// An expression that gives a list; over the event only where events start the task.
 fn read_for_each(reader: &mut Reader, node: &Node, rules: &[Rule]) -> Option<String> {
     if rules.iter().any(|rule| rule.action == Action::Restart) {
@@ -201,7 +186,7 @@ fn read_command(reader: &mut Reader, map: Map<'_>) -> Option<Command> {
         .collect();
     match said.as_slice() {
         [("bash", node)] => reader.text(node, "bash").map(|t| Command::Bash(t.to_owned())),
-        [("exec", node)] => read_exec(reader, node).map(Command::Exec),
+        [("exec", node)] => reader.command(node, "exec").map(Command::Exec),
         [("operator", node)] => plugin::read(reader, node, "operator").map(Command::Operator),
         [(_, node)] => {
             let url = reader.text(node, "webhook")?;

@@ -136,17 +136,8 @@ pub(crate) fn read_trigger(reader: &mut Reader, node: &Node) -> Option<Condition
     let before = std::mem::replace(&mut reader.sight, Sight::Event);
     let condition = condition::read(reader, node, &mut references, 0);
     reader.sight = before;
-    refuse_tasks(reader, references, "a trigger");
+    reader.refuse_tasks(references, "a trigger");
     condition
-}
-
-/// Where there is no run, no task can be looked at.
-pub(super) fn refuse_tasks(reader: &mut Reader, references: Vec<Reference>, what: &str) {
-    for reference in references {
-        let message = format!("{what} knows no task, so it cannot wait for `{}`", reference.task);
-        let hint = Some("let the task emit an event, and look at that".to_owned());
-        reader.fault_with_hint(reference.place, message, hint);
-    }
 }
 
 fn read_files(reader: &mut Reader, node: &Node) -> Option<Vec<String>> {
