@@ -113,6 +113,12 @@ impl Scene<'_> {
         if first.status == ExecutionStatus::Retrying && needs.is_empty() {
             needs = self.retry_needs(first);
         }
+        if first.status == ExecutionStatus::Stopping && needs.is_empty() {
+            let ends = alive
+                .iter()
+                .map(|execution| Step::End { id: self.id(spec, execution.sequence) }.once());
+            needs = ends.chain(self.by_hand(spec)).collect();
+        }
         (stands, lines, needs)
     }
 
