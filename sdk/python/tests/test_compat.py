@@ -23,7 +23,7 @@ from ai_flow import ops
 from ai_flow.model.internal.conditions import MeetAllCondition, SingleEventCondition
 from ai_flow.model.rule import WorkflowRule
 from ai_flow.model.status import TaskStatus, WorkflowStatus
-from aiflow import Client, Rejected, program
+from aiflow import AiflowError, Client, Rejected, program
 from notification_service.client.embedded_notification_client import EmbeddedNotificationClient
 from notification_service.client.notification_client import ListenerProcessor
 from notification_service.model.event import Event
@@ -196,6 +196,12 @@ with Workflow(name=%r) as workflow:
         ops.enable_workflow("kept")
         self.assertGreater(ops.start_workflow_execution("kept"), 0)
         ops.stop_workflow_executions("kept")
+        versions = ops.list_workflow_snapshots("kept")
+        self.assertEqual([each.workflow_name for each in versions], ["kept"])
+        self.assertEqual(ops.get_workflow_snapshot(versions[0].id), versions[0])
+        self.assertIsNone(ops.get_workflow_snapshot(10_000))
+        with self.assertRaises(AiflowError):
+            ops.delete_workflow_snapshots("kept")
         ops.delete_workflow("gone")
         self.assertIsNone(ops.get_workflow("gone"))
 
@@ -310,7 +316,7 @@ with Workflow(name=%r) as workflow:
             listener = client.register_listener(Keeps(), event_keys=["e.one", "e.two"])
             sent = [client.send_event(Event("e.one", value)) for value in ("1", "raise", "3")]
             client.send_event(Event("e.three", "no"))
-            client.send_event("e.two", "2")
+            client.send_event(key="e.two", value="2")
             wait_until("all were heard", lambda: len(heard) == 4)
             client.unregister_listener(listener)
         expected = [("e.one", "1"), ("e.one", "raise"), ("e.one", "3"), ("e.two", "2")]
@@ -321,6 +327,7 @@ with Workflow(name=%r) as workflow:
         self.assertEqual([(e.value, e.sender) for e in listed], [("raise", "me"), ("3", "me")])
         assert sent[0].offset is not None
         self.assertLessEqual(client.time_to_offset(time_millis=0), sent[0].offset)
+        self.assertLessEqual(client.time_to_offset("2020-01-01 00:00:00"), sent[0].offset)
         created = listed[0].create_time
         assert created is not None
         self.assertLessEqual(client.time_to_offset(time_millis=created), sent[1].offset or 0)

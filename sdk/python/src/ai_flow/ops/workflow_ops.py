@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import Any, List, NamedTuple, Optional, Sequence, Union
 
-from aiflow import Client, DefinitionError, Rejected, program
+from aiflow import AiflowError, Client, DefinitionError, Rejected, program
 from aiflow.files import FoundFile, find_files
 from aiflow.views import WorkflowInfo
 
@@ -85,6 +85,61 @@ def enable_workflow(workflow_name: str, namespace: str = "default") -> bool:
     with client() as daemon:
         daemon.enable_workflow(workflow_name, namespace=namespace)
     return True
+
+
+class WorkflowSnapshotMeta(NamedTuple):
+    """One uploaded version of a workflow."""
+
+    id: int
+    workflow_name: str
+    namespace: str
+    content: str
+    create_time: Any
+
+
+def list_workflow_snapshots(
+    workflow_name: Optional[str] = None,
+    namespace: str = "default",
+    limit: Optional[int] = None,
+    offset: Optional[int] = None,
+) -> List[WorkflowSnapshotMeta]:
+    """Versions of a workflow, oldest first, as far as the log goes back: it is read from its beginning."""
+    found: List[WorkflowSnapshotMeta] = []
+    with client() as daemon:
+        status = daemon.status()
+        if status.durable == status.log_begins:
+            return []
+        with daemon.follow(offset=status.log_begins) as records:
+            for record in records:
+                body = record.body
+                if record.kind == "WorkflowUploaded" and body["namespace"] == namespace:
+                    name, content = body["spec"]["name"], body["source"]
+                    number = body["snapshot"]
+                    found.append(
+                        WorkflowSnapshotMeta(number, name, namespace, content, record.time)
+                    )
+                if record.offset + 1 >= status.durable:
+                    break
+    wanted = [each for each in found if workflow_name in (None, each.workflow_name)]
+    return page(wanted, limit, offset)
+
+
+def get_workflow_snapshot(
+    snapshot_id: int, namespace: str = "default"
+) -> Optional[WorkflowSnapshotMeta]:
+    """A version; None when there is none."""
+    found = [each for each in list_workflow_snapshots(None, namespace) if each.id == snapshot_id]
+    return found[0] if found else None
+
+
+def delete_workflow_snapshot(snapshot_id: int) -> bool:
+    """Raises `AiflowError`: a version goes with its workflow."""
+    raise AiflowError("a version of a workflow is deleted with it: delete_workflow(NAME)")
+
+
+def delete_workflow_snapshots(workflow_name: str, namespace: str = "default") -> bool:
+    """Raises `AiflowError`: versions go with their workflow."""
+    raise AiflowError("versions of a workflow are deleted with it: delete_workflow(NAME)")
 
 
 def _compile(path: str) -> List[Any]:

@@ -23,9 +23,17 @@ class EmbeddedNotificationClient(NotificationClient):
     ) -> None:
         super().__init__(server_uri, namespace, sender)
 
-    def send_event(self, event: Union[Event, str], value: Optional[str] = None) -> Event:
-        """Sends an event; it is durable when this returns."""
-        sent = event if isinstance(event, Event) else Event(event, value)
+    def send_event(
+        self,
+        event: Union[Event, str, None] = None,
+        value: Optional[str] = None,
+        key: Optional[str] = None,
+    ) -> Event:
+        """Sends an event, or one of a key and a value; it is durable when this returns."""
+        said = key if event is None else event
+        if said is None:
+            raise TypeError("send_event takes an Event, or a key and a value")
+        sent = said if isinstance(said, Event) else Event(said, value)
         namespace = sent.namespace or self.namespace
         emitted = self._client.emit(
             sent.key,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, TypeVar, Union
 from ..model.event import Event
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aiflow import Client, Listener
 
 Self = TypeVar("Self", bound="NotificationClient")
@@ -73,11 +75,14 @@ class NotificationClient:
         if listening is not None:
             listening.end()
 
-    def time_to_offset(self, time_string: Optional[str] = None, time_millis: int = 0) -> int:
-        """The offset of the first event at or after a time: RFC 3339, or milliseconds since 1970."""
-        from aiflow.times import from_microseconds, parse_time
+    def time_to_offset(
+        self, time_string: Union[str, int, None] = None, time_millis: int = 0
+    ) -> int:
+        """The offset of the first event at or after a time.
 
-        since = from_microseconds(time_millis * 1000) if time_string is None else parse_time(time_string)
+        ISO 8601, of this host's time zone unless it says another; or milliseconds since 1970.
+        """
+        since = _time(time_millis if time_string is None else time_string)
         counted = self._client.count_events(namespace=self.namespace, since=since)
         if counted.count == 0:
             return self._client.status().durable
@@ -170,6 +175,19 @@ class _Listening(threading.Thread):
             import traceback
 
             traceback.print_exc()
+
+
+def _time(time: Union[str, int]) -> "datetime":
+    from datetime import datetime
+
+    from aiflow.times import from_microseconds
+
+    if isinstance(time, int):
+        return from_microseconds(time * 1000)
+    if time.isdigit():
+        return from_microseconds(int(time) * 1000)
+    # Python reads `Z` from 3.11 on; one without a zone is taken as local.
+    return datetime.fromisoformat(time.replace("Z", "+00:00").replace("z", "+00:00")).astimezone()
 
 
 def _is_wanted(event: Event, sender: Optional[str], end_offset: Optional[int]) -> bool:
