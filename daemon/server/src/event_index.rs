@@ -23,6 +23,9 @@ pub(crate) const STEP: u64 = 16_384;
 pub(crate) struct EventFilter {
     pub(crate) namespace: Namespace,
     pub(crate) key: Option<EventKey>,
+    /// Who says it. The index knows nothing of it: each event of the key is read. Streams have
+    /// none.
+    pub(crate) source: Option<String>,
 }
 
 impl EventFilter {
@@ -33,6 +36,23 @@ impl EventFilter {
             namespace == self.namespace.as_str()
                 && self.key.as_ref().is_none_or(|wanted| key == wanted.as_str())
         })
+    }
+
+    /// The event of a record, if it is wanted.
+    fn event(
+        &self,
+        record: &aiflow_log::Record<'_>,
+    ) -> Option<Result<EventView, serde_json::Error>> {
+        if !self.wants(record.payload) {
+            return None;
+        }
+        let logged = match records::decode(record) {
+            Ok(logged) => logged,
+            Err(error) => return Some(Err(error)),
+        };
+        let Record::EventEmitted(event) = &logged.record else { return None };
+        let is_meant = self.source.as_ref().is_none_or(|source| *source == event.source);
+        is_meant.then(|| Ok(EventView::of(event, logged.offset, logged.time)))
     }
 
     fn label(&self) -> u64 {
@@ -162,18 +182,9 @@ impl EventIndex {
     ) -> Result<Vec<EventView>, Rejection> {
         let mut index = self.lock();
         let from = start(&mut index, range)?;
-        let read = |record: aiflow_log::Record<'_>| {
-            filter.wants(record.payload).then(|| records::decode(&record))
-        };
+        let read = |record: aiflow_log::Record<'_>| filter.event(&record);
         let found = index.newest(filter.label(), from, range.end, keep, read);
-        let mut events = Vec::new();
-        for logged in found.map_err(unreadable)? {
-            let logged = logged.map_err(unreadable)?;
-            if let Record::EventEmitted(event) = &logged.record {
-                events.push(EventView::of(event, logged.offset, logged.time));
-            }
-        }
-        Ok(events)
+        found.map_err(unreadable)?.into_iter().map(|event| event.map_err(unreadable)).collect()
     }
 
     /// The offset of the first record of a stream from `from` on, or `end`, which is durable.
@@ -190,7 +201,12 @@ impl EventIndex {
     pub(crate) fn count(&self, filter: &EventFilter, range: Range) -> Result<u64, Rejection> {
         let mut index = self.lock();
         let from = start(&mut index, range)?;
-        index.count(filter.label(), from, range.end).map_err(unreadable)
+        if filter.source.is_none() {
+            return index.count(filter.label(), from, range.end).map_err(unreadable);
+        }
+        let read = |record: aiflow_log::Record<'_>| filter.event(&record).map(drop);
+        let found = index.newest(filter.label(), from, range.end, usize::MAX, read);
+        found.map(|found| found.len() as u64).map_err(unreadable)
     }
 
     /// A panic leaves nothing half-done that a question could show, so a poisoned lock is taken.

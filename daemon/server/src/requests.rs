@@ -137,7 +137,8 @@ impl Daemon {
         match opened {
             Ok(text) => {
                 let key = follow.key;
-                let events = |namespace| Stream::Events(EventFilter { namespace, key });
+                let source = None;
+                let events = |namespace| Stream::Events(EventFilter { namespace, key, source });
                 let stream = follow.run.map(Stream::Run).or(follow.events_in.map(events));
                 let next = next.0;
                 let opened = Subscription { number: subscription, next, stream, reply: text };
@@ -158,7 +159,8 @@ impl Daemon {
     }
 
     fn count_events(&mut self, query: EventQuery, reply: Reply) -> Result<(), Failure> {
-        if query.key.is_none() && query.from.is_none() && query.since.is_none() {
+        let is_of_all = query.key.is_none() && query.source.is_none();
+        if is_of_all && query.from.is_none() && query.since.is_none() {
             let namespace = query.namespace.unwrap_or_else(Namespace::default_namespace);
             let known = self.engine.state().namespaces.get(&namespace);
             let counted = match known {
@@ -189,7 +191,7 @@ impl Daemon {
             reply.refuse(unknown_namespace(&namespace));
             return;
         }
-        let filter = EventFilter { namespace, key: query.key };
+        let filter = EventFilter { namespace, key: query.key, source: query.source };
         let from = query.from.unwrap_or_default().0;
         let range = Range { from, since: query.since, end: *self.durable.borrow() };
         let index = self.index.clone();

@@ -333,6 +333,30 @@ with Workflow(name=%r) as workflow:
         self.assertLessEqual(client.time_to_offset(time_millis=created), sent[1].offset or 0)
         client.close()
 
+    def test_the_command_line_of_notifications(self) -> None:
+        self.upload(FILES / "event_starts.py")
+        run = ops.start_workflow_execution("event_starts")
+        send = ("notification", "event", "send", "compat.data", "5", "--sender", "one")
+        self.cli(*send, "--context", '{"workflow_execution_id": %d}' % run)
+        wait_until("it started", lambda: self.status_of(run, "on_data") is not None)
+        self.cli("notification", "event", "send", "compat.cli", "x", "--sender", "two")
+        self.cli("notification", "event", "send", "compat.cli", "y", "--sender", "three")
+        of = ("compat.cli", "--sender", "two", "--begin-offset", "0")
+        self.assertEqual(self.cli("notification", "event", "count", *of).strip(), "1")
+        listed = self.cli("notification", "event", "list", *of, "-o", "plain")
+        self.assertIn("two", listed)
+        self.assertNotIn("three", listed)
+        ops.stop_workflow_executions("event_starts")
+
+    def cli(self, *words: str) -> str:
+        """What the command line prints."""
+        environment = {**self.daemon.environment, "AIFLOW_HOME": self.daemon.home}
+        command = [str(built("aiflow")), *words]
+        done = subprocess.run(
+            command, check=True, env=environment, stdout=subprocess.PIPE, universal_newlines=True
+        )
+        return done.stdout
+
     def test_an_event_for_one_run_reaches_that_run_alone(self) -> None:
         path = FILES / "event_starts.py"
         self.upload(path)

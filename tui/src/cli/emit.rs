@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Only for the rules of this run [default: the own run if inside a task]
     #[arg(long, value_name = "RUN")]
     execution: Option<RunId>,
+    /// As --execution, in AIFlow's form: {"workflow_execution_id": RUN}
+    #[arg(long, value_name = "JSON", hide = true, conflicts_with = "execution", value_parser = run_of_context)]
+    context: Option<RunId>,
     /// For the rules of all runs, also from inside a task
     #[arg(long, conflicts_with = "execution")]
     global: bool,
@@ -78,7 +81,7 @@ impl Arguments {
         let namespace = self.within.namespace;
         // A run sees only its own namespace.
         let at_home = variable("AIFLOW_NAMESPACE").is_none_or(|own| own == namespace.as_str());
-        let execution = match self.execution {
+        let execution = match self.execution.or(self.context) {
             None if !self.global && at_home => own_run(&variable)?,
             given => given,
         };
@@ -90,6 +93,17 @@ impl Arguments {
         let (source, id) = (Some(source), Some(id));
         Ok(Emit { namespace, key: self.key, value, source, id, execution, token })
     }
+}
+
+/// The run that AIFlow's context of an event names.
+fn run_of_context(text: &str) -> Result<RunId, String> {
+    #[derive(serde::Deserialize)]
+    struct Context {
+        workflow_execution_id: RunId,
+    }
+    let context =
+        serde_json::from_str::<Context>(text).map(|context| context.workflow_execution_id);
+    context.map_err(|_| "write it as {\"workflow_execution_id\": 3}".to_owned())
 }
 
 /// The run whose task this is.
@@ -127,6 +141,7 @@ mod tests {
             within: InNamespace { namespace: Namespace::new("team").unwrap() },
             id: None,
             source: None,
+            context: None,
             execution: None,
             global: false,
             wait: Span::from_seconds(1),

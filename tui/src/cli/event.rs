@@ -60,12 +60,16 @@ pub(crate) struct Which {
     /// Nothing taken in before this time, e.g. 2013-01-01T05:00:00Z
     #[arg(long, value_name = "TIME", alias = "begin-time")]
     since: Option<Timestamp>,
+    /// Only of those who call themselves so
+    #[arg(long, alias = "sender")]
+    source: Option<String>,
 }
 
 impl Which {
     fn query(self) -> EventQuery {
-        let namespace = Some(self.within.namespace);
-        EventQuery { namespace, key: self.key, since: self.since, ..EventQuery::default() }
+        let Self { key, within, since, source } = self;
+        let namespace = Some(within.namespace);
+        EventQuery { namespace, key, since, source, ..EventQuery::default() }
     }
 }
 

@@ -291,7 +291,8 @@ mod tests {
             workflow-schedule list|workflow-schedule show 1|workflow-schedule delete 1 --yes|\
             --dry-run task-execution stop 3 t|task-execution show 3.t.1|man d|server start -d|\
             notification event send k v|notification event list k --begin-offset 3|\
-            notification event count k|notification event listen k --begin-offset 3|\
+            notification event count k --sender s|\
+            notification event list k --sender s|notification event listen k --begin-offset 3|\
             event list k --begin-time 2013-01-01T00:00:00Z|workflow upload f.yaml -f a,b -f c|\
             emit k 1 --dry-run|\
             task-execution list 3|task-execution start 3 t|task-execution stop 3 t|\

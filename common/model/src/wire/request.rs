@@ -383,6 +383,9 @@ pub struct EventQuery {
     /// Only of this key.
     #[serde(default)]
     pub key: Option<EventKey>,
+    /// Only of those who call themselves so.
+    #[serde(default)]
+    pub source: Option<String>,
     /// From this offset.
     #[serde(default)]
     pub from: Option<Offset>,
