@@ -421,6 +421,14 @@ class Refused(Compat):
                 "nothing can wait for task `a` to be QUEUED",
             ),
             (
+                "from ai_flow.model.internal.conditions import TaskStatusCondition\n"
+                "with Workflow('w') as w:\n    a = BashOperator('a', 'true')\n"
+                "    other = TaskStatusCondition('other', 'a', 'default', TaskStatus.SUCCESS)\n"
+                "    a.action_on_condition(TaskAction.START, other)\n",
+                9,
+                "cannot look at task `a` of workflow `other`",
+            ),
+            (
                 "with Workflow('w') as w:\n"
                 "    BashOperator('a', 'true', periodic_expression='weekly')\n",
                 6,

@@ -9,7 +9,12 @@ from aiflow.workflow import Workflow as Native
 
 from .action import TaskAction
 from .condition import Condition
-from .internal.conditions import SingleEventCondition, TaskStatusCondition, task_statuses
+from .internal.conditions import (
+    SingleEventCondition,
+    TaskStatusCondition,
+    check_tasks,
+    task_statuses,
+)
 from .status import TaskStatus
 
 
@@ -25,6 +30,7 @@ class Workflow(Native):
         self, task_name: str, action: TaskAction, condition: Condition
     ) -> None:
         """Acts on a task when a condition is met."""
+        check_tasks(condition, self.name)
         self._rule(task_name, action, condition.native())
 
     def action_on_event_received(

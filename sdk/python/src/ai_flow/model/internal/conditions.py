@@ -6,7 +6,7 @@ Must never keep what fired: `MeetAllCondition` begins anew each time.
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from aiflow.conditions import Condition as Native
 from aiflow.conditions import after, all_of, any_of, on
@@ -126,6 +126,20 @@ def task_statuses(conditions: Sequence[TaskStatusCondition]) -> Native:
             raise DefinitionError(message, hint)
         wanted[condition.task_name] = AWAITED[status]
     return after(wanted)
+
+
+def check_tasks(condition: Condition, workflow: Optional[str]) -> None:
+    """Raises `DefinitionError` where a status is looked at that cannot be seen from there.
+
+    `workflow`: the one whose rule it is; None for a trigger, which is there before any run.
+    """
+    for part in getattr(condition, "conditions", getattr(condition, "condition_list", [])):
+        check_tasks(part, workflow)
+    if isinstance(condition, TaskStatusCondition) and condition.workflow_name != workflow:
+        task = "task `%s` of workflow `%s`" % (condition.task_name, condition.workflow_name)
+        hint = "let that task send an event, and wait for its key"
+        place = "a trigger" if workflow is None else "workflow `%s`" % workflow
+        raise DefinitionError("%s cannot look at %s" % (place, task), hint)
 
 
 def _is_own(condition: Condition, ready: "type[Condition]") -> bool:
