@@ -88,10 +88,17 @@ fn control_all(s: &mut Scenario, verb: &str) {
         let known = &s.engine.state().namespaces[&space].workflows;
         known.keys().next().unwrap().clone()
     };
+    if verb == "stop-all" {
+        let runs = s.engine.state().runs.values().filter(|run| run.status.is_alive());
+        let ids: Vec<RunId> = runs.map(|run| run.id).collect();
+        ids.into_iter().for_each(|id| drop(s.give(Input::StopRun(id))));
+        return;
+    }
     let input = match verb {
         "pause-run" => Input::PauseRun(run),
         "resume-run" => Input::ResumeRun(run),
         "stop-run" => Input::StopRun(run),
+        "delete-run" => Input::DeleteRun(run),
         "pause-trigger" => Input::PauseTrigger(trigger),
         "resume-trigger" => Input::ResumeTrigger(trigger),
         "disable" | "enable" => Input::EnableWorkflow(space.clone(), workflow(), verb == "enable"),
