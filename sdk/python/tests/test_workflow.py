@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import unittest
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 from aiflow import DefinitionError, Rejected
+from aiflow import program as package
 from aiflow.workflow import (
     Bash,
     Condition,
@@ -188,39 +190,22 @@ class Written(DaemonTest):
             Bash("a", "true")
         self.assertRaises(DefinitionError, workflow.upload, self.client)
 
-    def test_the_founding_example_is_written_the_same(self) -> None:
-        source = (REPOSITORY / "examples/flight-delays/workflow.yaml").read_text()
-        without_files = source.replace("files:", "#").replace("\n  - ", "\n#")
-        example = self.client.upload_workflow(without_files)
-        with Workflow("flight_delays", params={"days": 31, "speed": 7200}) as workflow:
-            restart = Restart(backoff="1s..1m")
-            retry = Retry(3, backoff="2s..1m")
-            for name in ("ingest", "observe"):
-                Bash(name, "exec python3 %s.py" % name, stream=True, restart=restart)
-            clock = Watermark("flights.watermark", "weather.watermark")
-            train = Bash(
-                "train",
-                'exec python3 train.py "$AIFLOW_WINDOW_START" "$AIFLOW_WINDOW_END"',
-                start=every("1h", clock, from_="2013-01-01T05:00:00Z"),
-                retry=retry,
-                timeout="10m",
-            )
-            rest: Dict[str, Any] = {"retry": retry, "timeout": "10m"}
-            Bash("validate", "exec python3 validate.py", start=after(train), **rest)
-            start = on("model.validated", if_="value.mae < 15.0")
-            Bash("deploy", "exec python3 deploy.py", start=start, overlap="queue", **rest)
-        ours = workflow.upload(self.client)
-        self.assertEqual(ours.snapshot, example.snapshot + 1)
-        self.daemon.kill()
-        self.assertEqual(*self._specs())
-
-    def _specs(self) -> Any:
-        dumped = subprocess.check_output(
-            [str(program("aiflowd")), "--home", self.daemon.home, "log", "dump"],
-            universal_newlines=True,
-        )
-        records = [json.loads(line)["record"] for line in dumped.splitlines()]
-        return [r["WorkflowUploaded"]["spec"] for r in records if "WorkflowUploaded" in r]
+    def test_the_flight_example_is_the_same_in_python(self) -> None:
+        folder = REPOSITORY / "examples" / "flight-delays"
+        specs = []
+        for name in ("workflow.yaml", "workflow.py"):
+            environment = {**self.daemon.environment, "AIFLOW_HOME": self.daemon.home}
+            environment.update(package.environment())
+            command = [str(program("aiflow")), "workflow", "upload", str(folder / name)]
+            command += ["--python", sys.executable]
+            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        with self.client.follow(offset=0, timeout=WITHIN) as records:
+            for record in records:
+                if record.kind == "WorkflowUploaded":
+                    specs.append((record.body["spec"], record.body["files"]))
+                if len(specs) == 2:
+                    break
+        self.assertEqual(specs[0], specs[1])
 
 
 class Refused(unittest.TestCase):
