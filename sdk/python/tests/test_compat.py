@@ -372,7 +372,11 @@ with Workflow(name=%r) as workflow:
         ops.add_namespace("mine", {"team": "ml"})
         names = [each.name for each in ops.list_namespace()]
         self.assertIn("mine", names)
-        self.assertIsNotNone(ops.get_namespace("mine"))
+        known = ops.get_namespace("mine")
+        assert known is not None
+        self.assertEqual(known.properties, {"team": "ml"})
+        updated = ops.update_namespace("mine", {"owner": "me"})
+        self.assertEqual(updated.properties, {"team": "ml", "owner": "me"})
         ops.delete_namespace("mine")
         self.assertIsNone(ops.get_namespace("mine"))
 

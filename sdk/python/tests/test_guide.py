@@ -68,7 +68,7 @@ class Guide(DaemonTest):
         self.assertIn("hour 2013-01-01 05:00:00+00:00 to 2013-01-01 06", said["workflow.py"])
         self.assertIn("of run 1 with 0.2\n", said["workflow.py"])
         self.assertTrue(said["workflow.py"].endswith("\nstopped\n"), said["workflow.py"])
-        self.assertRegex(said["functions.py"], r"\Asuccess evaluating run \d+\n\n\Z")
+        self.assertRegex(said["functions.py"], r"\Asuccess evaluating run \d+\n\n0\n\Z")
         self.assertEqual(said["conditions.py"], "success\n")
         self.assertIn("['stopped']\n4 [Event(", said["ask.py"])
         self.assertIn("E0103", said["ask.py"])

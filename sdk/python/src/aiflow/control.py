@@ -7,12 +7,14 @@ Must never repeat a call that would then be done twice: those that the daemon kn
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
 
+from .errors import NotInTask
 from .ids import new_id
 from .times import format_time
-from .views import NamespaceInfo, TriggerInfo, Uploaded, WorkflowInfo, read, read_list
+from .views import NamespaceInfo, Output, TriggerInfo, Uploaded, WorkflowInfo, read, read_list
 
 if TYPE_CHECKING:
     from .files import FoundFile
@@ -28,9 +30,15 @@ class Control:
 
     # Namespaces.
 
-    def add_namespace(self, namespace: str) -> None:
-        """Adds a namespace; one that is there stays."""
-        self._ask("namespace.add", {"namespace": namespace})
+    def add_namespace(
+        self, namespace: str, properties: Optional[Mapping[str, Any]] = None
+    ) -> None:
+        """Adds a namespace, with what is said of it; one that is there stays."""
+        self._ask("namespace.add", {"namespace": namespace, "properties": dict(properties or {})})
+
+    def update_namespace(self, namespace: str, properties: Mapping[str, Any]) -> None:
+        """Changes what is said of a namespace; None takes a property away."""
+        self._ask("namespace.update", {"namespace": namespace, "properties": dict(properties)})
 
     def list_namespaces(self) -> List[NamespaceInfo]:
         """All namespaces."""
@@ -165,6 +173,23 @@ class Control:
         """Runs an execution again; `from_here`: what comes after it too."""
         asked = {**_request(run, task, sequence), "from_here": from_here}
         self._ask("task.rerun", asked)
+
+    def set_output(self, name: str, value: Any) -> None:
+        """Inside a task: says something of its work, which tasks after it and filters see.
+
+        Raises `NotInTask`.
+        """
+        token = os.environ.get("AIFLOW_TOKEN")
+        if not token:
+            raise NotInTask("AIFLOW_TOKEN is not set: an output is a task's")
+        self._ask("output.set", {"token": token, "name": name, "value": value})
+
+    def list_outputs(
+        self, run: int, task: Optional[str] = None, *, name: Optional[str] = None
+    ) -> List[Output]:
+        """What the tasks of a run, or one of them, said of their work."""
+        query = {"run": run, "task": task, "name": name}
+        return read_list(Output, self._ask("output.list", query))
 
     def backfill(
         self,

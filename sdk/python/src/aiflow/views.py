@@ -5,7 +5,7 @@ Must never fail on a member that it does not know: members are only added.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
 
@@ -33,6 +33,8 @@ def _read_member(view: Type[Any], member: "Field[Any]", answer: Mapping[str, Any
         return value if convert is None else convert(value)
     if member.default is not MISSING:
         return member.default
+    if member.default_factory is not MISSING:
+        return member.default_factory()
     if member.name in answer and member.type == "Any":
         return None
     raise ProtocolError("the daemon's answer has no %s (%s)" % (member.name, view.__name__))
@@ -101,6 +103,18 @@ class NamespaceInfo:
     namespace: str
     workflows: int
     events: int
+    properties: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What an execution said of its work."""
+
+    run: int
+    task: str
+    sequence: int
+    name: str
+    value: Any
 
 
 @dataclass(frozen=True)

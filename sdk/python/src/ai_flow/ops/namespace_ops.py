@@ -17,7 +17,7 @@ class NamespaceMeta(NamedTuple):
 def add_namespace(name: str, properties: Optional[Dict[str, Any]] = None) -> NamespaceMeta:
     """Adds a namespace; one that is there stays."""
     with client() as daemon:
-        daemon.add_namespace(name)
+        daemon.add_namespace(name, properties)
     return NamespaceMeta(name, properties or {})
 
 
@@ -29,7 +29,9 @@ def get_namespace(name: str) -> Optional[NamespaceMeta]:
 
 def update_namespace(name: str, properties: Dict[str, Any]) -> NamespaceMeta:
     """Changes what is said of a namespace."""
-    return add_namespace(name, properties)
+    with client() as daemon:
+        daemon.update_namespace(name, properties)
+    return get_namespace(name) or NamespaceMeta(name, properties)
 
 
 def delete_namespace(name: str) -> bool:
@@ -44,5 +46,5 @@ def list_namespace(
 ) -> List[NamespaceMeta]:
     """All namespaces."""
     with client() as daemon:
-        names = [info.namespace for info in daemon.list_namespaces()]
-    return page([NamespaceMeta(name, {}) for name in names], limit, offset)
+        known = daemon.list_namespaces()
+    return page([NamespaceMeta(each.namespace, each.properties) for each in known], limit, offset)
