@@ -40,12 +40,14 @@ def _compile(path: str, workflow: Any) -> Dict[str, Any]:
     before, program._loading = program._loading, os.path.abspath(path)
     try:
         text: str = workflow.to_yaml()
+        files = workflow.listed_files()
     finally:
         program._loading = before
     return {
         "workflow": workflow.name,
         "namespace": workflow.namespace,
         "source": text,
+        "files": files,
         "lines": workflow.lines(text),
     }
 

@@ -223,7 +223,7 @@ class Workflow:
         from .files import find_files
 
         text = self.to_yaml()
-        files = find_files(self._directory, self._files_of_text(text))
+        files = find_files(self._directory, self.listed_files())
         if client is not None:
             return self._upload(client, text, files, namespace)
         with Client() as own:
@@ -258,7 +258,8 @@ class Workflow:
         own = program.current("workflow `%s`" % self.name).name
         return self._files if own in self._files else [*self._files, own]
 
-    def _files_of_text(self, text: str) -> List[str]:
+    def listed_files(self) -> List[str]:
+        """What `files:` of the definition names."""
         tasks = [task.write() for task in self._tasks.values()]
         return self._files_of(tasks, [write_condition(condition) for condition in self._triggers])
 

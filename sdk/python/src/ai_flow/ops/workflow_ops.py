@@ -156,7 +156,7 @@ def _compile(path: str) -> List[Any]:
 
 
 def _upload(daemon: Client, path: str, compiled: Any, artifacts: Sequence[str]) -> None:
-    files = find_files(os.path.dirname(path), _listed(compiled["source"]))
+    files = find_files(os.path.dirname(path), compiled["files"])
     known = {file.name for file in files}
     for artifact in artifacts:
         whole = os.path.abspath(artifact)
@@ -169,19 +169,6 @@ def _upload(daemon: Client, path: str, compiled: Any, artifacts: Sequence[str]) 
 
 def _sorted(files: List[FoundFile]) -> List[FoundFile]:
     return sorted(files, key=lambda file: file.name)
-
-
-def _listed(source: str) -> List[str]:
-    """`files:` of a definition as the compiler writes it: a block of one item a line."""
-    lines, listed = source.split("\n"), []
-    if "files:" not in lines:
-        return []
-    for line in lines[lines.index("files:") + 1 :]:
-        if not line.startswith("  - "):
-            break
-        item = line[4:]
-        listed.append(json.loads(item) if item.startswith('"') else item)
-    return listed
 
 
 def _show(daemon: Client, compiled: Any) -> WorkflowInfo:
