@@ -9,7 +9,7 @@ use aiflow_log::{DiskStorage, LabelIndex, Labeller, ReadError};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::Record;
 use aiflow_model::wire::EventView;
-use aiflow_model::{EventKey, Namespace, RunId, Timestamp};
+use aiflow_model::{EventKey, LoggedRecord, Namespace, RunId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::records;
@@ -185,6 +185,17 @@ impl EventIndex {
         let read = |record: aiflow_log::Record<'_>| filter.event(&record);
         let found = index.newest(filter.label(), from, range.end, keep, read);
         found.map_err(unreadable)?.into_iter().map(|event| event.map_err(unreadable)).collect()
+    }
+
+    /// The newest record about a run.
+    pub(crate) fn newest_of_run(
+        &self,
+        run: RunId,
+        end: u64,
+    ) -> Result<Option<LoggedRecord>, Rejection> {
+        let read = |record: aiflow_log::Record<'_>| Some(records::decode(&record));
+        let found = self.lock().newest(run_label(run), 0, end, 1, read).map_err(unreadable)?;
+        found.into_iter().next().transpose().map_err(unreadable)
     }
 
     /// The offset of the first record of a stream from `from` on, or `end`, which is durable.
