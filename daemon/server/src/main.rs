@@ -36,6 +36,7 @@ mod recent;
 use aiflow_daemon::records;
 mod requests;
 mod retention;
+mod run_diff;
 mod slice;
 mod snapshots;
 mod socket;

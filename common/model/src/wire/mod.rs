@@ -12,6 +12,7 @@ mod receipt;
 mod reply;
 mod request;
 mod rule;
+mod run_diff;
 mod run_query;
 mod slice;
 mod view;
@@ -35,6 +36,7 @@ pub use request::{
     StartRun, TaskRef, TriggerRef, Upload,
 };
 pub use rule::RuleView;
+pub use run_diff::DiffRequest;
 pub use run_query::{RunOrder, RunQuery};
 pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};
 pub use view::{AttemptView, Ended as EndedCounts, EventView, ExecutionView, RunView, TriggerView};
