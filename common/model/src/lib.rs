@@ -15,6 +15,7 @@ pub mod jitter;
 pub mod json;
 pub mod progress;
 pub mod record;
+pub mod redact;
 pub mod spec;
 pub mod state;
 pub mod status;

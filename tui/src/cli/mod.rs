@@ -4,6 +4,7 @@
 
 mod backfill;
 mod backtest;
+mod bundle;
 mod check;
 mod complete;
 mod completions;
@@ -108,6 +109,8 @@ enum Verb {
     Diff(diff::Arguments),
     /// What a definition would have done with the events that came, beside what a run did.
     Backtest(backtest::Arguments),
+    /// Write a copy of the log for a bug report, which `aiflowd log replay` goes through again.
+    Bundle(bundle::Arguments),
     /// How things stood at an offset or a time: the runs, or the task executions of one.
     State(past::State),
     /// What has happened since an offset or a time: failures, recoveries, what came late or waits.
@@ -235,6 +238,7 @@ impl Verb {
             Self::Why(arguments) => arguments.perform(session).await,
             Self::Diff(arguments) => arguments.perform(session).await,
             Self::Backtest(arguments) => arguments.perform(session).await,
+            Self::Bundle(arguments) => arguments.perform(session).await,
             Self::State(arguments) => arguments.perform(session).await,
             Self::Since(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
@@ -281,7 +285,7 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution rules 3|diff 3|diff 2 3|why 3|why 3 t|event show 7|state --at 7|\
+            workflow-execution rules 3|bundle|bundle --redact --keep values,reasons f|diff 3|diff 2 3|why 3|why 3 t|event show 7|state --at 7|\
             backtest f.yaml --since 2013-01-01T00:00:00Z --run 3|\
             state --at 2013-01-01T00:00:00Z --run 3|since 7|since 2013-01-01T00:00:00Z|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
@@ -327,6 +331,7 @@ mod tests {
             "diff",
             "diff 1 2 3",
             "diff x",
+            "bundle --keep values",
             "logs x t",
             "emit a/../b c --wait 1",
             "run w --param a",

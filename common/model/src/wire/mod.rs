@@ -4,6 +4,7 @@
 
 mod backfill;
 mod backtest;
+mod bundle;
 mod control;
 mod dry_run;
 mod output;
@@ -20,6 +21,7 @@ mod why;
 
 pub use backfill::{Backfill, BackfillReply};
 pub use backtest::{BacktestReply, BacktestRequest, WouldFire};
+pub use bundle::{BUNDLE_VERSION, BundleBatch, BundleEnd, BundleHead};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutput};
