@@ -285,7 +285,8 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution rules 3|bundle|bundle --redact --keep values,reasons f|diff 3|diff 2 3|why 3|why 3 t|event show 7|state --at 7|\
+            workflow-execution rules 3|bundle|bundle --redact --keep values,reasons f|diff 3|\
+            diff 2 3|why 3|why 3 t|event show 7|state --at 7|\
             backtest f.yaml --since 2013-01-01T00:00:00Z --run 3|\
             state --at 2013-01-01T00:00:00Z --run 3|since 7|since 2013-01-01T00:00:00Z|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
