@@ -203,6 +203,27 @@ impl EventIndex {
         Ok(self.lock().first(stream.label(), from, end)?.unwrap_or(end))
     }
 
+    /// Shows the newest `keep` records about a run below `end`, which is durable, oldest first.
+    pub(crate) fn each_of_run(
+        &self,
+        run: RunId,
+        end: u64,
+        keep: usize,
+        mut visit: impl FnMut(&LoggedRecord),
+    ) -> Result<(), Rejection> {
+        let read = |record: aiflow_log::Record<'_>| match records::decode(&record) {
+            Ok(logged) => {
+                if logged.record.run() == Some(run) {
+                    visit(&logged);
+                }
+                None
+            }
+            Err(error) => Some(error),
+        };
+        let faults = self.lock().newest(run_label(run), 0, end, keep, read);
+        faults.map_err(unreadable)?.into_iter().next().map_or(Ok(()), |e| Err(unreadable(e)))
+    }
+
     /// The first record that was decided after `time`, or `end`, which is durable.
     pub(crate) fn after(&self, time: Timestamp, end: u64) -> Result<u64, Rejection> {
         self.lock().offset_at(time.0.saturating_add(1), end).map_err(unreadable)
