@@ -46,7 +46,9 @@ pub(crate) async fn screen(
             actions::follow(&mut model, &link);
         }
         for request in std::mem::take(&mut model.outbox) {
-            conn.request(request)?;
+            if conn.request(request).is_some() {
+                return Err("too many requests wait for the daemon".to_owned());
+            }
         }
         conn.want_logs(model.wanted_logs());
         conn.watch_status(model.screen == Screen::System);

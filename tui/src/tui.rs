@@ -26,7 +26,7 @@ use crate::conn::{Conn, Message};
 use crate::state::chore::Chore;
 use crate::state::link::Link;
 use crate::state::mark::Tone;
-use crate::state::{Model, Notice, Screen};
+use crate::state::{Model, Screen};
 use crate::view::{self, theme::Theme};
 use crate::{looked, programs};
 
@@ -150,8 +150,14 @@ impl Shell {
     }
 
     fn on_event(&mut self, event: Event) {
-        self.is_dirty = true;
         self.model.now = now();
+        // What is to be drawn stays so, whatever comes.
+        self.is_dirty |= self.take_event(event);
+        self.send();
+    }
+
+    /// Whether something has changed by it.
+    fn take_event(&mut self, event: Event) -> bool {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 actions::on_key(&mut self.model, key);
@@ -160,12 +166,12 @@ impl Shell {
             Event::Mouse(mouse) => {
                 let size = self.terminal.size().unwrap_or_default();
                 let area = Rect::new(0, 0, size.width, size.height);
-                self.is_dirty = actions::mouse::on_mouse(&mut self.model, mouse, area);
+                return actions::mouse::on_mouse(&mut self.model, mouse, area);
             }
-            Event::Key(_) | Event::Resize(..) => {}
-            Event::FocusGained | Event::FocusLost => self.is_dirty = false,
+            Event::Resize(..) => {}
+            Event::Key(_) | Event::FocusGained | Event::FocusLost => return false,
         }
-        self.send();
+        true
     }
 
     fn on_messages(&mut self, first: Message) {
@@ -186,9 +192,8 @@ impl Shell {
 
     fn send(&mut self) {
         for request in std::mem::take(&mut self.model.outbox) {
-            if let Err(reason) = self.conn.request(request) {
-                let text = format!("not sent: {reason}");
-                self.model.notice = Some(Notice { text, tone: Tone::Bad });
+            if let Some(refusal) = self.conn.request(request) {
+                self.model.take(refusal);
             }
         }
         self.conn.want_logs(self.model.wanted_logs());

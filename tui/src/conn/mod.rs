@@ -79,6 +79,18 @@ pub(crate) enum Request {
     Resync,
 }
 
+impl Request {
+    /// What is told of one that could not be asked: whoever waits for an answer gets one.
+    fn unasked(self, why: &str) -> Message {
+        let why = why.to_owned();
+        match self {
+            Self::Slice(_) => Message::Slice(Err(why)),
+            Self::Foretell { number, .. } => Message::Foretold(number, Err(why)),
+            Self::Do(_) | Self::Since(_) | Self::Chain(..) | Self::Resync => Message::Refused(why),
+        }
+    }
+}
+
 /// The loop's ends of the channels.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -109,9 +121,10 @@ impl Conn {
         Self { messages, requests, logs, status }
     }
 
-    /// Hands a request over without waiting; tells why not.
-    pub(crate) fn request(&self, request: Request) -> Result<(), &'static str> {
-        self.requests.try_send(request).map_err(|_| "too many requests wait for the daemon")
+    /// Hands a request over without waiting, or gives the answer that nobody is there.
+    pub(crate) fn request(&self, request: Request) -> Option<Message> {
+        let unsent = self.requests.try_send(request).err()?;
+        Some(unsent.into_inner().unasked("not sent: too many requests wait for the daemon"))
     }
 
     /// Whether how the daemon is shall be asked again and again, rather than only while it writes.

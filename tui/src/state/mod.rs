@@ -35,5 +35,5 @@ pub(crate) mod words;
 pub(crate) mod world;
 
 pub(crate) use dialog::{Asked, Confirm, Dialog, EmitField, EmitForm, Prompt};
-pub(crate) use model::{Link, Model, Notice};
+pub(crate) use model::{Link, Model};
 pub(crate) use screen::{Pane, Screen};

@@ -165,6 +165,31 @@ fn a_search_goes_beyond_its_slice() {
 }
 
 #[test]
+fn no_key_is_lost_while_the_log_is_read() {
+    let (_, step_by_step) = travelled("F<");
+    for keys in ["TF<", "T<left>F<right><"] {
+        let recording = Recording::story();
+        let mut model = model_of(&recording);
+        press(&mut model, keys);
+        answer(&mut model, &recording);
+        assert_eq!(at(&model), at(&step_by_step), "{keys}");
+    }
+    // From now on, a step begins at the end.
+    let recording = Recording::story();
+    let mut model = model_of(&recording);
+    crate::actions::perform(&mut model, crate::actions::Action::FailureBack);
+    answer(&mut model, &recording);
+    let (_, stepped) = travelled("F");
+    assert_eq!(at(&model), at(&stepped));
+    // A slice that does not come leaves nothing behind.
+    let mut model = model_of(&recording);
+    press(&mut model, "TF<");
+    model.outbox.clear();
+    model.take(Message::Slice(Err("no daemon answers".to_owned())));
+    assert!(model.past.is_none() && model.outbox.is_empty());
+}
+
+#[test]
 fn what_was_looks_unlike_what_is() {
     for (name, keys) in [("past_streams", ""), ("past_run", "3"), ("past_overview", "1")] {
         let (_, mut model) = travelled("o150<enter>");
