@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::actions;
 use crate::conn::{Conn, Message};
-use crate::state::{Model, Screen};
+use crate::state::{Model, Screen, receipts};
 use crate::tui::{Settings, now};
 use crate::view::{self, theme::Theme};
 
@@ -45,6 +45,9 @@ pub(crate) async fn screen(
         {
             actions::follow(&mut model, &link);
         }
+        if has_events {
+            receipts::ask(&mut model);
+        }
         for request in std::mem::take(&mut model.outbox) {
             if conn.request(request).is_some() {
                 return Err("too many requests wait for the daemon".to_owned());
@@ -66,6 +69,7 @@ fn is_whole(model: &Model) -> bool {
     match model.screen {
         _ if model.past.as_ref().is_some_and(|past| past.is_waiting()) => false,
         Screen::Log => has_log,
+        Screen::Events => !receipts::is_waiting(model),
         Screen::System => model.status.is_some(),
         _ => true,
     }

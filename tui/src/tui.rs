@@ -26,7 +26,7 @@ use crate::conn::{Conn, Message};
 use crate::state::chore::Chore;
 use crate::state::link::Link;
 use crate::state::mark::Tone;
-use crate::state::{Model, Screen};
+use crate::state::{Model, Screen, receipts};
 use crate::view::{self, theme::Theme};
 use crate::{looked, programs};
 
@@ -126,7 +126,11 @@ impl Shell {
                     None => return Ok(()),
                 },
                 _ = end.recv() => return Ok(()),
-                () = sleep_until(wake_at) => self.is_dirty = true,
+                () = sleep_until(wake_at) => {
+                    self.is_dirty = true;
+                    self.model.now = now();
+                    self.send();
+                }
             }
             if self.model.chores.iter().any(takes_terminal) {
                 // Another program reads the keys meanwhile.
@@ -191,6 +195,7 @@ impl Shell {
     }
 
     fn send(&mut self) {
+        receipts::ask(&mut self.model);
         for request in std::mem::take(&mut self.model.outbox) {
             if let Some(refusal) = self.conn.request(request) {
                 self.model.take(refusal);

@@ -2,10 +2,9 @@
 //!
 //! Must never read the log on the loop: that is the question's.
 
-use aiflow_model::Offset;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::why::{Creations, Health, why};
-use aiflow_model::wire::{BacktestRequest, Moment, RunQuery, RunRef, WhyRequest};
+use aiflow_model::wire::{BacktestRequest, EventRef, Moment, RunQuery, RunRef, WhyRequest};
 
 use crate::backtest;
 use crate::connection::Reply;
@@ -37,8 +36,8 @@ impl Daemon {
     }
 
     /// What became of an event.
-    pub(crate) fn show_event(&mut self, offset: Offset, reply: Reply) -> Result<(), Failure> {
-        self.ask_past(reply, move |past| past.receipt(offset))
+    pub(crate) fn show_event(&mut self, event: EventRef, reply: Reply) -> Result<(), Failure> {
+        self.ask_past(reply, move |past| past.receipt(event))
     }
 
     /// How things stood.

@@ -48,7 +48,7 @@ impl Daemon {
             Call::Follow(follow) => return self.follow(follow, reply),
             Call::DryRun(tried) => return self.dry_run(&tried, reply),
             Call::Why(asked) => return self.why(&asked, reply),
-            Call::EventShow(event) => return self.show_event(event.offset, reply),
+            Call::EventShow(event) => return self.show_event(event, reply),
             Call::StateAt(moment) => return self.state_at(moment, reply),
             Call::Backtest(asked) => return self.backtest(*asked, reply),
             Call::Since(moment) => return self.since(moment, reply),

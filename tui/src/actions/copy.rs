@@ -119,7 +119,10 @@ pub(super) fn line_of_screen(model: &Model, screen: Screen) -> String {
                 _ => format!("task-execution list {run}"),
             }
         }
-        Screen::Events => "event list".to_owned(),
+        Screen::Events => match model.selected_event() {
+            Some(seen) if model.event_cursor.is_some() => format!("event show {}", seen.offset),
+            _ => "event list".to_owned(),
+        },
         Screen::Log => {
             let line = item::selected(model).as_ref().and_then(line_of_log);
             return line.unwrap_or_else(|| format!("aiflow logs {run} TASK -f"));
@@ -139,7 +142,7 @@ pub(crate) fn line_of_item(item: &Item) -> Option<String> {
         Item::Execution(run, task, sequence) => {
             format!("task-execution show {run}.{task}.{sequence}")
         }
-        Item::Event(offset) => format!("event list --from {offset} --limit 1"),
+        Item::Event(offset) => format!("event show {offset}"),
         Item::Trigger(trigger) => format!("workflow-trigger show {trigger}"),
     };
     Some(format!("aiflow {words}"))

@@ -175,6 +175,7 @@ async fn relay(
                             Request::Chain(run, task) => {
                                 perform::chain_of(&client, run, task).await
                             }
+                            Request::Receipt(about) => perform::receipt(&client, about).await,
                             // Its own affair, above.
                             Request::Resync => return,
                         };

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use aiflow_model::digest::Digest;
 use aiflow_model::why::Link;
-use aiflow_model::wire::{EventView, LogPiece, LogSlice, SliceQuery, Status};
+use aiflow_model::wire::{EventRef, EventView, LogPiece, LogSlice, Receipt, SliceQuery, Status};
 use aiflow_model::{LoggedRecord, RunId, State, TaskName, Timestamp};
 use tokio::sync::{mpsc, watch};
 
@@ -52,6 +52,8 @@ pub(crate) enum Message {
     Since(Box<Digest>),
     /// How the execution that began last came to be, the latest record first.
     Chain(Item, Vec<Link>),
+    /// What became of the event that was asked about, or why that is not known.
+    Receipt(EventRef, Result<Box<Receipt>, String>),
     /// What commands would cause; with the number that it was asked by.
     Foretold(u64, Result<Vec<String>, String>),
     /// A request was carried out.
@@ -75,6 +77,8 @@ pub(crate) enum Request {
     Since(Timestamp),
     /// Tell how the latest execution of a task came to be.
     Chain(RunId, TaskName),
+    /// Tell what became of an event.
+    Receipt(EventRef),
     /// Follow anew from the whole state.
     Resync,
 }
@@ -85,6 +89,7 @@ impl Request {
         let why = why.to_owned();
         match self {
             Self::Slice(_) => Message::Slice(Err(why)),
+            Self::Receipt(about) => Message::Receipt(about, Err(why)),
             Self::Foretell { number, .. } => Message::Foretold(number, Err(why)),
             Self::Do(_) | Self::Since(_) | Self::Chain(..) | Self::Resync => Message::Refused(why),
         }

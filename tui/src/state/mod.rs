@@ -22,6 +22,7 @@ mod model;
 pub(crate) mod palette;
 pub(crate) mod past;
 pub(crate) mod rates;
+pub(crate) mod receipts;
 pub(crate) mod recent;
 pub(crate) mod runs;
 pub(crate) mod screen;

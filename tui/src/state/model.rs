@@ -20,6 +20,7 @@ use super::log::{LogTarget, LogView};
 use super::mark::Tone;
 use super::past::Past;
 use super::rates::Rates;
+use super::receipts::Receipts;
 use super::recent::{Recent, Seen};
 use super::screen::{Pane, Screen};
 use super::streams::Sight;
@@ -61,6 +62,8 @@ pub(crate) struct Model {
     pub(crate) digest: Option<Digest>,
     /// How the latest execution of a task came to be, as the daemon says.
     pub(crate) chain: Option<(Item, Vec<Cause>)>,
+    /// What became of the event that is looked at.
+    pub(crate) receipts: Receipts,
     /// What is followed.
     pub(crate) live: World,
     /// What was, while somebody looks at it.
@@ -134,6 +137,7 @@ impl Model {
             last_looked: None,
             digest: None,
             chain: None,
+            receipts: Receipts::default(),
             live: World::default(),
             past: None,
             is_loaded: false,
@@ -216,7 +220,10 @@ impl Model {
                     self.link = Link::Connecting;
                 }
             }
-            Message::Live => self.link = Link::Live,
+            Message::Live => {
+                self.link = Link::Live;
+                self.receipts.forget_fault();
+            }
             Message::Copy => {
                 self.link = Link::Copy;
                 self.read_only = true;
@@ -235,6 +242,7 @@ impl Model {
             Message::Slice(slice) => super::past::take(self, slice),
             Message::Since(digest) => self.digest = Some(*digest),
             Message::Chain(item, links) => self.chain = Some((item, links)),
+            Message::Receipt(about, told) => self.receipts.take(about, told, self.now),
             Message::Foretold(number, lines) => self.take_foretold(number, lines),
             Message::Done(text) => self.notice = Some(Notice { text, tone: Tone::Good }),
             Message::Refused(text) => self.notice = Some(Notice { text, tone: Tone::Bad }),
@@ -383,6 +391,12 @@ impl Model {
             }
             None => is_wanted(seen, &filter),
         })
+    }
+
+    /// The event that is looked at: the chosen one, else the newest.
+    pub(crate) fn selected_event(&self) -> Option<&Seen> {
+        let cursor = self.event_cursor;
+        self.shown_events().find(|seen| cursor.is_none_or(|cursor| seen.offset <= cursor))
     }
 
     /// Whether something on the screen changes with the seconds, though nothing happens.

@@ -5,6 +5,7 @@
 mod fold;
 mod keys;
 mod past;
+mod receipts;
 mod recording;
 mod screens;
 

@@ -9,7 +9,7 @@ use crate::conn::{Command, Message, Request};
 use crate::state::{Dialog, Model, Screen, tasks};
 
 /// What the daemon answers: the state before the slice as it is sent, and the records.
-fn slice(recording: &Recording, query: SliceQuery) -> Box<LogSlice> {
+pub(super) fn slice(recording: &Recording, query: SliceQuery) -> Box<LogSlice> {
     let end = recording.log.len() as u64;
     let at = match (query.at, query.time) {
         (Some(at), _) => at,

@@ -5,6 +5,7 @@
 mod bars;
 mod clocks;
 mod dialogs;
+mod event_detail;
 mod events;
 mod footer;
 mod graph;

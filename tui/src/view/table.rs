@@ -26,6 +26,28 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// The text in lines of at most `width` cells, broken between words where that is possible.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if !line.is_empty() && line.width() + c.width().unwrap_or(0) > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
 /// The text cut or filled to exactly `width` cells.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let mut text = cut(text, width);

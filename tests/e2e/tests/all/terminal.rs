@@ -165,6 +165,27 @@ fn the_past_is_shown_live_and_on_a_copy() {
 }
 
 #[test]
+fn what_became_of_an_event_is_told_live_and_on_a_copy() {
+    let mut daemon = Daemon::start();
+    let run = daemon.start_run(DEFINITION);
+    let event = daemon.ok(&["emit", "go"]);
+    daemon.wait_for(run, "bad", 1, "failed");
+    let link = format!("aiflow://events/{event}");
+    let mut terminal = open(&daemon, &["tui", &link]);
+    let fired = ["→ consumed by bad of run 1", "fired by it at", "execution 1.bad.1", "when on go"];
+    terminal.shows(&fired);
+    let copy = daemon.scratch().join("copy");
+    // The receipt goes with the log; the daemon is not there.
+    terminal.keys("q");
+    terminal.ended();
+    daemon.kill();
+    std::fs::rename(daemon.home(), &copy).unwrap();
+    let terminal = open(&daemon, &["tui", "--log", copy.to_str().unwrap(), &link]);
+    terminal.shows(&["▣ copied log"]);
+    terminal.shows(&fired);
+}
+
+#[test]
 fn it_outlives_the_daemon_and_any_size() {
     let mut daemon = Daemon::start();
     daemon.start_run(DEFINITION);
