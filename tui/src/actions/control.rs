@@ -3,17 +3,23 @@
 //!
 //! Must never ask the daemon itself: a yes does.
 
-use aiflow_model::state::TaskState;
-use aiflow_model::{RunId, Sequence, State, TaskName};
+use std::collections::BTreeMap;
 
-use super::{Action, may_change, prompt};
+use aiflow_model::state::TaskState;
+use aiflow_model::{Namespace, RunId, Sequence, State, TaskName, WorkflowName};
+
+use super::{Action, form, may_change, prompt};
 use crate::conn::{Command, Request};
+use crate::state::form::Form;
+use crate::state::input_line::InputLine;
 use crate::state::item::{self, Item};
 use crate::state::mark::Tone;
 use crate::state::{Asked, Confirm, Dialog, Model, Screen};
 
 /// Commands of one question of which each is foretold.
 const FORETOLD_MAX: usize = 5;
+/// Commands that a letter is enough for; for more their number has to be typed.
+const UNTYPED_MAX: usize = 10;
 
 /// A question, and what a yes would do.
 pub(super) struct Plan {
@@ -33,6 +39,11 @@ pub(super) fn ask(model: &mut Model, action: Action) {
             None => model.say("select a task first", Tone::Wait),
         };
     }
+    if action == Action::StartRun
+        && let Some(form) = form_of_run(model)
+    {
+        return form::begin_run(model, form);
+    }
     match plan(model, action) {
         Ok(plan) => put(model, plan),
         Err(why_not) => model.say(why_not, Tone::Wait),
@@ -44,12 +55,18 @@ pub(super) fn put(model: &mut Model, plan: Plan) {
     let Plan { question, consequences, commands } = plan;
     let tried = commands.iter().take(FORETOLD_MAX).cloned().collect();
     let number = model.foretell(tried);
-    let confirm = Confirm { question, consequences, commands, foretold: None, number };
+    let typed = (commands.len() > UNTYPED_MAX).then(InputLine::default);
+    let confirm = Confirm { question, consequences, commands, foretold: None, number, typed };
     model.dialog = Some(Dialog::Confirm(confirm));
 }
 
-/// Does what was asked.
+/// Does what was asked; where a number has to be typed, only once it is.
 pub(super) fn send(model: &mut Model, question: Confirm) {
+    if !question.is_meant() {
+        let text = format!("type {}, as many as they are", question.commands.len());
+        model.dialog = Some(Dialog::Confirm(question));
+        return model.say(text, Tone::Wait);
+    }
     model.marks.clear();
     model.outbox.push(Request::Do(question.commands));
 }
@@ -80,7 +97,8 @@ fn name_of<T>(all: &[T], name: impl Fn(&T) -> String, many: &str) -> String {
     }
 }
 
-fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
+/// The workflow that a run is to be started of.
+fn workflow_of(model: &Model, targets: &[Item]) -> Result<(Namespace, WorkflowName), String> {
     let of_item = |item: &Item| match item {
         Item::Workflow(namespace, workflow) => Some((namespace.clone(), workflow.clone())),
         item => {
@@ -93,11 +111,22 @@ fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
         (_, Some(item)) => of_item(item),
         (_, None) => None,
     };
-    let (namespace, workflow) = here.ok_or("select a workflow first")?;
+    here.ok_or_else(|| "select a workflow first".to_owned())
+}
+
+fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
+    let (namespace, workflow) = workflow_of(model, targets)?;
     let question = format!("Start a run of {workflow}?");
-    let consequences = vec!["with the workflow's default parameters".to_owned()];
-    let commands = vec![Command::StartRun { namespace, workflow }];
-    Ok(Plan { question, consequences, commands })
+    let params = BTreeMap::new();
+    let commands = vec![Command::StartRun { namespace, workflow, params }];
+    Ok(Plan { question, consequences: Vec::new(), commands })
+}
+
+/// The form of its parameters, where it has any.
+fn form_of_run(model: &Model) -> Option<Form> {
+    let (namespace, workflow) = workflow_of(model, &item::targets(model)).ok()?;
+    let current = model.state().current_snapshot(namespace.as_str(), workflow.as_str())?;
+    Form::of_run(&namespace, &current.spec)
 }
 
 /// The runs that are meant: those selected or marked, else the open one.

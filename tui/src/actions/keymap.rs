@@ -28,7 +28,7 @@ pub(crate) enum Place {
     System,
     /// While the past is shown.
     Past,
-    /// While an event is written.
+    /// While a form is filled in.
     Form,
     /// While a line is written.
     Prompt,
@@ -78,7 +78,9 @@ impl Place {
     pub(crate) fn of(model: &Model) -> Vec<Self> {
         match &model.dialog {
             Some(Dialog::Help { .. }) => vec![Self::Help],
-            Some(Dialog::Emit(_)) => vec![Self::Form],
+            Some(Dialog::Form(_)) => vec![Self::Form],
+            // A number is typed there.
+            Some(Dialog::Confirm(question)) if question.typed.is_some() => vec![Self::Prompt],
             Some(Dialog::Confirm(_)) => vec![Self::Question],
             Some(Dialog::Palette(_)) => vec![Self::Palette],
             Some(Dialog::Prompt(_)) => vec![Self::Prompt],
@@ -129,7 +131,7 @@ impl Place {
             Self::Clocks => "8 Clocks",
             Self::System => "9 System",
             Self::Past => "In the past",
-            Self::Form => "Emitting",
+            Self::Form => "In a form",
             Self::Prompt => "Writing a line",
             Self::Palette => "In the palette",
             Self::Question => "Asked whether",

@@ -5,7 +5,7 @@
 mod action;
 mod control;
 mod copy;
-mod emit;
+mod form;
 pub(crate) mod keyfile;
 pub(crate) mod keymap;
 mod keys;
@@ -22,6 +22,7 @@ use crossterm::event::KeyEvent;
 
 pub(crate) use action::Action;
 pub(crate) use copy::line_of_item;
+pub(crate) use form::command as command_of;
 pub(crate) use palette::follow;
 
 use crate::conn::Request;
@@ -75,16 +76,16 @@ pub(crate) fn perform(model: &mut Model, action: Action) {
         Action::AllLogs => navigate::open_all_logs(model),
         Action::Mark => marks::toggle(model),
         Action::MarkRange => marks::range(model),
-        Action::NextField => emit::step(model, false),
-        Action::PreviousField => emit::step(model, true),
+        Action::NextField => form::step(model, false),
+        Action::PreviousField => form::step(model, true),
         Action::Confirm => confirm(model),
         Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
         Action::Palette => model.dialog = Some(Dialog::Palette(Default::default())),
         Action::Quit => model.quits = true,
         action if is_of_time(action) => travel(model, action),
         action if is_of_look(action) => look(model, action),
-        Action::Emit => emit::begin(model),
-        Action::Foretell => emit::foretell(model),
+        Action::Emit => form::begin(model),
+        Action::Foretell => form::foretell(model),
         action => control::ask(model, action),
     }
 }
@@ -176,7 +177,7 @@ fn why(model: &mut Model) {
 
 fn confirm(model: &mut Model) {
     match model.dialog.take() {
-        Some(Dialog::Emit(form)) => emit::send(model, form),
+        Some(Dialog::Form(form)) => form::send(model, form),
         Some(Dialog::Confirm(question)) => control::send(model, question),
         Some(Dialog::Prompt(prompt)) => prompt::take(model, prompt),
         Some(Dialog::Palette(palette)) => palette::choose(model, &palette),

@@ -55,7 +55,7 @@ fn move_dialog(model: &mut Model, by: isize) -> bool {
                 palette.chosen = chosen;
             }
         }
-        Some(Dialog::Emit(_) | Dialog::Confirm(_) | Dialog::Prompt(_)) => {}
+        Some(Dialog::Form(_) | Dialog::Confirm(_) | Dialog::Prompt(_)) => {}
         None => return false,
     }
     true

@@ -205,7 +205,7 @@ pub(super) const SHIPPED: &[Shipped] = &[
         "quit",
         "quit; the daemon and its tasks go on",
     ),
-    bind(P::Form, &[ENTER], A::Confirm, "emit", "emit the event"),
+    bind(P::Form, &[ENTER], A::Confirm, "do it", "emit the event, or start the run"),
     bind(
         P::Form,
         &[control('p')],
@@ -215,7 +215,7 @@ pub(super) const SHIPPED: &[Shipped] = &[
     ),
     bind(P::Form, &[TAB, DOWN], A::NextField, "next field", "to the next field"),
     bind(P::Form, &[BACK_TAB, UP], A::PreviousField, "", "to the field before"),
-    bind(P::Form, &[ESC], A::Back, "cancel", "emit nothing"),
+    bind(P::Form, &[ESC], A::Back, "cancel", "do nothing"),
     bind(P::Form, &[control('c')], A::Quit, "", "quit"),
     bind(P::Prompt, &[ENTER], A::Confirm, "keep", "take it"),
     bind(P::Prompt, &[ESC], A::Back, "cancel", "leave it as it was"),

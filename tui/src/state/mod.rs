@@ -12,6 +12,7 @@ pub(crate) mod condition_tree;
 pub(crate) mod dialog;
 pub(crate) mod fate;
 pub(crate) mod foretell;
+pub(crate) mod form;
 pub(crate) mod graph;
 pub(crate) mod input_line;
 pub(crate) mod item;
@@ -35,6 +36,6 @@ pub(crate) mod windows;
 pub(crate) mod words;
 pub(crate) mod world;
 
-pub(crate) use dialog::{Asked, Confirm, Dialog, EmitField, EmitForm, Prompt};
+pub(crate) use dialog::{Asked, Confirm, Dialog, Prompt};
 pub(crate) use model::{Link, Model};
 pub(crate) use screen::{Pane, Screen};

@@ -287,7 +287,7 @@ impl Model {
             Some(Dialog::Confirm(question)) if question.number == number => {
                 question.foretold = Some(lines);
             }
-            Some(Dialog::Emit(form)) if form.number == number => form.foretold = Some(lines),
+            Some(Dialog::Form(form)) if form.number == number => form.foretold = Some(lines),
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
-//! The receipt of the event that is looked at: what each rule made of it, as the daemon finds in the
-//! log.
+//! The receipt of the event that is looked at: what each rule made of it, as the daemon finds in
+//! the log.
 //!
 //! Must never ask for more than one at a time, nor for each event of a feed that rushes by.
 

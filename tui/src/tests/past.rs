@@ -123,7 +123,7 @@ fn the_past_refuses_actions_and_goes_back_to_now() {
         let (_, mut model) = travelled("o100<enter>");
         // The keys of the past come first: `t` goes to a time there.
         press(&mut model, keys);
-        let asks = matches!(&model.dialog, Some(Dialog::Confirm(_) | Dialog::Emit(_)));
+        let asks = matches!(&model.dialog, Some(Dialog::Confirm(_) | Dialog::Form(_)));
         assert!(!asks && model.outbox.is_empty(), "{keys}");
     }
     let (_, mut model) = travelled("o100<enter>");

@@ -157,10 +157,10 @@ fn tree_lines(
         Value::Object(fields) if fields.is_empty() => lines.push(format!("{lead}{{}}")),
         Value::Array(items) if items.is_empty() => lines.push(format!("{lead}[]")),
         Value::Object(fields) if level >= depth => {
-            lines.push(format!("{lead}▸ {{ {} fields }}", fields.len()));
+            lines.push(format!("{lead}▸ {{ {} }}", text::count(fields.len(), "field")));
         }
         Value::Array(items) if level >= depth => {
-            lines.push(format!("{lead}▸ [ {} items ]", items.len()));
+            lines.push(format!("{lead}▸ [ {} ]", text::count(items.len(), "item")));
         }
         Value::Object(fields) => {
             lines.push(format!("{lead}{{"));

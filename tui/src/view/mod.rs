@@ -8,6 +8,7 @@ mod dialogs;
 mod event_detail;
 mod events;
 mod footer;
+mod form;
 mod graph;
 mod grid;
 mod header;
@@ -54,7 +55,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
     }
     match &model.dialog {
         Some(Dialog::Help { scroll }) => help::draw(frame, body, *scroll, model, theme),
-        Some(Dialog::Emit(form)) => dialogs::draw_emit(frame, body, form, model, theme),
+        Some(Dialog::Form(form)) => form::draw(frame, body, form, model, theme),
         Some(Dialog::Confirm(question)) => dialogs::draw_question(frame, body, question, theme),
         Some(Dialog::Palette(palette)) => palette::draw(frame, body, palette, model, theme),
         Some(Dialog::Why { about, scroll }) => {

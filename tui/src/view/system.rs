@@ -59,8 +59,9 @@ fn groups(status: &Status, model: &Model) -> [(&'static str, Vec<Field>); 4] {
     let daemon = format!("{} · daemon {} of this log", status.started_at, status.epoch);
     let records = format!("{} from {} on", number(status.durable.0), number(status.log_begins.0));
     let commits = format!(
-        "{} · {per_commit} records each · {} MiB",
+        "{} · {} each · {} MiB",
         number(status.commits),
+        text::count(per_commit, "record"),
         status.committed_bytes >> 20
     );
     [
@@ -100,13 +101,15 @@ fn work(status: &Status, model: &Model) -> Vec<Field> {
     let minute = model.rates().all(model.time());
     let bars = rates::bars(&minute, 30).into_iter();
     let spark: String = bars.filter_map(|bar| BARS.get(usize::from(bar))).copied().collect();
-    let alive = format!("{} runs · {} attempts", status.alive_runs, status.alive_attempts);
-    let known = format!(
-        "{} runs · {} executions · {} snapshots",
-        state.runs.len(),
-        text::grouped(executions as u64),
-        state.snapshots.len()
-    );
+    let alive =
+        [text::count(status.alive_runs, "run"), text::count(status.alive_attempts, "attempt")]
+            .join(" · ");
+    let known = [
+        text::count(state.runs.len(), "run"),
+        text::count(executions, "execution"),
+        text::count(state.snapshots.len(), "snapshot"),
+    ]
+    .join(" · ");
     let events = format!("{spark} {:.0}/s, over {SECONDS} s", rates::per_second(&minute));
     vec![
         ("alive", alive, Tone::Busy),
