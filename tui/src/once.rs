@@ -70,7 +70,7 @@ fn is_whole(model: &Model) -> bool {
         _ if model.past.as_ref().is_some_and(|past| past.is_waiting()) => false,
         Screen::Log => has_log,
         Screen::Events => !receipts::is_waiting(model),
-        Screen::System => model.status.is_some(),
+        Screen::System => model.health.status().is_some(),
         _ => true,
     }
 }

@@ -18,7 +18,7 @@ use crate::event_index::{EventFilter, EventIndex, Range, Stream};
 use crate::failure::Failure;
 use crate::follow::{Subscription, gone};
 use crate::inputs::{self, Asked};
-use crate::meters::resident_bytes;
+use crate::meters::{disk_room, resident_bytes};
 use crate::output;
 use crate::parked::Purpose;
 use crate::pending::Departure;
@@ -323,6 +323,9 @@ impl Daemon {
             rss_bytes: resident_bytes(),
             history: history.map(Offset),
             postgres: postgres.map(Offset),
+            commit_times: self.meters.commit_times(),
+            queues: self.queues(),
+            disk: disk_room(self.home.root()),
         })
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod fate;
 pub(crate) mod foretell;
 pub(crate) mod form;
 pub(crate) mod graph;
+pub(crate) mod health;
 pub(crate) mod input_line;
 pub(crate) mod item;
 pub(crate) mod link;

@@ -9,12 +9,12 @@ use aiflow_model::digest::Digest;
 use aiflow_model::state::Run;
 use aiflow_model::time::Timestamp;
 use aiflow_model::why::Link as Cause;
-use aiflow_model::wire::Status;
 use aiflow_model::{
     LoggedRecord, Namespace, Offset, RunId, Sequence, State, TaskName, WorkflowName,
 };
 
 use super::chore::Chore;
+use super::health::Health;
 use super::item::Item;
 use super::log::{LogTarget, LogView};
 use super::mark::Tone;
@@ -71,8 +71,8 @@ pub(crate) struct Model {
     /// A state has come; until then nothing is known.
     pub(crate) is_loaded: bool,
     pub(crate) link: Link,
-    /// How the daemon was when it was asked last.
-    pub(crate) status: Option<Status>,
+    /// How the daemon was when it was asked.
+    pub(crate) health: Health,
     pub(crate) keymap: Keymap,
     /// Nothing may be changed from here.
     pub(crate) read_only: bool,
@@ -142,7 +142,7 @@ impl Model {
             past: None,
             is_loaded: false,
             link: Link::Connecting,
-            status: None,
+            health: Health::default(),
             keymap: Keymap::default(),
             read_only: false,
             screen: Screen::Overview,
@@ -238,7 +238,7 @@ impl Model {
             Message::State(state) => self.take_state(*state),
             Message::Past(events) => self.live.take_past(events),
             Message::Records(records) => self.take_records(&records),
-            Message::Status(status) => self.status = Some(*status),
+            Message::Status(status) => self.health.take(*status, self.now),
             Message::Slice(slice) => super::past::take(self, slice),
             Message::Since(digest) => self.digest = Some(*digest),
             Message::Chain(item, links) => self.chain = Some((item, links)),

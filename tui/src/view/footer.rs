@@ -67,7 +67,7 @@ fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
 }
 
 fn commit<'a>(model: &Model, theme: &Theme) -> Vec<Span<'a>> {
-    let status = model.status.as_ref().filter(|_| model.link == Link::Live);
+    let status = model.health.status().filter(|_| model.link == Link::Live);
     let Some(us) = status.map(|status| status.commit_us_p50) else { return Vec::new() };
     let tenths = us / 100;
     let text = format!(" commit {}.{} ms ", tenths / 10, tenths % 10);

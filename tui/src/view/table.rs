@@ -5,6 +5,14 @@
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// How high a bar is, from nothing to all.
+const BARS: [char; 9] = ['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Bars from 0 to 8 in a line.
+pub(super) fn spark(bars: impl IntoIterator<Item = u8>) -> String {
+    bars.into_iter().filter_map(|bar| BARS.get(usize::from(bar))).collect()
+}
+
 /// The text cut to `width` cells, with `…` where something is missing.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
