@@ -28,7 +28,7 @@ use crate::state::link::Link;
 use crate::state::mark::Tone;
 use crate::state::{Model, Screen, receipts};
 use crate::view::{self, theme::Theme};
-use crate::{looked, programs};
+use crate::{looked, palette_history, programs};
 
 /// Between two frames.
 const FRAME_EVERY: Duration = Duration::from_millis(33);
@@ -93,6 +93,7 @@ impl Shell {
         model.keymap = settings.keymap;
         model.read_only = settings.read_only;
         model.last_looked = looked::last(&model.home);
+        model.palette_history = palette_history::load();
         Self {
             terminal,
             model,
@@ -231,6 +232,7 @@ impl Shell {
                     let copy = CopyToClipboard::to_clipboard_from(text);
                     crossterm::execute!(io::stdout(), copy)?;
                 }
+                Chore::Remember(words) => palette_history::remember(&words),
                 Chore::Mouse(true) => crossterm::execute!(io::stdout(), EnableMouseCapture)?,
                 Chore::Mouse(false) => crossterm::execute!(io::stdout(), DisableMouseCapture)?,
                 Chore::Edit { name, text } => self.lend(|| programs::edit(&name, &text))?,

@@ -3,17 +3,15 @@
 //!
 //! Runs off the loop, on what is durable. Must never write anything but waypoints.
 
-use std::ops::Range;
-
-use aiflow_log::{DiskStorage, LogReader};
+use aiflow_log::DiskStorage;
 use aiflow_model::digest::Gatherer;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{EventRef, Moment, SinceReply, StateReply};
-use aiflow_model::{LoggedRecord, Offset, State, Timestamp};
+use aiflow_model::{Offset, State};
 
 use crate::event_index::EventIndex;
 use crate::queries::to_json;
-use crate::question::unreadable;
+use crate::question::{beyond, each_batch, unreadable};
 use crate::receipt;
 use crate::waypoints::{Lost, Waypoints};
 
@@ -89,34 +87,4 @@ impl Past {
         Rejection::new(ErrorCode::OffsetOutOfRange, message)
             .hint("aiflowd --keep-for 90d keeps more from now on")
     }
-}
-
-/// What a visitor sees of a batch.
-type Seen<'a> = [LoggedRecord<aiflow_model::record::EventIdentity<'a>>];
-
-/// Goes through the batches of a part of the log until the visitor has seen enough.
-pub(crate) fn each_batch(
-    log: &DiskStorage,
-    range: Range<u64>,
-    mut visit: impl FnMut(&Seen<'_>) -> bool,
-) -> Result<(), Rejection> {
-    let mut reader = LogReader::new(log.clone());
-    let mut batches = reader.read(range.start, range.end).map_err(unreadable)?;
-    while let Some(batch) = batches.next_batch().map_err(unreadable)? {
-        let records = batch.records().map(|record| {
-            let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
-            LoggedRecord::for_replay(offset, time, record.payload)
-        });
-        let records: Vec<_> = records.collect::<Result<_, _>>().map_err(unreadable)?;
-        if !visit(&records) {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// There is no such record yet.
-pub(crate) fn beyond(offset: Offset, end: Offset) -> Rejection {
-    let message = format!("record {offset} does not exist yet; the next one is {end}");
-    Rejection::new(ErrorCode::OffsetOutOfRange, message)
 }

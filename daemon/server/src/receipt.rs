@@ -8,9 +8,8 @@ use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{EventRef, EventView, Receipt};
 use aiflow_model::{Offset, Record, State};
 
-use crate::past::{beyond, each_batch};
 use crate::queries::to_json;
-use crate::question::{read as record, unreadable};
+use crate::question::{beyond, each_batch, read as record, unreadable};
 
 /// Most records after an event that are looked at to find what became of it.
 const RECORDS_AFTER_MAX: u64 = 200_000;

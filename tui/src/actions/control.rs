@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use aiflow_model::state::TaskState;
 use aiflow_model::{Namespace, RunId, Sequence, State, TaskName, WorkflowName};
 
-use super::{Action, form, may_change, prompt};
+use super::action::Action;
 use crate::conn::{Command, Request};
 use crate::state::form::Form;
 use crate::state::input_line::InputLine;
 use crate::state::item::{self, Item};
 use crate::state::mark::Tone;
-use crate::state::{Asked, Confirm, Dialog, Model, Screen};
+use crate::state::{Confirm, Dialog, Model, Screen};
 
 /// Commands of one question of which each is foretold.
 const FORETOLD_MAX: usize = 5;
@@ -30,19 +30,8 @@ pub(super) struct Plan {
 
 /// Asks whether to do it, or says why it cannot be done.
 pub(super) fn ask(model: &mut Model, action: Action) {
-    if !may_change(model) {
+    if !model.may_change() {
         return;
-    }
-    if action == Action::Backfill {
-        return match item::selected(model).and_then(|item| item.task()) {
-            Some((run, task)) => prompt::begin(model, Asked::Backfill { run, task }),
-            None => model.say("select a task first", Tone::Wait),
-        };
-    }
-    if action == Action::StartRun
-        && let Some(form) = form_of_run(model)
-    {
-        return form::begin_run(model, form);
     }
     match plan(model, action) {
         Ok(plan) => put(model, plan),
@@ -123,7 +112,7 @@ fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
 }
 
 /// The form of its parameters, where it has any.
-fn form_of_run(model: &Model) -> Option<Form> {
+pub(super) fn form_of_run(model: &Model) -> Option<Form> {
     let (namespace, workflow) = workflow_of(model, &item::targets(model)).ok()?;
     let current = model.state().current_snapshot(namespace.as_str(), workflow.as_str())?;
     Form::of_run(&namespace, &current.spec)

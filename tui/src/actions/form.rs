@@ -4,7 +4,6 @@
 
 use aiflow_model::{EventKey, JsonText};
 
-use super::may_change;
 use crate::cli::parse::value;
 use crate::conn::{Command, Request};
 use crate::state::form::{About, Form};
@@ -13,7 +12,7 @@ use crate::state::{Dialog, Model};
 
 /// Opens the form of an event; on an event it begins with that event's key and value.
 pub(super) fn begin(model: &mut Model) {
-    if !may_change(model) {
+    if !model.may_change() {
         return;
     }
     let like = match item::selected(model) {

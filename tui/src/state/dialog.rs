@@ -4,14 +4,12 @@
 
 use aiflow_model::{RunId, TaskName};
 
+use super::foretell::Foretold;
 use super::form::Form;
 use super::input_line::InputLine;
 use super::item::Item;
 use super::palette::Palette;
 use crate::conn::Command;
-
-/// What would happen, or why it would be refused.
-pub(crate) type Foretold = Result<Vec<String>, String>;
 
 /// What has the keys, when it is not a screen.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@
 
 use aiflow_model::{JsonText, Namespace, WorkflowName, WorkflowSpec};
 
-use super::dialog::Foretold;
+use super::foretell::Foretold;
 use super::input_line::InputLine;
 use crate::cli::parse::value;
 

@@ -459,6 +459,17 @@ impl Model {
         }
     }
 
+    /// Whether something may be changed from here; says why not.
+    pub(crate) fn may_change(&mut self) -> bool {
+        let why_not = match () {
+            () if self.past.is_some() => "the past cannot be changed; q goes back to now",
+            () if self.read_only => "read-only: nothing is asked of the daemon",
+            () => return true,
+        };
+        self.say(why_not, Tone::Wait);
+        false
+    }
+
     /// Says something until the next key.
     pub(crate) fn say(&mut self, text: impl Into<String>, tone: Tone) {
         self.notice = Some(Notice { text: text.into(), tone });

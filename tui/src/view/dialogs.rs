@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::middle;
 use super::theme::Theme;
 use crate::state::Confirm;
-use crate::state::dialog::Foretold;
+use crate::state::foretell::Foretold;
 use crate::state::mark::Tone;
 
 /// Consequences that are told one by one, and command lines.

@@ -6,10 +6,10 @@ use aiflow_model::wire::RuleReceipt;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::events::value;
-use super::table::wrapped;
+use super::table::{cut, wrapped};
 use super::theme::Theme;
 use crate::state::recent::{BRIEF_BYTES_MAX, Seen};
+use crate::state::streams::reported;
 use crate::state::{Model, fate, receipts, text};
 
 /// A tree with fewer lines than this shows too little.
@@ -141,6 +141,29 @@ fn value_lines<'a>(seen: &Seen, room: usize, is_unfolded: bool) -> Vec<Line<'a>>
     let shown = pretty.lines().take(room);
     lines.extend(shown.map(|line| Line::raw(format!(" {}", text::printable(line)))));
     lines
+}
+
+/// A value in one line: an object without its braces and quotes, for people.
+pub(super) fn value(seen: &Seen, width: usize) -> String {
+    let Some(tree) = seen.brief_tree() else {
+        return cut(&text::printable(seen.brief()), width);
+    };
+    let plain = |value: &serde_json::Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    let words = match &tree {
+        serde_json::Value::Object(fields) => {
+            // What a watermark says comes first, and its key says already that it is one.
+            let time = reported(seen).map(text::date_time);
+            let is_told = |name: &str| time.is_some() && name == "watermark";
+            let rest = fields.iter().filter(|(name, _)| !is_told(name));
+            let rest = rest.map(|(name, value)| format!("{name} {}", plain(value)));
+            time.clone().into_iter().chain(rest).collect::<Vec<_>>().join(", ")
+        }
+        other => reported(seen).map_or_else(|| plain(other), text::date_time),
+    };
+    cut(&text::printable(&words), width)
 }
 
 /// A value as an indented tree; what lies deeper than `depth` is folded to its size.

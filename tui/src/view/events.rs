@@ -5,11 +5,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::table::{cut, fit, fit_right};
+use super::event_detail::{self, value};
+use super::table::{fit, fit_right};
 use super::theme::Theme;
-use super::{event_detail, first_shown, panel, title};
+use super::{first_shown, panel, title};
 use crate::state::recent::Seen;
-use crate::state::streams::reported;
 use crate::state::{Dialog, Model, Pane, fate, text};
 
 /// The feed of the open run.
@@ -101,29 +101,6 @@ fn line<'a>(seen: &Seen, width: usize, key_width: usize, theme: &Theme) -> Line<
         spans.push(Span::styled(fit(&fate, room), theme.of(tone)));
     }
     Line::from(spans)
-}
-
-/// A value in one line: an object without its braces and quotes, for people.
-pub(super) fn value(seen: &Seen, width: usize) -> String {
-    let Some(tree) = seen.brief_tree() else {
-        return cut(&text::printable(seen.brief()), width);
-    };
-    let plain = |value: &serde_json::Value| match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
-    };
-    let words = match &tree {
-        serde_json::Value::Object(fields) => {
-            // What a watermark says comes first, and its key says already that it is one.
-            let time = reported(seen).map(text::date_time);
-            let is_told = |name: &str| time.is_some() && name == "watermark";
-            let rest = fields.iter().filter(|(name, _)| !is_told(name));
-            let rest = rest.map(|(name, value)| format!("{name} {}", plain(value)));
-            time.clone().into_iter().chain(rest).collect::<Vec<_>>().join(", ")
-        }
-        other => reported(seen).map_or_else(|| plain(other), text::date_time),
-    };
-    cut(&text::printable(&words), width)
 }
 
 fn draw_detail(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::ends;
 use super::theme::Theme;
-use crate::actions::keymap::Place;
+use crate::actions::place::Place;
 use crate::state::mark::Tone;
 use crate::state::{Dialog, Link, Model};
 
@@ -54,7 +54,7 @@ fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
             let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
             let needed = key.width() + binding.short.width() + 3;
             // Keys of all screens come last and keep their room.
-            let reserve = if place == Place::Screens { 0 } else { 42 };
+            let reserve = if place == Place::Everywhere { 0 } else { 42 };
             if used + needed + reserve > width {
                 continue;
             }

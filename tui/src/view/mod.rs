@@ -33,7 +33,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use crate::actions::keymap::Place;
+use crate::actions::place::Place;
 use crate::state::item::Item;
 use crate::state::{Dialog, Model, Screen};
 use theme::Theme;
@@ -165,7 +165,7 @@ fn title_of_views<'a>(text: &str, model: &Model, theme: &Theme) -> Line<'a> {
         let shown = if is_shown { format!("[{name}] ") } else { format!(" {name}  ") };
         spans.push(Span::styled(shown, style));
     }
-    let places = [Place::of_screen(model.screen)];
+    let places = [Place::Screen(model.screen)];
     if let Some(key) = model.keymap.names_of(&places, crate::actions::Action::NextPane) {
         spans.push(Span::styled(format!("{key} "), theme.dim()));
     }

@@ -16,6 +16,7 @@ tasks:
 fn open(daemon: &Daemon, arguments: &[&str]) -> Terminal {
     let mut command = daemon.aiflow(arguments);
     command.env("XDG_CONFIG_HOME", daemon.scratch());
+    command.env("XDG_STATE_HOME", daemon.scratch());
     Terminal::run(&command, 120, 40)
 }
 
@@ -206,6 +207,24 @@ fn it_outlives_the_daemon_and_any_size() {
     terminal.shows(&["after.all"]);
     terminal.keys("\u{3}");
     terminal.ended();
+}
+
+#[test]
+fn what_was_chosen_comes_first_in_the_next_session() {
+    let daemon = Daemon::start();
+    daemon.start_run(DEFINITION);
+    let mut terminal = open(&daemon, &["tui"]);
+    terminal.shows(&["● live", "Streams"]);
+    terminal.keys(":show system\r");
+    terminal.shows(&["The daemon"]);
+    terminal.keys("q");
+    terminal.ended();
+    let mut terminal = open(&daemon, &["tui"]);
+    terminal.shows(&["● live", "Streams"]);
+    terminal.keys(":");
+    terminal.shows(&["show system"]);
+    terminal.keys("\r");
+    terminal.shows(&["The daemon"]);
 }
 
 #[test]
