@@ -4,6 +4,7 @@
 //! The language is rhai. No time, no files; operations, depth and sizes are bounded, so that an
 //! evaluation ends soon and always gives the same. Must never be asked on replay.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -65,8 +66,10 @@ impl Sight {
 }
 
 /// The sandbox and what was compiled in it, by its text.
+#[derive(Default)]
 pub(crate) struct Expressions {
-    engine: rhai::Engine,
+    /// Made for the first expression: it knows hundreds of functions, and many workflows need none.
+    engine: OnceCell<rhai::Engine>,
     compiled: BTreeMap<(Kind, String), Result<Compiled, String>>,
 }
 
@@ -83,12 +86,6 @@ pub(crate) enum Kind {
     Expression,
     /// Statements, which may change `state`.
     Script,
-}
-
-impl Default for Expressions {
-    fn default() -> Self {
-        Self { engine: sandbox(), compiled: BTreeMap::new() }
-    }
 }
 
 impl fmt::Debug for Expressions {
@@ -172,10 +169,11 @@ impl Expressions {
         scene: &Scene<'_>,
         add: impl FnOnce(&mut Scope<'static>),
     ) -> Result<(Dynamic, Scope<'static>), String> {
+        let engine = self.engine.get_or_init(sandbox);
         let compiled = match self.compiled.entry((kind, text.to_owned())) {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(new) => {
-                let sees = |sight| compile(&self.engine, kind, text, sight);
+                let sees = |sight| compile(engine, kind, text, sight);
                 let looks_at_run = sees(Sight::Event).is_err();
                 let compiled = sees(Sight::EventInRun);
                 let compiled = compiled.map(|ast| Compiled { ast, looks_at_run });
@@ -186,7 +184,7 @@ impl Expressions {
             compiled.as_ref().map_err(|error| format!("it does not compile: {error}"))?;
         let mut scope = scene.scope(compiled.looks_at_run);
         add(&mut scope);
-        let evaluated = self.engine.eval_ast_with_scope(&mut scope, &compiled.ast);
+        let evaluated = engine.eval_ast_with_scope(&mut scope, &compiled.ast);
         match evaluated {
             Ok(result) => Ok((result, scope)),
             Err(error) if kind == Kind::Expression => Err(format!("`{text}` failed: {error}")),

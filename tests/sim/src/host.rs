@@ -3,7 +3,7 @@
 //! Each step of a shim is one of its own, so that whatever dies can die between any two. Must never
 //! know what the daemon believes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aiflow_log::testing::Rng;
 use aiflow_model::AttemptId;
@@ -63,6 +63,14 @@ pub(crate) struct Host {
     pub(crate) ignores_claims: bool,
     boot: u64,
     attempts: BTreeMap<AttemptId, Attempt>,
+    /// Attempts of which something lives.
+    alive: BTreeSet<AttemptId>,
+}
+
+impl Attempt {
+    fn lives(&self) -> bool {
+        self.shims.iter().any(|stage| *stage != Stage::Gone)
+    }
 }
 
 impl Host {
@@ -85,18 +93,23 @@ impl Host {
             executed: 0,
         });
         attempt.shims.push(Stage::Spawned);
+        self.alive.insert(id.clone());
     }
 
     /// Attempts of which something lives.
-    pub(crate) fn alive(&self) -> Vec<AttemptId> {
-        let lives = |attempt: &Attempt| attempt.shims.iter().any(|stage| *stage != Stage::Gone);
-        self.attempts.iter().filter(|(_, a)| lives(a)).map(|(id, _)| id.clone()).collect()
+    pub(crate) const fn alive(&self) -> &BTreeSet<AttemptId> {
+        &self.alive
+    }
+
+    /// One of them, by chance.
+    pub(crate) fn any_alive(&self, rng: &mut Rng) -> Option<AttemptId> {
+        let which = rng.below(self.alive.len().max(1) as u64) as usize;
+        self.alive.iter().nth(which).cloned()
     }
 
     /// Attempts whose code runs.
     pub(crate) fn running(&self) -> impl Iterator<Item = &AttemptId> {
-        let runs = |attempt: &Attempt| attempt.shims.contains(&Stage::Running);
-        self.attempts.iter().filter(move |(_, attempt)| runs(attempt)).map(|(id, _)| id)
+        self.alive.iter().filter(|id| self.runs(id))
     }
 
     /// How often the task's code was begun.
@@ -164,6 +177,9 @@ impl Host {
             }
             Stage::Gone => Stage::Gone,
         };
+        if !attempt.lives() {
+            self.alive.remove(id);
+        }
     }
 
     /// The shim is told to stop its task.
@@ -188,6 +204,7 @@ impl Host {
             attempt.ended = Some(Outcome::Signaled { signal: 9 });
         }
         attempt.shims.fill(Stage::Gone);
+        self.alive.remove(id);
     }
 
     /// A kill -9 of the task.
@@ -200,6 +217,7 @@ impl Host {
     /// The power goes: nothing lives on, and nothing in the directories was synced.
     pub(crate) fn cut_power(&mut self, rng: &mut Rng) {
         self.boot += 1;
+        self.alive.clear();
         for attempt in self.attempts.values_mut() {
             if attempt.shims.contains(&Stage::Running) {
                 attempt.ended = Some(Outcome::Interrupted);
@@ -224,6 +242,7 @@ impl Host {
             self.spawn(id);
             if let Some(attempt) = self.attempts.get_mut(id) {
                 attempt.shims.clear();
+                self.alive.remove(id);
                 attempt.claim = Claim::Tombstone;
             }
             return Evidence::NeverStarted;

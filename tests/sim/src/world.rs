@@ -154,9 +154,7 @@ impl World {
         if self.fault(1, 150) {
             self.cut_power();
         }
-        let alive = self.host.alive();
-        let victim = alive.get(self.rng.below(alive.len().max(1) as u64) as usize).cloned();
-        if let Some(id) = victim {
+        if let Some(id) = self.host.any_alive(&mut self.rng) {
             if self.fault(2, 80) {
                 self.note(("shim killed", id.to_string()));
                 self.host.kill_shim(&id);
@@ -345,11 +343,7 @@ impl World {
     }
 
     fn advance_host(&mut self) -> Result<(), String> {
-        let alive = self.host.alive();
-        let Some(id) = alive.get(self.rng.below(alive.len().max(1) as u64) as usize).cloned()
-        else {
-            return Ok(());
-        };
+        let Some(id) = self.host.any_alive(&mut self.rng) else { return Ok(()) };
         let ends = self.ending(&id);
         self.advance(&id, ends)
     }
@@ -395,7 +389,7 @@ impl World {
             if self.requests.iter().any(|request| !request.settled) {
                 self.send();
             }
-            for id in self.host.alive() {
+            for id in self.host.alive().clone() {
                 let ends = self.ending(&id);
                 self.advance(&id, ends)?;
             }
