@@ -3,22 +3,17 @@
 //!
 //! Runs off the loop, on what is durable. Must never write anything but waypoints.
 
-use std::ops::Range;
-
-use aiflow_core::{Engine, Tracker};
-use aiflow_log::{DiskStorage, LogReader};
+use aiflow_log::DiskStorage;
 use aiflow_model::digest::Gatherer;
 use aiflow_model::error::{ErrorCode, Rejection};
-use aiflow_model::wire::{EventView, Moment, Receipt, SinceReply, StateReply};
-use aiflow_model::{LoggedRecord, Offset, Record, State, Timestamp};
+use aiflow_model::wire::{EventRef, Moment, SinceReply, StateReply};
+use aiflow_model::{Offset, State};
 
 use crate::event_index::EventIndex;
 use crate::queries::to_json;
-use crate::question::{read, unreadable};
+use crate::question::{beyond, each_batch, unreadable};
+use crate::receipt;
 use crate::waypoints::{Lost, Waypoints};
-
-/// Most records after an event that are looked at to find what became of it.
-const RECORDS_AFTER_MAX: u64 = 200_000;
 
 /// What a question about the past needs.
 #[derive(Debug, Clone)]
@@ -44,7 +39,7 @@ impl Past {
     pub(crate) fn since(&self, moment: Moment) -> Result<String, Rejection> {
         let from = self.offset_of(moment)?.max(self.first);
         let mut gatherer = Gatherer::default();
-        self.each_batch(from.0..self.end.0, |batch| {
+        each_batch(&self.log, from.0..self.end.0, |batch| {
             batch.iter().for_each(|logged| gatherer.note(logged));
             true
         })?;
@@ -52,52 +47,10 @@ impl Past {
         to_json(&SinceReply { from, until: self.end, digest })
     }
 
-    /// What became of the event at `offset`.
-    pub(crate) fn receipt(&self, offset: Offset) -> Result<String, Rejection> {
-        self.check(offset)?;
-        let mut reader = LogReader::new(self.log.clone());
-        let found = if offset < self.end { read(&mut reader, offset)? } else { None };
-        let Some(logged) = found else { return Err(self.beyond(offset)) };
-        let Record::EventEmitted(event) = &logged.record else {
-            let message = format!("record {offset} is no event");
-            return Err(Rejection::new(ErrorCode::InvalidParams, message)
-                .hint("aiflow event list shows the offsets of events"));
-        };
-        let mut engine = Engine::new(self.state_at(offset)?);
-        let mut tracker = Tracker::new(&mut engine, offset, event, logged.time);
-        let until = self.end.0.min(offset.0.saturating_add(RECORDS_AFTER_MAX));
-        let mut looked = offset;
-        self.each_batch(offset.0..until, |batch| {
-            tracker.batch(batch);
-            looked = batch.last().map_or(looked, |logged| logged.offset.next());
-            !tracker.is_done()
-        })?;
-        to_json(&Receipt {
-            event: EventView::of(event, offset, logged.time),
-            cause: logged.cause,
-            rules: tracker.finish(),
-            looked_until: looked,
-        })
-    }
-
-    fn each_batch(
-        &self,
-        range: Range<u64>,
-        mut visit: impl FnMut(&[LoggedRecord<aiflow_model::record::EventIdentity<'_>>]) -> bool,
-    ) -> Result<(), Rejection> {
-        let mut reader = LogReader::new(self.log.clone());
-        let mut batches = reader.read(range.start, range.end).map_err(unreadable)?;
-        while let Some(batch) = batches.next_batch().map_err(unreadable)? {
-            let records = batch.records().map(|record| {
-                let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
-                LoggedRecord::for_replay(offset, time, record.payload)
-            });
-            let records: Vec<_> = records.collect::<Result<_, _>>().map_err(unreadable)?;
-            if !visit(&records) {
-                return Ok(());
-            }
-        }
-        Ok(())
+    /// What became of an event.
+    pub(crate) fn receipt(&self, asked: EventRef) -> Result<String, Rejection> {
+        self.check(asked.offset)?;
+        receipt::read(&self.log, self.end, asked, |offset| self.state_at(offset))
     }
 
     pub(crate) fn state_at(&self, offset: Offset) -> Result<State, Rejection> {
@@ -110,7 +63,7 @@ impl Past {
     pub(crate) fn offset_of(&self, moment: Moment) -> Result<Offset, Rejection> {
         match moment {
             Moment { offset: Some(offset), time: None } if offset <= self.end => Ok(offset),
-            Moment { offset: Some(offset), time: None } => Err(self.beyond(offset)),
+            Moment { offset: Some(offset), time: None } => Err(beyond(offset, self.end)),
             Moment { offset: None, time: Some(time) } => {
                 self.index.after(time, self.end.0).map(Offset)
             }
@@ -133,10 +86,5 @@ impl Past {
         );
         Rejection::new(ErrorCode::OffsetOutOfRange, message)
             .hint("aiflowd --keep-for 90d keeps more from now on")
-    }
-
-    fn beyond(&self, offset: Offset) -> Rejection {
-        let message = format!("record {offset} does not exist yet; the next one is {}", self.end);
-        Rejection::new(ErrorCode::OffsetOutOfRange, message)
     }
 }

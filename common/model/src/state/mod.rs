@@ -80,7 +80,7 @@ pub struct State {
     /// Which request started which run, as builds before 0.2 stored it: read, and taken into
     /// [`Self::run_requests`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    requests: BTreeMap<String, RunId>,
+    pub(crate) requests: BTreeMap<String, RunId>,
     /// Which of the latest requests started which run, whatever became of it: a request that is
     /// repeated must not start another. Not sent to clients, which decide nothing.
     #[serde(skip)]
@@ -139,6 +139,12 @@ impl State {
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
+    }
+
+    /// What of a state is sent: all but the identities, which only a daemon needs.
+    #[must_use]
+    pub fn without_identities(self) -> Self {
+        Self { run_requests: Identities::default(), event_ids: Identities::default(), ..self }
     }
 
     /// Makes a state that came as JSON whole again: derived parts are not sent.
