@@ -12,13 +12,18 @@ use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{EventView, Moment, Receipt, SinceReply, StateReply};
 use aiflow_model::{LoggedRecord, Offset, Record, State, Timestamp};
 
-use crate::event_index::EventIndex;
+use crate::event_index::{EventIndex, Stream};
 use crate::queries::to_json;
 use crate::question::{read, unreadable};
 use crate::waypoints::{Lost, Waypoints};
 
-/// Most records after an event that are looked at to find what became of it.
-const RECORDS_AFTER_MAX: u64 = 200_000;
+/// Most records after an event that are looked at to find what became of it. What is about other
+/// runs is not looked at where it comes in long stretches.
+const RECORDS_AFTER_MAX: u64 = 1_000_000;
+/// So many are looked at before the index is asked where to go on.
+const STRETCH: u64 = 4_096;
+/// Most runs that the index is asked for.
+const RUNS_ASKED_MAX: usize = 16;
 
 /// What a question about the past needs.
 #[derive(Debug, Clone)]
@@ -54,6 +59,10 @@ impl Past {
 
     /// What became of the event at `offset`.
     pub(crate) fn receipt(&self, offset: Offset) -> Result<String, Rejection> {
+        to_json(&self.receipt_within(offset, RECORDS_AFTER_MAX)?)
+    }
+
+    fn receipt_within(&self, offset: Offset, mut left: u64) -> Result<Receipt, Rejection> {
         self.check(offset)?;
         let mut reader = LogReader::new(self.log.clone());
         let found = if offset < self.end { read(&mut reader, offset)? } else { None };
@@ -65,19 +74,37 @@ impl Past {
         };
         let mut engine = Engine::new(self.state_at(offset)?);
         let mut tracker = Tracker::new(&mut engine, offset, event, logged.time);
-        let until = self.end.0.min(offset.0.saturating_add(RECORDS_AFTER_MAX));
         let mut looked = offset;
-        self.each_batch(offset.0..until, |batch| {
-            tracker.batch(batch);
-            looked = batch.last().map_or(looked, |logged| logged.offset.next());
-            !tracker.is_done()
-        })?;
-        to_json(&Receipt {
+        while looked < self.end && left > 0 {
+            let until = self.end.0.min(looked.0 + left.min(STRETCH));
+            self.each_batch(looked.0..until, |batch| {
+                tracker.batch(batch);
+                left = left.saturating_sub(batch.len() as u64);
+                looked = batch.last().map_or(looked, |logged| logged.offset.next());
+                !tracker.is_done()
+            })?;
+            if tracker.is_done() {
+                break;
+            }
+            looked = self.next_of(&tracker, looked)?;
+        }
+        Ok(Receipt {
             event: EventView::of(event, offset, logged.time),
             cause: logged.cause,
             rules: tracker.finish(),
             looked_until: looked,
         })
+    }
+
+    /// Where the next record stands that can tell more of an event.
+    fn next_of(&self, tracker: &Tracker, from: Offset) -> Result<Offset, Rejection> {
+        let open = tracker.open_runs().filter(|runs| runs.len() <= RUNS_ASKED_MAX);
+        let Some(runs) = open else { return Ok(from) };
+        let mut next = self.end.0;
+        for run in runs {
+            next = self.index.skip(&Stream::Run(run), from.0, next).map_err(unreadable)?.min(next);
+        }
+        Ok(Offset(next.max(from.0)))
     }
 
     fn each_batch(
@@ -138,5 +165,44 @@ impl Past {
     fn beyond(&self, offset: Offset) -> Rejection {
         let message = format!("record {offset} does not exist yet; the next one is {}", self.end);
         Rejection::new(ErrorCode::OffsetOutOfRange, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::waypoints::tests::told;
+
+    #[test]
+    fn a_receipt_is_found_far_behind_the_event_where_nothing_of_its_run_is_between() {
+        // A count of three: the first event is held, the third fires. Between them are many of
+        // another key, which no rule looks at.
+        let root = tempfile::tempdir().unwrap();
+        let (waypoints, end) = told(root.path(), |story| {
+            story.emit("k", 1);
+            story.emit("noise", 6_000);
+            story.emit("k", 2);
+        });
+        let log = DiskStorage::open(root.path().join("log")).unwrap();
+        let index = EventIndex::new(log.clone()).unwrap();
+        let first = Offset(0);
+        let past = Past { log, waypoints, index, first, end: Offset(end) };
+        let mut emitted = Vec::new();
+        past.each_batch(0..end, |batch| {
+            let events = batch.iter().filter(|l| matches!(l.record, Record::EventEmitted(_)));
+            emitted.extend(events.map(|logged| logged.offset));
+            true
+        })
+        .unwrap();
+        let within = |left| past.receipt_within(emitted[0], left).unwrap();
+        let receipt = within(5_000);
+        assert_eq!(receipt.rules.len(), 1);
+        assert_eq!(receipt.rules[0].fate.word(), "consumed", "{receipt:?}");
+        assert!(receipt.rules[0].records[0] > Offset(6_000), "{receipt:?}");
+        // What is looked at is bounded: 5,000 are fewer than lie between.
+        assert!(receipt.rules[0].records[0].0 - emitted[0].0 > 5_000);
+        let short = within(10);
+        assert_eq!(short.rules[0].fate.word(), "held");
+        assert!(short.looked_until < receipt.rules[0].records[0], "{short:?}");
     }
 }

@@ -10,19 +10,21 @@ use aiflow_core::Engine;
 use aiflow_log::{DiskStorage, LogReader, ReadError, snapshot};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{SLICE_RECORDS_MAX, SliceQuery};
-use aiflow_model::{Offset, Timestamp, exit_code};
+use aiflow_model::{Offset, State, Timestamp, exit_code};
 
 use crate::failure::{Failure, chain};
 use crate::follow::gone;
+use crate::kept;
 use crate::queries::to_json;
 use crate::records;
-use crate::snapshots;
 
-/// The slice as JSON; of the log only what is below `end`, which is durable.
+/// The slice as JSON; of the log only what is below `end`, which is durable. `state_before` tells the
+/// state before a record.
 pub(crate) fn read(
     storage: &DiskStorage,
     end: u64,
     query: SliceQuery,
+    state_before: impl FnOnce(u64) -> Result<State, Rejection>,
 ) -> Result<String, Rejection> {
     let mut reader = LogReader::new(storage.clone());
     let begin = reader.first_offset().map_err(unreadable)?;
@@ -32,9 +34,9 @@ pub(crate) fn read(
     let from = at.saturating_sub(most(query.before)).max(begin);
     let from = batch_at(&mut reader, from)?.0;
     let until = end.min(at.saturating_add(most(query.after)).saturating_add(1));
-    let engine = fold_before(storage, begin, from)?;
+    let state = state_before(from)?;
     let mut text = format!("{{\"log_begins\":{begin},\"log_ends\":{end},\"at\":{at},\"state\":");
-    text.push_str(&to_json(engine.state())?);
+    text.push_str(&to_json(&state)?);
     text.push_str(",\"records\":[");
     let mut bytes = text.into_bytes();
     let mut batches = reader.read(from, until).map_err(unreadable)?;
@@ -108,11 +110,11 @@ fn batch_at(
     Ok((batch.base_offset(), batch.end(), Timestamp(batch.time_us())))
 }
 
-/// The state before a record, from the nearest snapshot that can be used.
-fn fold_before(storage: &DiskStorage, begin: u64, from: u64) -> Result<Engine, Rejection> {
+/// The state before a record, from the nearest snapshot that can be used; nothing is written.
+fn fold_before(storage: &DiskStorage, begin: u64, from: u64) -> Result<State, Rejection> {
     let offsets = snapshot::offsets(storage).unwrap_or_default();
     let before = offsets.into_iter().rev().filter(|offset| *offset <= from);
-    let usable = before.filter_map(|offset| snapshots::load(storage, offset).ok()).next();
+    let usable = before.filter_map(|offset| kept::load(storage, offset).ok()).next();
     if usable.is_none() && begin > 0 {
         let message = format!(
             "the state at record {from} cannot be made any more: the log begins at {begin}, and \
@@ -122,7 +124,8 @@ fn fold_before(storage: &DiskStorage, begin: u64, from: u64) -> Result<Engine, R
             Rejection::new(ErrorCode::OffsetOutOfRange, message).hint("ask for a later record")
         );
     }
-    let folded = snapshots::fold(storage, usable.unwrap_or_default(), from);
+    let folded = kept::fold(storage, usable.unwrap_or_default(), from);
+    let folded = folded.map(Engine::into_state);
     folded.map_err(|error| Rejection::new(ErrorCode::Internal, format!("{error:#}")))
 }
 
@@ -145,7 +148,9 @@ pub(crate) fn run(directory: &Path, query: &str) -> Result<(), Failure> {
         .map_err(|error| failed(exit_code::OPERATING, unopened()).because(error))?;
     let report = aiflow_log::verify(&storage)
         .map_err(|error| failed(exit_code::LOG_REFUSED, unopened()).because(error))?;
-    let text = read(&storage, report.next_offset, query).map_err(|rejection| {
+    let begin = report.segments.first().map_or(0, |segment| segment.base);
+    let before = |from| fold_before(&storage, begin, from);
+    let text = read(&storage, report.next_offset, query, before).map_err(|rejection| {
         failed(exit_code::REFUSED, format!("cannot look into {}", log.display())).because(rejection)
     })?;
     writeln!(std::io::stdout().lock(), "{text}").map_err(|error| {
