@@ -18,8 +18,8 @@ use crate::kept;
 use crate::queries::to_json;
 use crate::records;
 
-/// The slice as JSON; of the log only what is below `end`, which is durable. `state_before` tells the
-/// state before a record.
+/// The slice as JSON; of the log only what is below `end`, which is durable. `state_before` tells
+/// the state before a record.
 pub(crate) fn read(
     storage: &DiskStorage,
     end: u64,
