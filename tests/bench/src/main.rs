@@ -40,7 +40,8 @@ Without a ROW all are measured:
                      SQLite, Redis and NATS where they are installed; cost as the log grows
   replay             records per second at a start, from a log of 1,000,000
   queries            events by key from a cold log, and the restart that comes before
-  answers            states at random offsets, a backtest of every event, receipts, differences of runs
+  answers            states at random offsets, a backtest of every event, receipts, differences
+                     of runs
   starts             task starts per second, 8 at once
   adoption           a restart until 200 live tasks are adopted
   rules              an event that no rule looks at, beside 10 and 100,000 rules; memory of

@@ -5,7 +5,7 @@
 use aiflow_core::{Answer, Decision, Effect, Engine, Input, Preview, effect_of};
 use aiflow_model::record::{DaemonStarted, Outcome, Payload, Usage};
 use aiflow_model::redact::{Keep, Redactor};
-use aiflow_model::state::EventIds;
+use aiflow_model::state::Identities;
 use aiflow_model::time::Span;
 use aiflow_model::wire::StartRun;
 use aiflow_model::{
@@ -137,6 +137,7 @@ impl Scenario {
         let text = serde_json::to_string(&replayed).unwrap();
         let mut sent = serde_json::from_str::<State>(&text).unwrap().with_derived();
         sent.event_ids = replayed.event_ids.clone();
+        sent.run_requests = replayed.run_requests.clone();
         assert_eq!(sent, replayed, "a state that was sent differs");
         let stored = State::from_stored(&replayed.to_stored().unwrap()).unwrap();
         assert_eq!(stored, replayed, "a state that was stored differs");
@@ -161,7 +162,8 @@ impl Scenario {
             let text = serde_json::to_string(&record).unwrap();
             folded.apply(&serde_json::from_str::<LoggedRecord>(&text).unwrap()).unwrap();
         }
-        folded.event_ids = EventIds::default();
+        folded.event_ids = Identities::default();
+        folded.run_requests = Identities::default();
         assert_eq!(folded, redactor.state(state), "a state of redacted records differs");
     }
 

@@ -11,6 +11,8 @@ mod answers_diff;
 #[cfg(test)]
 mod answers_past;
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod check;
