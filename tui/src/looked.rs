@@ -2,17 +2,23 @@
 //!
 //! Must never write to the daemon's home, and never fail loudly: without it there is no digest.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use aiflow_model::Timestamp;
 use sha2::{Digest, Sha256};
 
-fn path(home: &str) -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+/// Where the client keeps what it remembers of its own.
+pub(crate) fn directory(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = set("XDG_STATE_HOME").filter(|directory| directory.is_absolute());
     let state = state.or_else(|| Some(set("HOME")?.join(".local/state")))?;
+    Some(state.join("aiflow-tui"))
+}
+
+fn path(home: &str) -> Option<PathBuf> {
     let name: String = Sha256::digest(home).iter().take(8).map(|b| format!("{b:02x}")).collect();
-    Some(state.join("aiflow-tui").join(name))
+    Some(directory(|name| std::env::var_os(name))?.join(name))
 }
 
 /// When that was.

@@ -10,6 +10,7 @@ mod cli;
 mod conn;
 mod looked;
 mod once;
+mod palette_history;
 mod plugin;
 mod programs;
 mod state;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::actions;
 use crate::conn::{Conn, Message};
-use crate::state::{Model, Screen};
+use crate::state::{Model, Screen, receipts};
 use crate::tui::{Settings, now};
 use crate::view::{self, theme::Theme};
 
@@ -45,8 +45,13 @@ pub(crate) async fn screen(
         {
             actions::follow(&mut model, &link);
         }
+        if has_events {
+            receipts::ask(&mut model);
+        }
         for request in std::mem::take(&mut model.outbox) {
-            conn.request(request)?;
+            if conn.request(request).is_some() {
+                return Err("too many requests wait for the daemon".to_owned());
+            }
         }
         conn.want_logs(model.wanted_logs());
         conn.watch_status(model.screen == Screen::System);
@@ -64,7 +69,8 @@ fn is_whole(model: &Model) -> bool {
     match model.screen {
         _ if model.past.as_ref().is_some_and(|past| past.is_waiting()) => false,
         Screen::Log => has_log,
-        Screen::System => model.status.is_some(),
+        Screen::Events => !receipts::is_waiting(model),
+        Screen::System => model.health.status().is_some(),
         _ => true,
     }
 }

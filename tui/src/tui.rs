@@ -26,9 +26,9 @@ use crate::conn::{Conn, Message};
 use crate::state::chore::Chore;
 use crate::state::link::Link;
 use crate::state::mark::Tone;
-use crate::state::{Model, Notice, Screen};
+use crate::state::{Model, Screen, receipts};
 use crate::view::{self, theme::Theme};
-use crate::{looked, programs};
+use crate::{looked, palette_history, programs};
 
 /// Between two frames.
 const FRAME_EVERY: Duration = Duration::from_millis(33);
@@ -93,6 +93,7 @@ impl Shell {
         model.keymap = settings.keymap;
         model.read_only = settings.read_only;
         model.last_looked = looked::last(&model.home);
+        model.palette_history = palette_history::load();
         Self {
             terminal,
             model,
@@ -126,7 +127,11 @@ impl Shell {
                     None => return Ok(()),
                 },
                 _ = end.recv() => return Ok(()),
-                () = sleep_until(wake_at) => self.is_dirty = true,
+                () = sleep_until(wake_at) => {
+                    self.is_dirty = true;
+                    self.model.now = now();
+                    self.send();
+                }
             }
             if self.model.chores.iter().any(takes_terminal) {
                 // Another program reads the keys meanwhile.
@@ -150,8 +155,14 @@ impl Shell {
     }
 
     fn on_event(&mut self, event: Event) {
-        self.is_dirty = true;
         self.model.now = now();
+        // What is to be drawn stays so, whatever comes.
+        self.is_dirty |= self.take_event(event);
+        self.send();
+    }
+
+    /// Whether something has changed by it.
+    fn take_event(&mut self, event: Event) -> bool {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => {
                 actions::on_key(&mut self.model, key);
@@ -160,12 +171,12 @@ impl Shell {
             Event::Mouse(mouse) => {
                 let size = self.terminal.size().unwrap_or_default();
                 let area = Rect::new(0, 0, size.width, size.height);
-                self.is_dirty = actions::mouse::on_mouse(&mut self.model, mouse, area);
+                return actions::mouse::on_mouse(&mut self.model, mouse, area);
             }
-            Event::Key(_) | Event::Resize(..) => {}
-            Event::FocusGained | Event::FocusLost => self.is_dirty = false,
+            Event::Resize(..) => {}
+            Event::Key(_) | Event::FocusGained | Event::FocusLost => return false,
         }
-        self.send();
+        true
     }
 
     fn on_messages(&mut self, first: Message) {
@@ -185,10 +196,10 @@ impl Shell {
     }
 
     fn send(&mut self) {
+        receipts::ask(&mut self.model);
         for request in std::mem::take(&mut self.model.outbox) {
-            if let Err(reason) = self.conn.request(request) {
-                let text = format!("not sent: {reason}");
-                self.model.notice = Some(Notice { text, tone: Tone::Bad });
+            if let Some(refusal) = self.conn.request(request) {
+                self.model.take(refusal);
             }
         }
         self.conn.want_logs(self.model.wanted_logs());
@@ -221,6 +232,7 @@ impl Shell {
                     let copy = CopyToClipboard::to_clipboard_from(text);
                     crossterm::execute!(io::stdout(), copy)?;
                 }
+                Chore::Remember(words) => palette_history::remember(&words),
                 Chore::Mouse(true) => crossterm::execute!(io::stdout(), EnableMouseCapture)?,
                 Chore::Mouse(false) => crossterm::execute!(io::stdout(), DisableMouseCapture)?,
                 Chore::Edit { name, text } => self.lend(|| programs::edit(&name, &text))?,

@@ -2,10 +2,12 @@
 //!
 //! Must never read the log on the loop: that is the question's.
 
+use aiflow_model::State;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::why::{Creations, Health, why};
-use aiflow_model::wire::{BacktestRequest, DiffRequest, Moment, RunQuery, RunRef, WhyRequest};
-use aiflow_model::{Offset, State};
+use aiflow_model::wire::{
+    BacktestRequest, DiffRequest, EventRef, Moment, RunQuery, RunRef, WhyRequest,
+};
 
 use crate::backtest;
 use crate::connection::Reply;
@@ -51,8 +53,8 @@ impl Daemon {
     }
 
     /// What became of an event.
-    pub(crate) fn show_event(&mut self, offset: Offset, reply: Reply) -> Result<(), Failure> {
-        self.ask_past(reply, move |past| past.receipt(offset))
+    pub(crate) fn show_event(&mut self, event: EventRef, reply: Reply) -> Result<(), Failure> {
+        self.ask_past(reply, move |past| past.receipt(event))
     }
 
     /// How things stood.

@@ -9,7 +9,6 @@ use std::path::Path;
 use aiflow_core::Engine;
 use aiflow_log::{DiskStorage, LogReader};
 use aiflow_model::redact::Redactor;
-use aiflow_model::state::Identities;
 use aiflow_model::wire::{BUNDLE_VERSION, BundleBatch, BundleEnd, BundleHead};
 use aiflow_model::{Offset, State, Timestamp};
 use anyhow::{Context, bail, ensure};
@@ -31,7 +30,7 @@ pub(crate) fn write(
     let from = state.next_offset;
     let known = (from > Offset(0)).then(|| match redactor {
         Some(redactor) => redactor.state(state),
-        None => without_identities(state),
+        None => State::without_identities(state),
     });
     let head = BundleHead {
         bundle: BUNDLE_VERSION,
@@ -63,13 +62,6 @@ pub(crate) fn write(
     line(out, &end)?;
     out.flush()?;
     Ok(end)
-}
-
-/// As a state is sent, so that who reads it has what was folded here.
-fn without_identities(mut state: State) -> State {
-    state.event_ids = Identities::default();
-    state.run_requests = Identities::default();
-    state
 }
 
 fn line(out: &mut impl Write, line: &impl serde::Serialize) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use aiflow_log::{CommitOutcome, Committer, DiskStorage, LogWriter, Space};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::TrimReason;
 use aiflow_model::time::Span;
-use aiflow_model::wire::Call;
+use aiflow_model::wire::{Call, Queues};
 use aiflow_model::{Timestamp, exit_code};
 use aiflow_supervise::BootId;
 use tokio::signal::unix::{SignalKind, signal};
@@ -269,6 +269,17 @@ impl Daemon {
                 Turn::Request(call, reply)
             }
             () = is_due, if sleep.is_some() => Turn::Deadline,
+        }
+    }
+
+    /// What waits.
+    pub(crate) fn queues(&self) -> Queues {
+        Queues {
+            requests: self.inputs.requests.len(),
+            attempts: self.inputs.news.len(),
+            departures: self.pending.len(),
+            uncommitted_bytes: self.committer.queued_bytes(),
+            unread: (UNWRITTEN_MAX as usize).saturating_sub(self.unwritten.available_permits()),
         }
     }
 

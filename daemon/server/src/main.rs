@@ -36,6 +36,7 @@ mod pending;
 mod queries;
 mod question;
 mod readiness;
+mod receipt;
 mod recent;
 use aiflow_daemon::records;
 mod requests;
@@ -93,6 +94,14 @@ enum Command {
         /// Which records, as in `log.slice`.
         query: String,
     },
+    /// Print what became of an event of a copied log, as JSON: `aiflow tui --log`.
+    #[command(hide = true)]
+    Receipt {
+        /// The copied home, or its log.
+        directory: PathBuf,
+        /// Which event, as in `event.show`.
+        query: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -106,6 +115,7 @@ fn main() -> ExitCode {
         Some(Command::Check) => check::run(),
         Some(Command::Bundle(asked)) => bundle_command::run(arguments.home, &asked),
         Some(Command::Slice { directory, query }) => slice::run(&directory, &query),
+        Some(Command::Receipt { directory, query }) => slice::run_receipt(&directory, &query),
         Some(Command::History(command)) => history_command::run(arguments.home, command),
         Some(Command::Log(command)) => log_command::run(arguments.home, &command),
     };

@@ -3,25 +3,19 @@
 //!
 //! Runs off the loop, on what is durable. Must never write anything but waypoints.
 
-use std::ops::Range;
-
-use aiflow_core::{Engine, Tracker};
-use aiflow_log::{DiskStorage, LogReader};
+use aiflow_core::Tracker;
+use aiflow_log::DiskStorage;
 use aiflow_model::digest::Gatherer;
 use aiflow_model::error::{ErrorCode, Rejection};
-use aiflow_model::wire::{EventView, Moment, Receipt, SinceReply, StateReply};
-use aiflow_model::{LoggedRecord, Offset, Record, State, Timestamp};
+use aiflow_model::wire::{EventRef, Moment, SinceReply, StateReply};
+use aiflow_model::{Offset, State};
 
 use crate::event_index::{EventIndex, Stream};
 use crate::queries::to_json;
-use crate::question::{read, unreadable};
+use crate::question::{beyond, each_batch, unreadable};
+use crate::receipt;
 use crate::waypoints::{Lost, Waypoints};
 
-/// Most records after an event that are looked at to find what became of it. What is about other
-/// runs is not looked at where it comes in long stretches.
-const RECORDS_AFTER_MAX: u64 = 1_000_000;
-/// So many are looked at before the index is asked where to go on.
-const STRETCH: u64 = 4_096;
 /// Most runs that the index is asked for.
 const RUNS_ASKED_MAX: usize = 16;
 
@@ -49,7 +43,7 @@ impl Past {
     pub(crate) fn since(&self, moment: Moment) -> Result<String, Rejection> {
         let from = self.offset_of(moment)?.max(self.first);
         let mut gatherer = Gatherer::default();
-        self.each_batch(from.0..self.end.0, |batch| {
+        each_batch(&self.log, from.0..self.end.0, |batch| {
             batch.iter().for_each(|logged| gatherer.note(logged));
             true
         })?;
@@ -57,42 +51,12 @@ impl Past {
         to_json(&SinceReply { from, until: self.end, digest })
     }
 
-    /// What became of the event at `offset`.
-    pub(crate) fn receipt(&self, offset: Offset) -> Result<String, Rejection> {
-        to_json(&self.receipt_within(offset, RECORDS_AFTER_MAX)?)
-    }
-
-    fn receipt_within(&self, offset: Offset, mut left: u64) -> Result<Receipt, Rejection> {
-        self.check(offset)?;
-        let mut reader = LogReader::new(self.log.clone());
-        let found = if offset < self.end { read(&mut reader, offset)? } else { None };
-        let Some(logged) = found else { return Err(self.beyond(offset)) };
-        let Record::EventEmitted(event) = &logged.record else {
-            let message = format!("record {offset} is no event");
-            return Err(Rejection::new(ErrorCode::InvalidParams, message)
-                .hint("aiflow event list shows the offsets of events"));
-        };
-        let mut engine = Engine::new(self.state_at(offset)?);
-        let mut tracker = Tracker::new(&mut engine, offset, event, logged.time);
-        let mut looked = offset;
-        while looked < self.end && left > 0 {
-            let until = self.end.0.min(looked.0 + left.min(STRETCH));
-            self.each_batch(looked.0..until, |batch| {
-                tracker.batch(batch);
-                left = left.saturating_sub(batch.len() as u64);
-                looked = batch.last().map_or(looked, |logged| logged.offset.next());
-                !tracker.is_done()
-            })?;
-            if tracker.is_done() {
-                break;
-            }
-            looked = self.next_of(&tracker, looked)?;
-        }
-        Ok(Receipt {
-            event: EventView::of(event, offset, logged.time),
-            cause: logged.cause,
-            rules: tracker.finish(),
-            looked_until: looked,
+    /// What became of an event.
+    pub(crate) fn receipt(&self, asked: EventRef) -> Result<String, Rejection> {
+        self.check(asked.offset)?;
+        let state_at = |offset| self.state_at(offset);
+        receipt::read(&self.log, self.end, asked, state_at, |tracker, from| {
+            self.next_of(tracker, from)
         })
     }
 
@@ -107,26 +71,6 @@ impl Past {
         Ok(Offset(next.max(from.0)))
     }
 
-    fn each_batch(
-        &self,
-        range: Range<u64>,
-        mut visit: impl FnMut(&[LoggedRecord<aiflow_model::record::EventIdentity<'_>>]) -> bool,
-    ) -> Result<(), Rejection> {
-        let mut reader = LogReader::new(self.log.clone());
-        let mut batches = reader.read(range.start, range.end).map_err(unreadable)?;
-        while let Some(batch) = batches.next_batch().map_err(unreadable)? {
-            let records = batch.records().map(|record| {
-                let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
-                LoggedRecord::for_replay(offset, time, record.payload)
-            });
-            let records: Vec<_> = records.collect::<Result<_, _>>().map_err(unreadable)?;
-            if !visit(&records) {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
     pub(crate) fn state_at(&self, offset: Offset) -> Result<State, Rejection> {
         self.waypoints.state_at(offset.0).map_err(|error| match error {
             Lost::Gone(_) => self.gone(offset),
@@ -137,7 +81,7 @@ impl Past {
     pub(crate) fn offset_of(&self, moment: Moment) -> Result<Offset, Rejection> {
         match moment {
             Moment { offset: Some(offset), time: None } if offset <= self.end => Ok(offset),
-            Moment { offset: Some(offset), time: None } => Err(self.beyond(offset)),
+            Moment { offset: Some(offset), time: None } => Err(beyond(offset, self.end)),
             Moment { offset: None, time: Some(time) } => {
                 self.index.after(time, self.end.0).map(Offset)
             }
@@ -161,15 +105,13 @@ impl Past {
         Rejection::new(ErrorCode::OffsetOutOfRange, message)
             .hint("aiflowd --keep-for 90d keeps more from now on")
     }
-
-    fn beyond(&self, offset: Offset) -> Rejection {
-        let message = format!("record {offset} does not exist yet; the next one is {}", self.end);
-        Rejection::new(ErrorCode::OffsetOutOfRange, message)
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use aiflow_model::Record;
+    use aiflow_model::wire::Receipt;
+
     use super::*;
     use crate::waypoints::tests::told;
 
@@ -188,21 +130,30 @@ mod tests {
         let first = Offset(0);
         let past = Past { log, waypoints, index, first, end: Offset(end) };
         let mut emitted = Vec::new();
-        past.each_batch(0..end, |batch| {
+        each_batch(&past.log, 0..end, |batch| {
             let events = batch.iter().filter(|l| matches!(l.record, Record::EventEmitted(_)));
             emitted.extend(events.map(|logged| logged.offset));
             true
         })
         .unwrap();
-        let within = |left| past.receipt_within(emitted[0], left).unwrap();
-        let receipt = within(5_000);
+        let receipt = past.receipt(EventRef { offset: emitted[0], until: None }).unwrap();
+        let receipt: Receipt = serde_json::from_str(&receipt).unwrap();
         assert_eq!(receipt.rules.len(), 1);
         assert_eq!(receipt.rules[0].fate.word(), "consumed", "{receipt:?}");
-        assert!(receipt.rules[0].records[0] > Offset(6_000), "{receipt:?}");
-        // What is looked at is bounded: 5,000 are fewer than lie between.
-        assert!(receipt.rules[0].records[0].0 - emitted[0].0 > 5_000);
-        let short = within(10);
-        assert_eq!(short.rules[0].fate.word(), "held");
-        assert!(short.looked_until < receipt.rules[0].records[0], "{short:?}");
+        // So it is found among fewer than lie between.
+        let fired = receipt.rules[0].records[0];
+        assert!(fired > Offset(6_000) && receipt.looked_until > fired, "{receipt:?}");
+        let looked = |most| {
+            let (state_at, mut looked) = (|offset| past.state_at(offset), 0);
+            let asked = EventRef { offset: emitted[0], until: None };
+            let end = Offset(end);
+            let found = receipt::read_most(&past.log, end, asked, (most, state_at), |t, from| {
+                looked += 1;
+                past.next_of(t, from)
+            });
+            (found.unwrap().rules[0].fate.word().to_owned(), looked)
+        };
+        assert_eq!(looked(5_000), ("consumed".to_owned(), 1));
+        assert_eq!(looked(10).0, "held");
     }
 }

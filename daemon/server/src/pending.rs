@@ -38,6 +38,11 @@ impl Pending {
         self.queue.push_back((end, departure));
     }
 
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The next departure that may leave.
     pub(crate) fn release(&mut self, durable: u64) -> Option<Departure> {
         let (end, _) = self.queue.front()?;

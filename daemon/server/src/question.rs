@@ -4,12 +4,13 @@
 //! Must never hold up the loop, and never keep it waiting for a lock.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use aiflow_log::{DiskStorage, LogReader};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::why::{Creations, Why, chain};
-use aiflow_model::{ExecutionId, LoggedRecord, Offset};
+use aiflow_model::{ExecutionId, LoggedRecord, Offset, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::connection::Reply;
@@ -98,6 +99,36 @@ pub(crate) fn read(
     let mut batches = reader.read(offset, offset + 1).map_err(unreadable)?;
     let Some(batch) = batches.next_batch().map_err(unreadable)? else { return Ok(None) };
     batch.records().next().map(|record| records::decode(&record)).transpose().map_err(unreadable)
+}
+
+/// What a visitor sees of a batch.
+type Seen<'a> = [LoggedRecord<aiflow_model::record::EventIdentity<'a>>];
+
+/// Goes through the batches of a part of the log until the visitor has seen enough.
+pub(crate) fn each_batch(
+    log: &DiskStorage,
+    range: Range<u64>,
+    mut visit: impl FnMut(&Seen<'_>) -> bool,
+) -> Result<(), Rejection> {
+    let mut reader = LogReader::new(log.clone());
+    let mut batches = reader.read(range.start, range.end).map_err(unreadable)?;
+    while let Some(batch) = batches.next_batch().map_err(unreadable)? {
+        let records = batch.records().map(|record| {
+            let (offset, time) = (Offset(record.offset), Timestamp(record.time_us));
+            LoggedRecord::for_replay(offset, time, record.payload)
+        });
+        let records: Vec<_> = records.collect::<Result<_, _>>().map_err(unreadable)?;
+        if !visit(&records) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// There is no such record yet.
+pub(crate) fn beyond(offset: Offset, end: Offset) -> Rejection {
+    let message = format!("record {offset} does not exist yet; the next one is {end}");
+    Rejection::new(ErrorCode::OffsetOutOfRange, message)
 }
 
 /// The log cannot be read.

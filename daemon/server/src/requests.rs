@@ -18,7 +18,7 @@ use crate::event_index::{EventFilter, EventIndex, Range, Stream};
 use crate::failure::Failure;
 use crate::follow::{Subscription, gone};
 use crate::inputs::{self, Asked};
-use crate::meters::resident_bytes;
+use crate::meters::{disk_room, resident_bytes};
 use crate::parked::Purpose;
 use crate::pending::Departure;
 use crate::queries::{self, to_json};
@@ -48,7 +48,7 @@ impl Daemon {
             Call::DryRun(tried) => return self.dry_run(&tried, reply),
             Call::RunDiff(asked) => return self.diff_runs(asked, reply),
             Call::Why(asked) => return self.why(&asked, reply),
-            Call::EventShow(event) => return self.show_event(event.offset, reply),
+            Call::EventShow(event) => return self.show_event(event, reply),
             Call::StateAt(moment) => return self.state_at(moment, reply),
             Call::Backtest(asked) => return self.backtest(*asked, reply),
             Call::Since(moment) => return self.since(moment, reply),
@@ -264,6 +264,9 @@ impl Daemon {
             rss_bytes: resident_bytes(),
             history: history.map(Offset),
             postgres: postgres.map(Offset),
+            commit_times: self.meters.commit_times(),
+            queues: self.queues(),
+            disk: disk_room(self.home.root()),
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::failure::{Failure, chain};
 use crate::follow::gone;
 use crate::kept;
 use crate::queries::to_json;
+use crate::receipt;
 use crate::records;
 
 /// The slice as JSON; of the log only what is below `end`, which is durable. `state_before` tells
@@ -136,10 +137,14 @@ fn unreadable(error: ReadError) -> Rejection {
     }
 }
 
-/// `aiflowd slice DIR QUERY`: prints a slice of the log in a copied home, or a copied log.
-pub(crate) fn run(directory: &Path, query: &str) -> Result<(), Failure> {
+/// Prints what is asked of the log in a copied home, or of a copied log.
+fn print<Q: serde::de::DeserializeOwned>(
+    directory: &Path,
+    query: &str,
+    ask: impl FnOnce(&DiskStorage, u64, Q) -> Result<String, Rejection>,
+) -> Result<(), Failure> {
     let failed = |exit, what: String| Failure::new(exit, what);
-    let query: SliceQuery = serde_json::from_str(query)
+    let query: Q = serde_json::from_str(query)
         .map_err(|error| failed(exit_code::USAGE, "the query is none".to_owned()).because(error))?;
     let inner = directory.join("log");
     let log = if inner.is_dir() { inner.as_path() } else { directory };
@@ -148,12 +153,28 @@ pub(crate) fn run(directory: &Path, query: &str) -> Result<(), Failure> {
         .map_err(|error| failed(exit_code::OPERATING, unopened()).because(error))?;
     let report = aiflow_log::verify(&storage)
         .map_err(|error| failed(exit_code::LOG_REFUSED, unopened()).because(error))?;
-    let begin = report.segments.first().map_or(0, |segment| segment.base);
-    let before = |from| fold_before(&storage, begin, from);
-    let text = read(&storage, report.next_offset, query, before).map_err(|rejection| {
+    let text = ask(&storage, report.next_offset, query).map_err(|rejection| {
         failed(exit_code::REFUSED, format!("cannot look into {}", log.display())).because(rejection)
     })?;
     writeln!(std::io::stdout().lock(), "{text}").map_err(|error| {
         failed(exit_code::OPERATING, "cannot write to stdout".to_owned()).because(error)
+    })
+}
+
+/// `aiflowd slice DIR QUERY`: prints a slice of the log.
+pub(crate) fn run(directory: &Path, query: &str) -> Result<(), Failure> {
+    print(directory, query, |storage, end, query| {
+        let begin = LogReader::new(storage.clone()).first_offset().map_err(unreadable)?;
+        read(storage, end, query, |from| fold_before(storage, begin, from))
+    })
+}
+
+/// `aiflowd receipt DIR QUERY`: prints what became of an event.
+pub(crate) fn run_receipt(directory: &Path, query: &str) -> Result<(), Failure> {
+    print(directory, query, |storage, end, asked| {
+        let begin = LogReader::new(storage.clone()).first_offset().map_err(unreadable)?;
+        let state_at = |Offset(offset)| fold_before(storage, begin, offset);
+        // A copy has no index that is known to be of it: all is looked at.
+        receipt::read(storage, Offset(end), asked, state_at, |_, from| Ok(from))
     })
 }

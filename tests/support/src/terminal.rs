@@ -1,6 +1,6 @@
 //! A terminal for a program: what it writes is kept as a screen, keys are typed, its size changes.
 //!
-//! Must never wait for a time: only for what the screen shows.
+//! Must never wait for a time: only for what the screen shows. Must never show half a frame.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,6 +12,10 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::wait_until;
+
+/// What a program writes around a frame that is to be shown whole or not at all.
+const FRAME_BEGINS: &[u8] = b"\x1b[?2026h";
+const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
 
 /// A program in a terminal of its own. Dropping it ends the program.
 pub struct Terminal {
@@ -57,12 +61,20 @@ impl Terminal {
         let bytes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&bytes);
         std::thread::spawn(move || {
+            let show = |bytes: &[u8]| {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).process(bytes);
+            };
             let mut piece = [0; 65_536];
+            let mut held = Vec::new();
             // The end of the program is an error on Linux.
             while let Ok(count @ 1..) = output.read(&mut piece) {
                 counted.fetch_add(count as u64, Ordering::Relaxed);
-                kept.lock().unwrap_or_else(PoisonError::into_inner).process(&piece[..count]);
+                held.extend_from_slice(&piece[..count]);
+                let rest = held.split_off(whole(&held));
+                show(&held);
+                held = rest;
             }
+            show(&held);
         });
         Self { master, child, screen, bytes }
     }
@@ -141,6 +153,20 @@ impl Terminal {
     }
 }
 
+/// Up to where what was written may be shown: not into a frame that has not ended, nor into what
+/// may be the beginning of one.
+fn whole(written: &[u8]) -> usize {
+    let find = |wanted: &[u8]| written.windows(wanted.len()).rposition(|found| found == wanted);
+    let (begins, ends) = (find(FRAME_BEGINS), find(FRAME_ENDS));
+    match begins {
+        Some(begins) if ends.is_none_or(|ends| ends < begins) => begins,
+        _ => {
+            let is_cut = |length: &usize| written.ends_with(&FRAME_BEGINS[..*length]);
+            written.len() - (1..FRAME_BEGINS.len()).rev().find(is_cut).unwrap_or(0)
+        }
+    }
+}
+
 fn set_size(terminal: impl std::os::fd::AsFd, columns: u16, rows: u16) {
     let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(terminal, size).expect("the terminal takes a size");
@@ -151,5 +177,23 @@ impl Drop for Terminal {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_shown_whole_wherever_it_is_cut() {
+        let frame = b"a\x1b[?2026hbc\x1b[?2026ld".as_slice();
+        let (begins, ends) = (1, frame.len() - 1);
+        for cut in 0..=frame.len() {
+            let shown = whole(&frame[..cut]);
+            let expected = if cut < ends { cut.min(begins) } else { cut };
+            assert_eq!(shown, expected, "cut at {cut}");
+        }
+        let two = [frame, frame].concat();
+        assert_eq!(whole(&two[..two.len() - 4]), frame.len() + begins);
     }
 }

@@ -3,17 +3,23 @@
 //!
 //! Must never ask the daemon itself: a yes does.
 
-use aiflow_model::state::TaskState;
-use aiflow_model::{RunId, Sequence, State, TaskName};
+use std::collections::BTreeMap;
 
-use super::{Action, may_change, prompt};
+use aiflow_model::state::TaskState;
+use aiflow_model::{Namespace, RunId, Sequence, State, TaskName, WorkflowName};
+
+use super::action::Action;
 use crate::conn::{Command, Request};
+use crate::state::form::Form;
+use crate::state::input_line::InputLine;
 use crate::state::item::{self, Item};
 use crate::state::mark::Tone;
-use crate::state::{Asked, Confirm, Dialog, Model, Screen};
+use crate::state::{Confirm, Dialog, Model, Screen};
 
 /// Commands of one question of which each is foretold.
 const FORETOLD_MAX: usize = 5;
+/// Commands that a letter is enough for; for more their number has to be typed.
+const UNTYPED_MAX: usize = 10;
 
 /// A question, and what a yes would do.
 pub(super) struct Plan {
@@ -24,14 +30,8 @@ pub(super) struct Plan {
 
 /// Asks whether to do it, or says why it cannot be done.
 pub(super) fn ask(model: &mut Model, action: Action) {
-    if !may_change(model) {
+    if !model.may_change() {
         return;
-    }
-    if action == Action::Backfill {
-        return match item::selected(model).and_then(|item| item.task()) {
-            Some((run, task)) => prompt::begin(model, Asked::Backfill { run, task }),
-            None => model.say("select a task first", Tone::Wait),
-        };
     }
     match plan(model, action) {
         Ok(plan) => put(model, plan),
@@ -44,12 +44,18 @@ pub(super) fn put(model: &mut Model, plan: Plan) {
     let Plan { question, consequences, commands } = plan;
     let tried = commands.iter().take(FORETOLD_MAX).cloned().collect();
     let number = model.foretell(tried);
-    let confirm = Confirm { question, consequences, commands, foretold: None, number };
+    let typed = (commands.len() > UNTYPED_MAX).then(InputLine::default);
+    let confirm = Confirm { question, consequences, commands, foretold: None, number, typed };
     model.dialog = Some(Dialog::Confirm(confirm));
 }
 
-/// Does what was asked.
+/// Does what was asked; where a number has to be typed, only once it is.
 pub(super) fn send(model: &mut Model, question: Confirm) {
+    if !question.is_meant() {
+        let text = format!("type {}, as many as they are", question.commands.len());
+        model.dialog = Some(Dialog::Confirm(question));
+        return model.say(text, Tone::Wait);
+    }
     model.marks.clear();
     model.outbox.push(Request::Do(question.commands));
 }
@@ -80,7 +86,8 @@ fn name_of<T>(all: &[T], name: impl Fn(&T) -> String, many: &str) -> String {
     }
 }
 
-fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
+/// The workflow that a run is to be started of.
+fn workflow_of(model: &Model, targets: &[Item]) -> Result<(Namespace, WorkflowName), String> {
     let of_item = |item: &Item| match item {
         Item::Workflow(namespace, workflow) => Some((namespace.clone(), workflow.clone())),
         item => {
@@ -93,11 +100,22 @@ fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
         (_, Some(item)) => of_item(item),
         (_, None) => None,
     };
-    let (namespace, workflow) = here.ok_or("select a workflow first")?;
+    here.ok_or_else(|| "select a workflow first".to_owned())
+}
+
+fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
+    let (namespace, workflow) = workflow_of(model, targets)?;
     let question = format!("Start a run of {workflow}?");
-    let consequences = vec!["with the workflow's default parameters".to_owned()];
-    let commands = vec![Command::StartRun { namespace, workflow }];
-    Ok(Plan { question, consequences, commands })
+    let params = BTreeMap::new();
+    let commands = vec![Command::StartRun { namespace, workflow, params }];
+    Ok(Plan { question, consequences: Vec::new(), commands })
+}
+
+/// The form of its parameters, where it has any.
+pub(super) fn form_of_run(model: &Model) -> Option<Form> {
+    let (namespace, workflow) = workflow_of(model, &item::targets(model)).ok()?;
+    let current = model.state().current_snapshot(namespace.as_str(), workflow.as_str())?;
+    Form::of_run(&namespace, &current.spec)
 }
 
 /// The runs that are meant: those selected or marked, else the open one.

@@ -1,10 +1,12 @@
-//! What leaves the interface: into the clipboard, the editor, the pager; and the command lines
-//! that show the same as a screen.
+//! What leaves the interface: into the clipboard, the editor, the pager.
+//!
+//! Must never reach out itself: the loop does.
 
+use super::{lines, palette};
 use crate::state::chore::Chore;
 use crate::state::item::{self, Item};
 use crate::state::mark::Tone;
-use crate::state::{Dialog, Model, Screen, link, palette, text, why};
+use crate::state::{Dialog, Model, Screen, link, text, why};
 
 /// Characters of a copied text that are told.
 const TOLD_MAX: usize = 40;
@@ -62,7 +64,7 @@ pub(super) fn copy_command(model: &mut Model) {
             let entries = palette::entries(model, palette);
             entries.into_iter().nth(palette.chosen).and_then(|entry| entry.line)
         }
-        _ => Some(line_of_screen(model, model.screen)),
+        _ => Some(lines::line_of_screen(model, model.screen)),
     };
     match line {
         Some(line) => put(model, line),
@@ -97,65 +99,4 @@ pub(super) fn page(model: &mut Model) {
     let Some(log) = &model.log else { return };
     let text = log.text();
     model.chores.push(Chore::Page(text));
-}
-
-/// The command line that shows what a screen shows.
-pub(super) fn line_of_screen(model: &Model, screen: Screen) -> String {
-    let run = model.run.map_or_else(|| "RUN".to_owned(), |run| run.to_string());
-    let words = match screen {
-        Screen::Overview => "ps".to_owned(),
-        Screen::Streams => format!("why {run}"),
-        Screen::Run => format!("task-execution list {run}"),
-        Screen::Workflow => {
-            let workflow = model.open_workflow().map(|(_, name)| name.to_string());
-            format!("workflow show {}", workflow.as_deref().unwrap_or("WORKFLOW"))
-        }
-        Screen::Task => {
-            let item = item::selected(model).filter(|_| model.screen == Screen::Task);
-            match item {
-                Some(Item::Execution(run, task, n)) => {
-                    format!("task-execution show {run}.{task}.{n}")
-                }
-                _ => format!("task-execution list {run}"),
-            }
-        }
-        Screen::Events => "event list".to_owned(),
-        Screen::Log => {
-            let line = item::selected(model).as_ref().and_then(line_of_log);
-            return line.unwrap_or_else(|| format!("aiflow logs {run} TASK -f"));
-        }
-        Screen::Clocks => "workflow-schedule list".to_owned(),
-        Screen::System => "server status".to_owned(),
-    };
-    format!("aiflow {words}")
-}
-
-/// The command line that shows an item.
-pub(crate) fn line_of_item(item: &Item) -> Option<String> {
-    let words = match item {
-        Item::Workflow(_, workflow) => format!("workflow show {workflow}"),
-        Item::Run(run) => format!("workflow-execution show {run}"),
-        Item::Task(run, _) => format!("task-execution list {run}"),
-        Item::Execution(run, task, sequence) => {
-            format!("task-execution show {run}.{task}.{sequence}")
-        }
-        Item::Event(offset) => format!("event list --from {offset} --limit 1"),
-        Item::Trigger(trigger) => format!("workflow-trigger show {trigger}"),
-    };
-    Some(format!("aiflow {words}"))
-}
-
-/// The command line that tells why.
-pub(super) fn line_of_why(item: &Item) -> Option<String> {
-    let task = item.task().map(|(_, task)| format!(" {task}")).unwrap_or_default();
-    item.run().map(|run| format!("aiflow why {run}{task}"))
-}
-
-/// The command line that shows what a task wrote.
-pub(super) fn line_of_log(item: &Item) -> Option<String> {
-    match item {
-        Item::Execution(run, task, n) => Some(format!("aiflow logs {run} {task} --sequence {n}")),
-        Item::Task(run, task) => Some(format!("aiflow logs {run} {task} -f")),
-        _ => None,
-    }
 }

@@ -11,8 +11,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::keymap::{Keymap, Place};
+use super::keymap::Keymap;
 use super::keys::Key;
+use super::place::Place;
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -38,9 +39,9 @@ pub(crate) fn read(text: &str) -> Result<Keymap, String> {
     let file: Option<File> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
     let mut keymap = Keymap::default();
     for (place, actions) in file.unwrap_or_default() {
-        let known = Place::ALL.iter().find(|known| known.name() == place).copied();
+        let known = Place::all().find(|known| known.name() == place);
         let known = known.ok_or_else(|| {
-            let names: Vec<&str> = Place::ALL.iter().map(|place| place.name()).collect();
+            let names: Vec<&str> = Place::all().map(Place::name).collect();
             format!("there is no place {place}; write one of: {}", names.join(", "))
         })?;
         for (action, keys) in actions {
@@ -84,13 +85,14 @@ fn rebind(keymap: &mut Keymap, place: Place, action: &str, keys: Keys) -> Result
 mod tests {
     use super::*;
     use crate::actions::Action;
+    use crate::state::Screen;
 
     #[test]
     fn keys_are_given_anew() {
         let keymap = read("tasks: {stop-task: X, rerun: [ctrl-r, z1]}").unwrap_err();
         assert!(keymap.contains("\"z1\" is no key"), "{keymap}");
         let keymap = read("tasks: {stop-task: X}\nlog: {wrap: [W, ctrl-w]}").unwrap();
-        let places = [Place::Tasks, Place::Log];
+        let places = [Place::Tasks, Place::Screen(Screen::Log)];
         assert_eq!(keymap.names_of(&places, Action::StopTask).unwrap(), "X");
         assert_eq!(keymap.names_of(&places, Action::Wrap).unwrap(), "W");
         assert_eq!(keymap.names_of(&places, Action::Rerun).unwrap(), "r", "the others stay");

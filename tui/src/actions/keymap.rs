@@ -7,40 +7,9 @@ use crossterm::event::KeyEvent;
 
 use super::Action;
 use super::keys::Key;
-use super::shipped::SHIPPED;
-use crate::state::{Dialog, Model, Screen};
-
-/// Where a key means something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    /// On every screen.
-    Screens,
-    /// Wherever tasks and runs are looked at.
-    Tasks,
-    Overview,
-    Streams,
-    Run,
-    Workflow,
-    Task,
-    Events,
-    Log,
-    Clocks,
-    System,
-    /// While the past is shown.
-    Past,
-    /// While an event is written.
-    Form,
-    /// While a line is written.
-    Prompt,
-    /// While a command is looked for.
-    Palette,
-    /// While a question stands.
-    Question,
-    /// While the reason for a wait is read.
-    Why,
-    /// While the help is open.
-    Help,
-}
+use super::place::Place;
+use super::shipped::{SHIPPED, Shipped};
+use crate::state::Model;
 
 /// A line of the table.
 #[derive(Debug, Clone)]
@@ -62,7 +31,7 @@ pub(crate) struct Keymap {
 
 impl Default for Keymap {
     fn default() -> Self {
-        let binding = |shipped: &super::shipped::Shipped| Binding {
+        let binding = |shipped: &Shipped| Binding {
             place: shipped.place,
             keys: shipped.keys.to_vec(),
             action: shipped.action,
@@ -70,129 +39,6 @@ impl Default for Keymap {
             help: shipped.help,
         };
         Self { bindings: SHIPPED.iter().map(binding).collect() }
-    }
-}
-
-impl Place {
-    /// The places whose keys count at present; the first that knows a key has it.
-    pub(crate) fn of(model: &Model) -> Vec<Self> {
-        match &model.dialog {
-            Some(Dialog::Help { .. }) => vec![Self::Help],
-            Some(Dialog::Emit(_)) => vec![Self::Form],
-            Some(Dialog::Confirm(_)) => vec![Self::Question],
-            Some(Dialog::Palette(_)) => vec![Self::Palette],
-            Some(Dialog::Prompt(_)) => vec![Self::Prompt],
-            Some(Dialog::Why { .. }) => vec![Self::Why],
-            None => Self::of_screen_and_time(model),
-        }
-    }
-
-    fn of_screen_and_time(model: &Model) -> Vec<Self> {
-        let past = model.past.is_some().then_some(Self::Past);
-        let screen = Self::of_screen(model.screen);
-        let tasks = screen.has_tasks().then_some(Self::Tasks);
-        past.into_iter().chain([screen]).chain(tasks).chain([Self::Screens]).collect()
-    }
-
-    /// Whether the keys for tasks and runs count there.
-    pub(crate) const fn has_tasks(self) -> bool {
-        matches!(self, Self::Overview | Self::Streams | Self::Run | Self::Workflow | Self::Task)
-    }
-
-    /// The place of a screen's own keys.
-    pub(crate) const fn of_screen(screen: Screen) -> Self {
-        match screen {
-            Screen::Overview => Self::Overview,
-            Screen::Streams => Self::Streams,
-            Screen::Run => Self::Run,
-            Screen::Workflow => Self::Workflow,
-            Screen::Task => Self::Task,
-            Screen::Events => Self::Events,
-            Screen::Log => Self::Log,
-            Screen::Clocks => Self::Clocks,
-            Screen::System => Self::System,
-        }
-    }
-
-    /// Its name in the help.
-    pub(crate) const fn title(self) -> &'static str {
-        match self {
-            Self::Screens => "Everywhere",
-            Self::Tasks => "On tasks and runs",
-            Self::Overview => "1 Overview",
-            Self::Streams => "2 Streams",
-            Self::Run => "3 Run",
-            Self::Workflow => "4 Workflow",
-            Self::Task => "5 Task",
-            Self::Events => "6 Events",
-            Self::Log => "7 Log",
-            Self::Clocks => "8 Clocks",
-            Self::System => "9 System",
-            Self::Past => "In the past",
-            Self::Form => "Emitting",
-            Self::Prompt => "Writing a line",
-            Self::Palette => "In the palette",
-            Self::Question => "Asked whether",
-            Self::Why => "Reading why",
-            Self::Help => "In this help",
-        }
-    }
-
-    /// Its name in keymap files.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Screens => "everywhere",
-            Self::Tasks => "tasks",
-            Self::Overview => "overview",
-            Self::Streams => "streams",
-            Self::Run => "run",
-            Self::Workflow => "workflow",
-            Self::Task => "task",
-            Self::Events => "events",
-            Self::Log => "log",
-            Self::Clocks => "clocks",
-            Self::System => "system",
-            Self::Past => "past",
-            Self::Form => "form",
-            Self::Prompt => "prompt",
-            Self::Palette => "palette",
-            Self::Question => "question",
-            Self::Why => "why",
-            Self::Help => "help",
-        }
-    }
-
-    /// Every place, in the order of the help.
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::Screens,
-        Self::Tasks,
-        Self::Overview,
-        Self::Streams,
-        Self::Run,
-        Self::Workflow,
-        Self::Task,
-        Self::Events,
-        Self::Log,
-        Self::Clocks,
-        Self::System,
-        Self::Past,
-        Self::Form,
-        Self::Prompt,
-        Self::Palette,
-        Self::Question,
-        Self::Why,
-        Self::Help,
-    ];
-
-    /// Places whose keys count at the same time, so that none may take a key from another.
-    fn shares_keys_with(self, other: Self) -> bool {
-        let is_screen = |place: Self| place >= Self::Overview && place <= Self::System;
-        match (self.min(other), self.max(other)) {
-            (a, b) if a == b => true,
-            (Self::Screens, b) => b == Self::Tasks || is_screen(b),
-            (Self::Tasks, b) => b.has_tasks(),
-            _ => false,
-        }
     }
 }
 
@@ -268,8 +114,10 @@ mod tests {
     fn every_line_has_help_and_every_place_a_key() {
         let Keymap { bindings } = Keymap::default();
         assert!(bindings.iter().all(|b| !b.help.is_empty() && !b.keys.is_empty()));
-        for place in Place::ALL.iter().filter(|place| **place != Place::System) {
-            assert!(bindings.iter().any(|binding| binding.place == *place), "{place:?}");
+        // What the system screen shows can only be looked at.
+        let empty = Place::Screen(crate::state::Screen::System);
+        for place in Place::all().filter(|place| *place != empty) {
+            assert!(bindings.iter().any(|binding| binding.place == place), "{place:?}");
         }
     }
 }

@@ -5,15 +5,17 @@
 mod action;
 mod control;
 mod copy;
-mod emit;
+mod form;
 pub(crate) mod keyfile;
 pub(crate) mod keymap;
 mod keys;
+mod lines;
 mod look;
 mod marks;
 pub(crate) mod mouse;
 pub(crate) mod navigate;
-mod palette;
+pub(crate) mod palette;
+pub(crate) mod place;
 mod prompt;
 mod shipped;
 pub(crate) mod typing;
@@ -21,15 +23,16 @@ pub(crate) mod typing;
 use crossterm::event::KeyEvent;
 
 pub(crate) use action::Action;
-pub(crate) use copy::line_of_item;
-pub(crate) use palette::follow;
+pub(crate) use form::command as command_of;
+pub(crate) use navigate::follow;
 
 use crate::conn::Request;
 use crate::state::bars;
-use crate::state::item::{self, Item};
+use crate::state::item;
 use crate::state::mark::Tone;
 use crate::state::past::{self, Kind, Wanted};
-use crate::state::{Asked, Dialog, Model, Screen};
+use crate::state::{Asked, Dialog, Model};
+use palette::Does;
 
 /// Does what a key means at present.
 pub(crate) fn on_key(model: &mut Model, key: KeyEvent) {
@@ -37,17 +40,6 @@ pub(crate) fn on_key(model: &mut Model, key: KeyEvent) {
     match model.keymap.action_of(model, key) {
         Some(action) => perform(model, action),
         None => typing::on_key(model, key),
-    }
-}
-
-/// The command line that does the same, where there is one.
-pub(crate) fn line_of(model: &Model, action: Action) -> Option<String> {
-    match action {
-        Action::Show(screen) => Some(copy::line_of_screen(model, screen)),
-        Action::Why => item::selected(model).as_ref().and_then(copy::line_of_why),
-        Action::Logs => item::selected(model).as_ref().and_then(copy::line_of_log),
-        Action::Emit => Some("aiflow emit KEY VALUE".to_owned()),
-        action => control::plan(model, action).ok()?.commands.first().map(|one| one.line()),
     }
 }
 
@@ -75,16 +67,18 @@ pub(crate) fn perform(model: &mut Model, action: Action) {
         Action::AllLogs => navigate::open_all_logs(model),
         Action::Mark => marks::toggle(model),
         Action::MarkRange => marks::range(model),
-        Action::NextField => emit::step(model, false),
-        Action::PreviousField => emit::step(model, true),
+        Action::NextField => form::step(model, false),
+        Action::PreviousField => form::step(model, true),
         Action::Confirm => confirm(model),
         Action::Help => model.dialog = Some(Dialog::Help { scroll: 0 }),
         Action::Palette => model.dialog = Some(Dialog::Palette(Default::default())),
         Action::Quit => model.quits = true,
         action if is_of_time(action) => travel(model, action),
         action if is_of_look(action) => look(model, action),
-        Action::Emit => emit::begin(model),
-        Action::Foretell => emit::foretell(model),
+        Action::Emit => form::begin(model),
+        Action::Foretell => form::foretell(model),
+        Action::Backfill => prompt::begin_backfill(model),
+        Action::StartRun => start_run(model),
         action => control::ask(model, action),
     }
 }
@@ -163,6 +157,14 @@ fn look(model: &mut Model, action: Action) {
     }
 }
 
+/// Asks for its parameters first, where it has any.
+fn start_run(model: &mut Model) {
+    match control::form_of_run(model) {
+        Some(form) if model.may_change() => form::begin_run(model, form),
+        _ => control::ask(model, Action::StartRun),
+    }
+}
+
 fn why(model: &mut Model) {
     let Some(about) = item::selected(model) else {
         return model.say("nothing is selected here", Tone::Wait);
@@ -176,51 +178,15 @@ fn why(model: &mut Model) {
 
 fn confirm(model: &mut Model) {
     match model.dialog.take() {
-        Some(Dialog::Emit(form)) => emit::send(model, form),
+        Some(Dialog::Form(form)) => form::send(model, form),
         Some(Dialog::Confirm(question)) => control::send(model, question),
         Some(Dialog::Prompt(prompt)) => prompt::take(model, prompt),
-        Some(Dialog::Palette(palette)) => palette::choose(model, &palette),
+        Some(Dialog::Palette(palette)) => match palette::choose(model, &palette) {
+            Some(Does::Act(action)) => perform(model, action),
+            Some(Does::Go(item)) => navigate::go_to(model, &item),
+            Some(Does::Follow(link)) => follow(model, &link),
+            None => model.say("nothing fits that", Tone::Wait),
+        },
         Some(Dialog::Help { .. } | Dialog::Why { .. }) | None => {}
-    }
-}
-
-/// Whether something may be changed from here; says why not.
-fn may_change(model: &mut Model) -> bool {
-    let why_not = match () {
-        () if model.past.is_some() => "the past cannot be changed; q goes back to now",
-        () if model.read_only => "read-only: nothing is asked of the daemon",
-        () => return true,
-    };
-    model.say(why_not, Tone::Wait);
-    false
-}
-
-/// Opens the screen of an item.
-fn go_to(model: &mut Model, item: &Item) {
-    model.marks.clear();
-    if let Some(run) = item.run() {
-        navigate::choose_run(model, run);
-    }
-    match item {
-        Item::Workflow(namespace, workflow) => {
-            model.workflow = Some((namespace.clone(), workflow.clone()));
-            model.workflow_cursor = 0;
-        }
-        Item::Task(run, task) | Item::Execution(run, task, _) => {
-            let spec = model.state().snapshot_of(*run).map(|snapshot| &snapshot.spec);
-            let index = spec.and_then(|spec| spec.task_index(task.as_str()));
-            model.task_cursor = index.unwrap_or(0);
-        }
-        Item::Event(offset) => model.event_cursor = Some(*offset),
-        Item::Run(_) | Item::Trigger(_) => {}
-    }
-    model.execution = match item {
-        Item::Execution(_, _, sequence) => Some(*sequence),
-        _ => None,
-    };
-    navigate::show(model, crate::state::palette::screen_of(item));
-    if let (Screen::Clocks, Item::Trigger(_)) = (model.screen, item) {
-        let items = item::items(model);
-        model.clock_cursor = items.iter().position(|one| one == item).unwrap_or(0);
     }
 }

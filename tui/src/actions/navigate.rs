@@ -5,10 +5,12 @@
 use aiflow_model::spec::TaskKind;
 use aiflow_model::{RunId, TaskName};
 
+use super::palette;
 use crate::state::item::{self, Item};
+use crate::state::link::Link;
 use crate::state::log::{LogTarget, LogView};
 use crate::state::mark::Tone;
-use crate::state::palette;
+use crate::state::past::{self, Wanted};
 use crate::state::{Asked, Dialog, Model, Pane, Screen};
 
 /// Tasks whose output is merged at most.
@@ -55,7 +57,7 @@ fn move_dialog(model: &mut Model, by: isize) -> bool {
                 palette.chosen = chosen;
             }
         }
-        Some(Dialog::Emit(_) | Dialog::Confirm(_) | Dialog::Prompt(_)) => {}
+        Some(Dialog::Form(_) | Dialog::Confirm(_) | Dialog::Prompt(_)) => {}
         None => return false,
     }
     true
@@ -162,10 +164,10 @@ pub(super) fn open(model: &mut Model) {
             if let Some((namespace, name)) =
                 known.map(|trigger| (trigger.namespace.clone(), trigger.workflow.clone()))
             {
-                super::go_to(model, &Item::Workflow(namespace, name));
+                go_to(model, &Item::Workflow(namespace, name));
             }
         }
-        Some(item) => super::go_to(model, &item),
+        Some(item) => go_to(model, &item),
         None => {}
     }
 }
@@ -182,7 +184,7 @@ fn open_started(model: &mut Model, offset: aiflow_model::Offset) {
         execution.window == first.window && execution.events.contains(&offset)
     };
     let found = executions.and_then(|all| all.iter().rev().find(is_it)).map(|e| e.sequence);
-    super::go_to(
+    go_to(
         model,
         &match found {
             Some(sequence) => Item::Execution(first.run, first.task, sequence),
@@ -304,7 +306,7 @@ pub(super) fn back(model: &mut Model) {
 fn leave_log(model: &mut Model) {
     let target = model.log.as_ref().filter(|log| !log.is_merged()).map(|log| log.target.clone());
     match target {
-        Some(LogTarget { run, task, sequence, .. }) => super::go_to(
+        Some(LogTarget { run, task, sequence, .. }) => go_to(
             model,
             &match sequence {
                 Some(sequence) => Item::Execution(run, task, sequence),
@@ -321,5 +323,53 @@ fn leave_run(model: &mut Model) {
     let items = item::items(model);
     if let Some(at) = items.iter().position(|item| run.is_some_and(|run| *item == Item::Run(run))) {
         model.runs_cursor = at;
+    }
+}
+
+/// Opens the screen of an item.
+pub(super) fn go_to(model: &mut Model, item: &Item) {
+    model.marks.clear();
+    if let Some(run) = item.run() {
+        choose_run(model, run);
+    }
+    match item {
+        Item::Workflow(namespace, workflow) => {
+            model.workflow = Some((namespace.clone(), workflow.clone()));
+            model.workflow_cursor = 0;
+        }
+        Item::Task(run, task) | Item::Execution(run, task, _) => {
+            let spec = model.state().snapshot_of(*run).map(|snapshot| &snapshot.spec);
+            let index = spec.and_then(|spec| spec.task_index(task.as_str()));
+            model.task_cursor = index.unwrap_or(0);
+        }
+        Item::Event(offset) => model.event_cursor = Some(*offset),
+        Item::Run(_) | Item::Trigger(_) => {}
+    }
+    model.execution = match item {
+        Item::Execution(_, _, sequence) => Some(*sequence),
+        _ => None,
+    };
+    show(model, item.screen());
+    if let (Screen::Clocks, Item::Trigger(_)) = (model.screen, item) {
+        let items = item::items(model);
+        model.clock_cursor = items.iter().position(|one| one == item).unwrap_or(0);
+    }
+}
+
+/// Opens what a link leads to, in the past where it says so.
+pub(crate) fn follow(model: &mut Model, link: &Link) {
+    if let Some(run) = link.run {
+        choose_run(model, run);
+        if let Some(task) = &link.task {
+            let spec = model.state().snapshot_of(run).map(|snapshot| &snapshot.spec);
+            let index = spec.and_then(|spec| spec.task_index(task.as_str()));
+            model.task_cursor = index.unwrap_or(0);
+        }
+        model.execution = link.sequence;
+    }
+    model.event_cursor = link.event;
+    show(model, link.screen);
+    if let Some(offset) = link.offset {
+        past::enter(model, Wanted::Offset(offset));
     }
 }

@@ -8,6 +8,8 @@ use aiflow_model::{Offset, RunId, TaskName};
 use super::control::{self, Plan};
 use crate::conn::Command;
 use crate::state::input_line::InputLine;
+use crate::state::item;
+use crate::state::mark::Tone;
 use crate::state::past::{self, Wanted};
 use crate::state::{Asked, Dialog, Model, Prompt, Screen, text};
 
@@ -18,6 +20,17 @@ pub(super) fn begin(model: &mut Model, asked: Asked) {
         Asked::Offset | Asked::Time | Asked::Backfill { .. } => InputLine::default(),
     };
     model.dialog = Some(Dialog::Prompt(Prompt { asked, line, fault: None }));
+}
+
+/// Begins to write which windows of the selected task are to be run.
+pub(super) fn begin_backfill(model: &mut Model) {
+    if !model.may_change() {
+        return;
+    }
+    match item::selected(model).and_then(|item| item.task()) {
+        Some((run, task)) => begin(model, Asked::Backfill { run, task }),
+        None => model.say("select a task first", Tone::Wait),
+    }
 }
 
 /// Begins to write a filter; what is shown changes with each letter.

@@ -4,8 +4,9 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::state::input_line::{Edit, InputLine};
-use crate::state::{Dialog, EmitField, Model};
+use crate::state::form::Entry;
+use crate::state::input_line::Edit;
+use crate::state::{Dialog, Model};
 
 /// Writes into whatever is being written.
 pub(super) fn on_key(model: &mut Model, key: KeyEvent) {
@@ -19,24 +20,25 @@ pub(super) fn on_key(model: &mut Model, key: KeyEvent) {
             palette.line.edit(edit);
             palette.chosen = 0;
         }
-        Some(Dialog::Emit(form)) => {
-            form.fault = None;
-            form.foretold = None;
-            let line: Option<&mut InputLine> = match form.field {
-                EmitField::Key => Some(&mut form.key),
-                EmitField::Value => Some(&mut form.value),
-                EmitField::Scope => None,
-            };
-            match line {
-                Some(line) => line.edit(edit),
+        Some(Dialog::Form(form)) => {
+            form.changed();
+            match form.fields.get_mut(form.at).map(|field| &mut field.entry) {
+                Some(Entry::Text(line)) => line.edit(edit),
                 // A choice of two: any of these keys takes the other.
-                None if matches!(edit, Edit::Insert(' ') | Edit::Left | Edit::Right) => {
-                    form.in_run = !form.in_run;
+                Some(Entry::Scope { in_run })
+                    if matches!(edit, Edit::Insert(' ') | Edit::Left | Edit::Right) =>
+                {
+                    *in_run = !*in_run;
                 }
-                None => {}
+                Some(Entry::Scope { .. }) | None => {}
             }
         }
-        Some(Dialog::Help { .. } | Dialog::Confirm(_) | Dialog::Why { .. }) | None => {}
+        Some(Dialog::Confirm(question)) => {
+            if let Some(typed) = &mut question.typed {
+                typed.edit(edit);
+            }
+        }
+        Some(Dialog::Help { .. } | Dialog::Why { .. }) | None => {}
     }
 }
 

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::session::Session;
+use crate::state::text;
 
 /// Windows to run.
 #[derive(Debug, Args)]
@@ -33,6 +34,6 @@ impl Arguments {
         let (parallel, request) = (Some(parallel), Some(new_id()));
         let ask = Backfill { run, task, from, to, parallel, request };
         let reply = session.connect().await?.backfill_task(ask).await?;
-        session.output.answer(&reply, &format!("{} windows", reply.windows))
+        session.output.answer(&reply, &text::count(reply.windows, "window"))
     }
 }

@@ -14,6 +14,7 @@ use super::options::InNamespace;
 use super::output::{Format, Row, note};
 use super::rows::or_none;
 use super::session::Session;
+use crate::state::text;
 
 /// A definition, and the past that it is given.
 #[derive(Debug, Args)]
@@ -90,7 +91,11 @@ impl Arguments {
         let BacktestReply { events, same, only_new, only_recorded, run, .. } = &reply;
         let beside = run
             .map_or_else(|| "no run to compare with".to_owned(), |run| format!("beside run {run}"));
-        note(&format!("{events} events, {beside}: {same} firings are the same"));
+        note(&format!(
+            "{}, {beside}: {} the same",
+            text::count(*events, "event"),
+            text::count(*same, "firing")
+        ));
         let new = only_new.iter().map(|firing| Difference::of("this file", firing));
         let old = only_recorded.iter().map(|firing| Difference::of("the run", firing));
         let mut all: Vec<Difference> = new.chain(old).collect();

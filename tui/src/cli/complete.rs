@@ -72,7 +72,9 @@ fn namespaces() -> Vec<CompletionCandidate> {
 fn workflows() -> Vec<CompletionCandidate> {
     let found = ask(async |client: Client| client.list_workflows(NamespaceFilter::default()).await);
     let found = found.into_iter();
-    found.map(|w| candidate(&w.workflow, format!("{} tasks", w.tasks.len()))).collect()
+    found
+        .map(|w| candidate(&w.workflow, crate::state::text::count(w.tasks.len(), "task")))
+        .collect()
 }
 
 fn runs() -> Vec<CompletionCandidate> {

@@ -37,6 +37,9 @@ pub(crate) enum Verb {
     Show {
         /// Its offset
         offset: Offset,
+        /// Only what had become of it before this offset
+        #[arg(long, value_name = "OFFSET")]
+        until: Option<Offset>,
     },
     /// Count events.
     Count {
@@ -98,8 +101,9 @@ impl Verb {
                 }
                 session.output.list(&page.events)
             }
-            Self::Show { offset } => {
-                let receipt = session.connect().await?.show_event(EventRef { offset }).await?;
+            Self::Show { offset, until } => {
+                let asked = EventRef { offset, until };
+                let receipt = session.connect().await?.show_event(asked).await?;
                 past::receipt(session, &receipt)
             }
             Self::Count { which, from } => {

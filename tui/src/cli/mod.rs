@@ -29,7 +29,7 @@ mod namespace;
 mod options;
 mod output;
 mod output_of_task;
-mod parse;
+pub(crate) mod parse;
 mod past;
 mod plugin;
 mod ps;

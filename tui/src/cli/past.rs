@@ -141,15 +141,10 @@ impl Row for RuleReceipt {
     const COLUMNS: &'static [&'static str] = &["of", "fate", "why", "records", "when"];
 
     fn cells(&self) -> Vec<String> {
-        let of = match (self.run, &self.task, self.trigger) {
-            (Some(run), Some(task), _) => format!("{task} of run {run}"),
-            (_, _, Some(trigger)) => format!("trigger {trigger}"),
-            _ => or_none(None::<&Offset>),
-        };
         let records: Vec<String> = self.records.iter().map(Offset::to_string).collect();
         let records = Some(records.join(" ")).filter(|text| !text.is_empty());
         let fate = self.fate.word().to_owned();
-        vec![of, fate, self.text.clone(), or_none(records.as_ref()), self.condition.clone()]
+        vec![self.of(), fate, self.text.clone(), or_none(records.as_ref()), self.condition.clone()]
     }
 }
 

@@ -231,6 +231,8 @@ impl Row for Status {
         "resident bytes",
         "history at",
         "history in Postgres at",
+        "requests that wait",
+        "disk free bytes",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -253,6 +255,8 @@ impl Row for Status {
             self.rss_bytes.to_string(),
             or_none(self.history.as_ref()),
             or_none(self.postgres.as_ref()),
+            self.queues.requests.to_string(),
+            or_none(self.disk.map(|disk| disk.free_bytes).as_ref()),
         ]
     }
 }

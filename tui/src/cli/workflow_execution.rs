@@ -15,6 +15,7 @@ use super::options::{InNamespace, WithinNamespace};
 use super::output::note;
 use super::parse;
 use super::session::Session;
+use crate::state::text;
 
 /// What to do with runs.
 #[derive(Debug, Subcommand)]
@@ -215,7 +216,7 @@ async fn stop_all(
         stopping += usize::from(session.made(change)?.is_some());
     }
     if !session.dry_run {
-        note(&format!("stopping {stopping} runs"));
+        note(&format!("stopping {}", text::count(stopping, "run")));
     }
     Ok(())
 }

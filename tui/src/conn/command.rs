@@ -14,6 +14,8 @@ use aiflow_model::{
 };
 use serde_json::Value;
 
+use crate::state::{form, text};
+
 /// Source of events that are emitted here.
 const SOURCE: &str = "tui";
 
@@ -21,7 +23,7 @@ const SOURCE: &str = "tui";
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Command {
     Emit { namespace: Namespace, key: EventKey, value: JsonText, run: Option<RunId> },
-    StartRun { namespace: Namespace, workflow: WorkflowName },
+    StartRun { namespace: Namespace, workflow: WorkflowName, params: BTreeMap<String, JsonText> },
     StopRun { run: RunId },
     PauseRun { run: RunId },
     ResumeRun { run: RunId },
@@ -62,8 +64,7 @@ impl Command {
                     token: None,
                 })
             }
-            Self::StartRun { namespace, workflow } => {
-                let params = BTreeMap::new();
+            Self::StartRun { namespace, workflow, params } => {
                 Call::RunStart(StartRun { namespace, workflow, params, request })
             }
             Self::StopRun { run } => Call::RunStop(RunRef { run }),
@@ -109,8 +110,12 @@ impl Command {
                 let scope = run.map(|run| format!(" --execution {run}")).unwrap_or_default();
                 format!("emit {key} {value}{scope}{}", in_namespace(namespace))
             }
-            Self::StartRun { namespace, workflow } => {
-                format!("run {workflow}{}", in_namespace(namespace))
+            Self::StartRun { namespace, workflow, params } => {
+                let param = |(name, value): (&String, &JsonText)| {
+                    format!(" --param {}", quoted(&format!("{name}={}", form::written(value))))
+                };
+                let params: String = params.iter().map(param).collect();
+                format!("run {workflow}{params}{}", in_namespace(namespace))
             }
             Self::StopRun { run } => format!("workflow-execution stop {run}"),
             Self::PauseRun { run } => format!("workflow-execution pause {run}"),
@@ -147,19 +152,20 @@ impl Command {
     /// What was done, given the answer.
     pub(crate) fn done(&self, answer: &Value) -> String {
         let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let count = |name: &str, of: &str| text::count(number(name), of);
         match self {
             Self::Emit { key, .. } => format!("emitted {key} @{}", number("offset")),
             Self::StartRun { workflow, .. } => {
                 format!("started run {} of {workflow}", number("run"))
             }
             Self::StopRun { run } => {
-                format!("stopping run {run}: {} executions", number("stopping"))
+                format!("stopping run {run}: {}", count("stopping", "execution"))
             }
             Self::PauseRun { run } => format!("run {run} is paused: nothing new starts in it"),
             Self::ResumeRun { run } => format!("run {run} goes on"),
             Self::StartTask { run, task } => format!("started {task} of run {run}"),
             Self::StopTask { run, task } => {
-                format!("stopping {task} of run {run}: {} executions", number("stopping"))
+                format!("stopping {task} of run {run}: {}", count("stopping", "execution"))
             }
             Self::RestartTask { run, task } => format!("restarting {task} of run {run}"),
             Self::Skip { task, .. } => format!("skipped {task} {}", number("sequence")),
@@ -168,7 +174,7 @@ impl Command {
             }
             Self::Rerun { task, .. } => format!("rerun of {task} is {}", number("sequence")),
             Self::Backfill { task, .. } => {
-                format!("{} windows of {task} will run", number("windows"))
+                format!("{} of {task} will run", count("windows", "window"))
             }
             Self::EnableWorkflow { workflow, .. } => format!("{workflow} starts runs again"),
             Self::DisableWorkflow { workflow, .. } => format!("{workflow} starts nothing new"),

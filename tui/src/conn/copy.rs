@@ -1,10 +1,12 @@
-//! A copied log in place of a daemon: its slices are read by the daemon's program, as a child.
+//! A copied log in place of a daemon: the daemon's program, as a child, reads what is asked of it.
 //!
 //! Must never write to the copy, nor read the log's format itself: there is one reader of it.
 
 use std::path::{Path, PathBuf};
 
 use aiflow_model::wire::{LogSlice, SliceQuery};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use super::{Message, Request};
@@ -40,6 +42,10 @@ pub(super) async fn serve(
             Request::Slice(query) => {
                 Message::Slice(slice(&program, &log, query).await.map(Box::new))
             }
+            Request::Receipt(about) => {
+                let receipt = ask(&program, &log, "receipt", about).await;
+                Message::Receipt(about, receipt.map(Box::new))
+            }
             Request::Foretell { number, .. } => Message::Foretold(number, Err(refusal())),
             Request::Do(_) => Message::Refused(refusal()),
             // What only a daemon tells is left out.
@@ -56,11 +62,21 @@ fn refusal() -> String {
 }
 
 async fn slice(program: &Path, log: &Path, query: SliceQuery) -> Result<LogSlice, String> {
+    ask(program, log, "slice", query).await
+}
+
+/// Runs the daemon's program on the copy, and reads what it prints.
+async fn ask<Q: Serialize, A: DeserializeOwned>(
+    program: &Path,
+    log: &Path,
+    verb: &'static str,
+    query: Q,
+) -> Result<A, String> {
     let text = serde_json::to_string(&query).map_err(|error| error.to_string())?;
     let (program, log) = (program.to_owned(), log.to_owned());
     let ran = tokio::task::spawn_blocking(move || {
         let mut command = std::process::Command::new(&program);
-        command.arg("slice").arg(&log).arg(text).stdin(std::process::Stdio::null());
+        command.arg(verb).arg(&log).arg(text).stdin(std::process::Stdio::null());
         command.output().map_err(|error| format!("cannot ask {}: {error}", program.display()))
     });
     let output = ran.await.map_err(|error| error.to_string())??;
@@ -69,6 +85,6 @@ async fn slice(program: &Path, log: &Path, query: SliceQuery) -> Result<LogSlice
         return Err(told.lines().collect::<Vec<_>>().join(" ").trim().to_owned());
     }
     serde_json::from_slice(&output.stdout).map_err(|error| {
-        format!("the slice cannot be read: {error}; use aiflow and aiflowd of the same version")
+        format!("the {verb} cannot be read: {error}; use aiflow and aiflowd of the same version")
     })
 }

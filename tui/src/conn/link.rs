@@ -74,9 +74,9 @@ async fn wait(
             () = &mut end => return Ok(()),
             request = requests.recv() => match request {
                 None => return Err(Gone),
-                Some(_) => {
-                    let text = "no daemon answers: nothing was sent".to_owned();
-                    messages.send(Message::Refused(text)).await.map_err(|_| Gone)?;
+                Some(request) => {
+                    let told = request.unasked("no daemon answers: nothing was sent");
+                    messages.send(told).await.map_err(|_| Gone)?;
                 }
             },
         }
@@ -175,6 +175,7 @@ async fn relay(
                             Request::Chain(run, task) => {
                                 perform::chain_of(&client, run, task).await
                             }
+                            Request::Receipt(about) => perform::receipt(&client, about).await,
                             // Its own affair, above.
                             Request::Resync => return,
                         };

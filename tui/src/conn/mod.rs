@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use aiflow_model::digest::Digest;
 use aiflow_model::why::Link;
-use aiflow_model::wire::{EventView, LogPiece, LogSlice, SliceQuery, Status};
+use aiflow_model::wire::{EventRef, EventView, LogPiece, LogSlice, Receipt, SliceQuery, Status};
 use aiflow_model::{LoggedRecord, RunId, State, TaskName, Timestamp};
 use tokio::sync::{mpsc, watch};
 
@@ -52,6 +52,8 @@ pub(crate) enum Message {
     Since(Box<Digest>),
     /// How the execution that began last came to be, the latest record first.
     Chain(Item, Vec<Link>),
+    /// What became of the event that was asked about, or why that is not known.
+    Receipt(EventRef, Result<Box<Receipt>, String>),
     /// What commands would cause; with the number that it was asked by.
     Foretold(u64, Result<Vec<String>, String>),
     /// A request was carried out.
@@ -75,8 +77,23 @@ pub(crate) enum Request {
     Since(Timestamp),
     /// Tell how the latest execution of a task came to be.
     Chain(RunId, TaskName),
+    /// Tell what became of an event.
+    Receipt(EventRef),
     /// Follow anew from the whole state.
     Resync,
+}
+
+impl Request {
+    /// What is told of one that could not be asked: whoever waits for an answer gets one.
+    fn unasked(self, why: &str) -> Message {
+        let why = why.to_owned();
+        match self {
+            Self::Slice(_) => Message::Slice(Err(why)),
+            Self::Receipt(about) => Message::Receipt(about, Err(why)),
+            Self::Foretell { number, .. } => Message::Foretold(number, Err(why)),
+            Self::Do(_) | Self::Since(_) | Self::Chain(..) | Self::Resync => Message::Refused(why),
+        }
+    }
 }
 
 /// The loop's ends of the channels.
@@ -109,9 +126,10 @@ impl Conn {
         Self { messages, requests, logs, status }
     }
 
-    /// Hands a request over without waiting; tells why not.
-    pub(crate) fn request(&self, request: Request) -> Result<(), &'static str> {
-        self.requests.try_send(request).map_err(|_| "too many requests wait for the daemon")
+    /// Hands a request over without waiting, or gives the answer that nobody is there.
+    pub(crate) fn request(&self, request: Request) -> Option<Message> {
+        let unsent = self.requests.try_send(request).err()?;
+        Some(unsent.into_inner().unasked("not sent: too many requests wait for the daemon"))
     }
 
     /// Whether how the daemon is shall be asked again and again, rather than only while it writes.

@@ -3,7 +3,7 @@
 //! Must never repeat one: the user sees what happened and asks again.
 
 use aiflow_client::{CallError, Client, new_id};
-use aiflow_model::wire::{Moment, SliceQuery, WhyRequest};
+use aiflow_model::wire::{EventRef, Moment, SliceQuery, WhyRequest};
 use aiflow_model::{RunId, TaskName, Timestamp};
 use serde_json::Value;
 
@@ -40,6 +40,11 @@ pub(super) async fn foretell(client: &Client, number: u64, commands: Vec<Command
 /// Brings a slice of the past.
 pub(super) async fn slice(client: &Client, query: SliceQuery) -> Message {
     Message::Slice(client.log_slice(query).await.map(Box::new).map_err(told))
+}
+
+/// Tells what became of an event.
+pub(super) async fn receipt(client: &Client, about: EventRef) -> Message {
+    Message::Receipt(about, client.show_event(about).await.map(Box::new).map_err(told))
 }
 
 /// Tells what has happened since.

@@ -9,6 +9,8 @@ pub(crate) enum Chore {
     Edit { name: String, text: String },
     /// Into the user's pager.
     Page(String),
+    /// Kept for the next session: what was chosen in the palette.
+    Remember(String),
     /// Whether clicks and the wheel come to us.
     Mouse(bool),
 }

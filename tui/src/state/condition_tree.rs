@@ -146,7 +146,7 @@ fn words(part: &Condition) -> String {
         Condition::Any(_) => "any of".to_owned(),
         Condition::Sequence(_) => "one after the other".to_owned(),
         Condition::Within { span, .. } => format!("within {span}"),
-        Condition::Count { n, .. } => format!("{n} times"),
+        Condition::Count { n, .. } => text::count(*n, "time"),
         Condition::Sum { expr, reaches, .. } => format!("sum of {expr} reaches {reaches}"),
         Condition::Absent { span, .. } => format!("nothing for {span} of"),
         Condition::Debounce { span, .. } => format!("calm for {span} after"),

@@ -1,24 +1,23 @@
-//! What stands over the screens: help, the form of an event, a question, a line, the palette, why.
+//! What stands over the screens: help, a form, a question, a line, the palette, why.
 //!
 //! Must never do what it asks: the answer becomes a request in the actions.
 
 use aiflow_model::{RunId, TaskName};
 
+use super::foretell::Foretold;
+use super::form::Form;
 use super::input_line::InputLine;
 use super::item::Item;
 use super::palette::Palette;
 use crate::conn::Command;
-
-/// What would happen, or why it would be refused.
-pub(crate) type Foretold = Result<Vec<String>, String>;
 
 /// What has the keys, when it is not a screen.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Dialog {
     /// Every key, scrolled by so many lines.
     Help { scroll: usize },
-    /// An event in the making.
-    Emit(EmitForm),
+    /// An event, or the parameters of a run, in the making.
+    Form(Form),
     /// A question.
     Confirm(Confirm),
     /// A line in the making.
@@ -40,6 +39,16 @@ pub(crate) struct Confirm {
     pub(crate) foretold: Option<Foretold>,
     /// Which answer is for this question.
     pub(crate) number: u64,
+    /// Where so much is touched that a letter is too little: how many they are, as it is typed.
+    pub(crate) typed: Option<InputLine>,
+}
+
+impl Confirm {
+    /// Whether a yes is as it has to be.
+    pub(crate) fn is_meant(&self) -> bool {
+        let is_number = |typed: &InputLine| typed.text().trim() == self.commands.len().to_string();
+        self.typed.as_ref().is_none_or(is_number)
+    }
 }
 
 /// What a line is written for.
@@ -66,30 +75,6 @@ pub(crate) struct Prompt {
     pub(crate) fault: Option<String>,
 }
 
-/// The field that is typed into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EmitField {
-    Key,
-    Value,
-    Scope,
-}
-
-/// An event in the making.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct EmitForm {
-    pub(crate) key: InputLine,
-    pub(crate) value: InputLine,
-    /// Only for the rules of the open run.
-    pub(crate) in_run: bool,
-    pub(crate) field: EmitField,
-    /// Why it cannot be sent as it is.
-    pub(crate) fault: Option<String>,
-    /// What the daemon says that it would cause, once it was asked.
-    pub(crate) foretold: Option<Foretold>,
-    /// Which answer is for this form.
-    pub(crate) number: u64,
-}
-
 impl Asked {
     /// What stands before the line.
     pub(crate) const fn lead(&self) -> &'static str {
@@ -99,17 +84,6 @@ impl Asked {
             Self::Offset => "go to offset",
             Self::Time => "go to time (12:04, 2026-11-23T12:04:31Z, 5m ago)",
             Self::Backfill { .. } => "windows FROM [TO] [PARALLEL]",
-        }
-    }
-}
-
-impl EmitField {
-    /// The field after this one, or before it.
-    pub(crate) const fn step(self, back: bool) -> Self {
-        match (self, back) {
-            (Self::Key, false) | (Self::Scope, true) => Self::Value,
-            (Self::Value, false) | (Self::Key, true) => Self::Scope,
-            (Self::Scope, false) | (Self::Value, true) => Self::Key,
         }
     }
 }

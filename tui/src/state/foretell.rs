@@ -10,6 +10,9 @@ use super::words;
 /// Lines that are shown; more are counted.
 const LINES_MAX: usize = 12;
 
+/// What would happen, or why it would be refused.
+pub(crate) type Foretold = Result<Vec<String>, String>;
+
 /// What would be recorded and done.
 pub(crate) fn lines(reply: &DryRunReply) -> Vec<String> {
     let records = reply.records.iter().filter(|logged| is_told(&logged.record));

@@ -42,11 +42,6 @@ impl InputLine {
         self.chars[..self.cursor].iter().collect()
     }
 
-    /// Whether nothing is typed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.chars.is_empty()
-    }
-
     /// Changes the line.
     pub(crate) fn edit(&mut self, edit: Edit) {
         match edit {
@@ -99,6 +94,6 @@ mod tests {
         line.edit(Edit::EraseWord);
         line.edit(Edit::Backspace);
         line.edit(Edit::Delete);
-        assert!(line.is_empty());
+        assert_eq!(line.text(), "");
     }
 }

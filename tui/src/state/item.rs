@@ -36,6 +36,17 @@ impl Item {
         }
     }
 
+    /// The screen that shows it.
+    pub(crate) const fn screen(&self) -> Screen {
+        match self {
+            Self::Workflow(..) => Screen::Workflow,
+            Self::Run(_) => Screen::Run,
+            Self::Task(..) | Self::Execution(..) => Screen::Task,
+            Self::Event(_) => Screen::Events,
+            Self::Trigger(_) => Screen::Clocks,
+        }
+    }
+
     /// What it is, in a word or two.
     pub(crate) fn name(&self) -> String {
         match self {

@@ -9,17 +9,18 @@ use aiflow_model::digest::Digest;
 use aiflow_model::state::Run;
 use aiflow_model::time::Timestamp;
 use aiflow_model::why::Link as Cause;
-use aiflow_model::wire::Status;
 use aiflow_model::{
     LoggedRecord, Namespace, Offset, RunId, Sequence, State, TaskName, WorkflowName,
 };
 
 use super::chore::Chore;
+use super::health::Health;
 use super::item::Item;
 use super::log::{LogTarget, LogView};
 use super::mark::Tone;
 use super::past::Past;
 use super::rates::Rates;
+use super::receipts::Receipts;
 use super::recent::{Recent, Seen};
 use super::screen::{Pane, Screen};
 use super::streams::Sight;
@@ -61,6 +62,8 @@ pub(crate) struct Model {
     pub(crate) digest: Option<Digest>,
     /// How the latest execution of a task came to be, as the daemon says.
     pub(crate) chain: Option<(Item, Vec<Cause>)>,
+    /// What became of the event that is looked at.
+    pub(crate) receipts: Receipts,
     /// What is followed.
     pub(crate) live: World,
     /// What was, while somebody looks at it.
@@ -68,8 +71,8 @@ pub(crate) struct Model {
     /// A state has come; until then nothing is known.
     pub(crate) is_loaded: bool,
     pub(crate) link: Link,
-    /// How the daemon was when it was asked last.
-    pub(crate) status: Option<Status>,
+    /// How the daemon was when it was asked.
+    pub(crate) health: Health,
     pub(crate) keymap: Keymap,
     /// Nothing may be changed from here.
     pub(crate) read_only: bool,
@@ -134,11 +137,12 @@ impl Model {
             last_looked: None,
             digest: None,
             chain: None,
+            receipts: Receipts::default(),
             live: World::default(),
             past: None,
             is_loaded: false,
             link: Link::Connecting,
-            status: None,
+            health: Health::default(),
             keymap: Keymap::default(),
             read_only: false,
             screen: Screen::Overview,
@@ -216,7 +220,10 @@ impl Model {
                     self.link = Link::Connecting;
                 }
             }
-            Message::Live => self.link = Link::Live,
+            Message::Live => {
+                self.link = Link::Live;
+                self.receipts.forget_fault();
+            }
             Message::Copy => {
                 self.link = Link::Copy;
                 self.read_only = true;
@@ -231,10 +238,11 @@ impl Model {
             Message::State(state) => self.take_state(*state),
             Message::Past(events) => self.live.take_past(events),
             Message::Records(records) => self.take_records(&records),
-            Message::Status(status) => self.status = Some(*status),
+            Message::Status(status) => self.health.take(*status, self.now),
             Message::Slice(slice) => super::past::take(self, slice),
             Message::Since(digest) => self.digest = Some(*digest),
             Message::Chain(item, links) => self.chain = Some((item, links)),
+            Message::Receipt(about, told) => self.receipts.take(about, told, self.now),
             Message::Foretold(number, lines) => self.take_foretold(number, lines),
             Message::Done(text) => self.notice = Some(Notice { text, tone: Tone::Good }),
             Message::Refused(text) => self.notice = Some(Notice { text, tone: Tone::Bad }),
@@ -279,7 +287,7 @@ impl Model {
             Some(Dialog::Confirm(question)) if question.number == number => {
                 question.foretold = Some(lines);
             }
-            Some(Dialog::Emit(form)) if form.number == number => form.foretold = Some(lines),
+            Some(Dialog::Form(form)) if form.number == number => form.foretold = Some(lines),
             _ => {}
         }
     }
@@ -385,6 +393,12 @@ impl Model {
         })
     }
 
+    /// The event that is looked at: the chosen one, else the newest.
+    pub(crate) fn selected_event(&self) -> Option<&Seen> {
+        let cursor = self.event_cursor;
+        self.shown_events().find(|seen| cursor.is_none_or(|cursor| seen.offset <= cursor))
+    }
+
     /// Whether something on the screen changes with the seconds, though nothing happens.
     pub(crate) fn shows_running_time(&self) -> bool {
         if matches!(self.link, Link::Lost { .. }) {
@@ -443,6 +457,17 @@ impl Model {
             (Screen::Clocks, _) => self.clock_cursor,
             (Screen::Log | Screen::System, _) => 0,
         }
+    }
+
+    /// Whether something may be changed from here; says why not.
+    pub(crate) fn may_change(&mut self) -> bool {
+        let why_not = match () {
+            () if self.past.is_some() => "the past cannot be changed; q goes back to now",
+            () if self.read_only => "read-only: nothing is asked of the daemon",
+            () => return true,
+        };
+        self.say(why_not, Tone::Wait);
+        false
     }
 
     /// Says something until the next key.

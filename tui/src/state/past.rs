@@ -2,6 +2,8 @@
 //!
 //! Must never change what is followed, and never hold more of the log than one slice.
 
+use std::collections::VecDeque;
+
 use aiflow_model::state::ApplyError;
 use aiflow_model::time::Timestamp;
 use aiflow_model::wire::{LogSlice, SliceQuery};
@@ -18,6 +20,8 @@ const BEFORE: u32 = 2_000;
 const AFTER: u32 = 1_000;
 /// Slices that one search looks through.
 const SEARCHED_MAX: u32 = 20;
+/// Steps that are kept while a slice is on its way.
+const STEPS_MAX: usize = 64;
 
 /// Where to go in the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +44,13 @@ pub(crate) enum Kind {
 }
 
 /// What was, while somebody looks at it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Past {
     view: Option<View>,
     /// What was asked for and has not come, and how many slices were looked through for it.
     waits: Option<(Wanted, u32)>,
+    /// Where to go once it has come: no key is lost while the log is read.
+    then: VecDeque<Wanted>,
 }
 
 #[derive(Debug)]
@@ -166,26 +172,41 @@ pub(crate) fn toggle(model: &mut Model) {
         model.say("back to now", Tone::Good);
         return;
     }
-    let Some(last) = model.live.state.next_offset.0.checked_sub(1) else {
+    if model.live.state.next_offset == Offset(0) {
         model.say("nothing has been recorded yet", Tone::Wait);
         return;
-    };
-    enter(model, Wanted::Offset(Offset(last)));
+    }
+    enter(model, Wanted::Offset(last(model)));
+}
+
+/// The newest record that is known.
+const fn last(model: &Model) -> Offset {
+    Offset(model.live.state.next_offset.0.saturating_sub(1))
 }
 
 /// To a point of the past.
 pub(crate) fn enter(model: &mut Model, wanted: Wanted) {
     model.marks.clear();
     if model.past.is_none() {
-        model.past = Some(Past { view: None, waits: None });
+        model.past = Some(Past::default());
+        if matches!(wanted, Wanted::Next { .. }) {
+            // A step into the past is one from its end.
+            go(model, Wanted::Offset(last(model)), 0);
+        }
     }
-    go(model, wanted, 0);
+    match &mut model.past {
+        Some(past) if past.waits.is_some() => {
+            if past.then.len() < STEPS_MAX {
+                past.then.push_back(wanted);
+            }
+        }
+        _ => go(model, wanted, 0),
+    }
 }
 
 /// Goes there, or asks for the slice that holds it.
 fn go(model: &mut Model, wanted: Wanted, searched: u32) {
     let Some(past) = &mut model.past else { return };
-    past.waits = None;
     let query = match (wanted, &mut past.view) {
         (Wanted::Offset(offset), Some(view)) if view.position(offset).is_some() => {
             let gone = view.go(offset);
@@ -213,7 +234,7 @@ fn go(model: &mut Model, wanted: Wanted, searched: u32) {
         (Wanted::Time(time), _) => {
             SliceQuery { at: None, time: Some(time), before: BEFORE, after: AFTER }
         }
-        // The first slice is on its way.
+        // Before there is a view, what is wanted waits for it.
         (Wanted::Next { .. }, None) => return,
     };
     past.waits = Some((wanted, searched + 1));
@@ -239,6 +260,7 @@ pub(crate) fn take(model: &mut Model, slice: Result<Box<LogSlice>, String>) {
     let slice = match slice {
         Ok(slice) => *slice,
         Err(reason) => {
+            past.then.clear();
             if past.view.is_none() {
                 model.past = None;
             }
@@ -252,6 +274,15 @@ pub(crate) fn take(model: &mut Model, slice: Result<Box<LogSlice>, String>) {
     if let Some((Wanted::Next { kind, back }, searched)) = waited {
         found_in_slice(model, kind, back, searched);
     }
+    while let Some(wanted) = next_step(model) {
+        go(model, wanted, 0);
+    }
+}
+
+/// What was asked for meanwhile, unless another slice has to come first.
+fn next_step(model: &mut Model) -> Option<Wanted> {
+    let past = model.past.as_mut().filter(|past| past.waits.is_none())?;
+    past.then.pop_front()
 }
 
 /// A search goes on in the slice that came: its own end counts too.

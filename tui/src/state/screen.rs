@@ -35,6 +35,11 @@ impl Screen {
         Self::System,
     ];
 
+    /// The key that goes there, as its tab says it.
+    pub(crate) fn number(self) -> usize {
+        Self::ALL.iter().position(|screen| *screen == self).unwrap_or(0) + 1
+    }
+
     /// Its name on its tab.
     pub(crate) const fn title(self) -> &'static str {
         match self {

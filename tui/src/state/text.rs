@@ -37,6 +37,12 @@ pub(crate) fn beside(time: Timestamp, other: Timestamp) -> String {
     if time.floor_to(day) == other.floor_to(day) { clock_short(time) } else { date_time(time) }
 }
 
+/// `1 task`, `12 tasks`.
+pub(crate) fn count(number: impl TryInto<u64>, of: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {of}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 fn format(time: Timestamp, pattern: &str) -> String {
     match jiff::Timestamp::from_microsecond(time.0) {
         Ok(time) => time.strftime(pattern).to_string(),

@@ -315,7 +315,11 @@ fn of_other(sight: Sight<'_>, item: &Item) -> Answer {
                 lines.extend(nodes.iter().map(|node| node_line(sight, node)));
                 let fired =
                     trigger.fired_at.map(|at| format!(", last {}", text::ago(sight.now.since(at))));
-                let words = format!("fired {} times{}", trigger.firings, fired.unwrap_or_default());
+                let words = format!(
+                    "fired {}{}",
+                    text::count(trigger.firings, "time"),
+                    fired.unwrap_or_default()
+                );
                 lines.push(WhyLine::new("·", Tone::Dim, words));
             }
         }

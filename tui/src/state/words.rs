@@ -80,7 +80,12 @@ fn of_part(record: &Record) -> String {
         Record::NamespaceChanged { namespace, .. } => format!("namespace {namespace} changed"),
         Record::OutputSet(set) => format!("{} sets its output {}", set.id, set.name),
         Record::FanStarted(fan) => {
-            format!("{} of run {} is done for {} items", fan.task, fan.run, fan.items)
+            format!(
+                "{} of run {} is done for {}",
+                fan.task,
+                fan.run,
+                text::count(fan.items, "item")
+            )
         }
         Record::FanFailed { reason, .. } => format!("no list to do: {reason}"),
         Record::AttemptReady { id } => format!("{id} is ready"),

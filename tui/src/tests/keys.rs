@@ -1,11 +1,13 @@
 //! Keys in, model and requests out.
 
+use std::collections::BTreeMap;
+
 use aiflow_model::{EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName};
 
 use super::recording::Recording;
 use super::{model_of, press};
 use crate::conn::{Command, Message, Request};
-use crate::state::{Dialog, EmitField, Model, Pane, Screen};
+use crate::state::{Dialog, Model, Pane, Screen};
 
 fn story() -> Model {
     model_of(&Recording::story())
@@ -32,8 +34,8 @@ fn q_quits_but_is_a_letter_where_one_writes_and_control_c_always_quits() {
     let mut model = story();
     press(&mut model, "eq");
     assert!(!model.quits);
-    let Some(Dialog::Emit(form)) = &model.dialog else { panic!("no form") };
-    assert_eq!(form.key.text(), "q");
+    let Some(Dialog::Form(form)) = &model.dialog else { panic!("no form") };
+    assert_eq!(form.written("key"), "q");
     press(&mut model, "<c-c>");
     assert!(model.quits);
     let mut model = story();
@@ -117,7 +119,8 @@ fn workflows_runs_and_triggers_are_taken_in_hand_where_they_are_seen() {
     let workflow = || "flight_delays".parse().unwrap();
     let mut model = story();
     press(&mut model, "1gny");
-    let start = Command::StartRun { namespace: namespace(), workflow: workflow() };
+    let start =
+        Command::StartRun { namespace: namespace(), workflow: workflow(), params: BTreeMap::new() };
     assert_eq!(done(&mut model), [start]);
     press(&mut model, "Dy");
     let disable = Command::DisableWorkflow { namespace: namespace(), workflow: workflow() };
@@ -130,6 +133,82 @@ fn workflows_runs_and_triggers_are_taken_in_hand_where_they_are_seen() {
     press(&mut model, "8py");
     let trigger = aiflow_model::TriggerId(1);
     assert_eq!(done(&mut model), [Command::PauseTrigger { trigger }]);
+}
+
+fn with_params() -> Model {
+    let mut recording = Recording::empty();
+    recording.upload(
+        "workflow: etl\nparams:\n  city: New York\n  days: {type: int, default: 3}\n  \
+         model: {type: string}\ntasks: {load: {bash: x}}\n",
+    );
+    model_of(&recording)
+}
+
+#[test]
+fn a_run_is_given_its_parameters_and_started_once_the_daemon_would() {
+    let mut model = with_params();
+    press(&mut model, "1n");
+    let given = |days: &str, model: &str| {
+        let known = [("days", days), ("model", model)].into_iter();
+        let params = known.filter(|(_, value)| !value.is_empty());
+        let (namespace, workflow) = (Namespace::default_namespace(), "etl".parse().unwrap());
+        let params = params.map(|(name, value)| (name.to_owned(), JsonText::parse(value).unwrap()));
+        Command::StartRun { namespace, workflow, params: params.collect() }
+    };
+    let asked = |number, command| Request::Foretell { number, commands: vec![command] };
+    assert_eq!(model.outbox, [asked(1, given("", ""))], "the defaults are tried at once");
+    super::screens::check("start_run_form", &model, &[(80, 24)]);
+    model.outbox.clear();
+    let refusal = "E0004 workflow etl needs the parameter \"model\", of kind string".to_owned();
+    model.take(Message::Foretold(1, Err(refusal)));
+    super::screens::check("start_run_refused", &model, &[(80, 24), (40, 12)]);
+    press(&mut model, "<tab><c-u>7<tab>big<enter>");
+    assert_eq!(model.outbox, [asked(2, given("7", "\"big\""))], "what is new is tried first");
+    press(&mut model, "<enter><enter>");
+    assert_eq!(model.outbox.len(), 1, "the daemon has not answered yet");
+    model.take(Message::Foretold(2, Ok(vec!["run 1 of etl starts".to_owned()])));
+    super::screens::check("start_run_foretold", &model, &[(80, 24), (120, 40)]);
+    press(&mut model, "<enter>");
+    let started = given("7", "\"big\"");
+    assert_eq!(started.line(), "aiflow run etl --param days=7 --param model=big");
+    assert_eq!(done(&mut model), [started]);
+    assert!(model.dialog.is_none());
+    // What was said of other values counts no more.
+    let mut model = with_params();
+    press(&mut model, "1n");
+    model.take(Message::Foretold(1, Ok(vec!["fine".to_owned()])));
+    press(&mut model, "x<enter>");
+    assert_eq!(done(&mut model), []);
+    press(&mut model, "<esc>");
+    assert!(model.dialog.is_none());
+}
+
+#[test]
+fn many_at_once_need_their_number_typed() {
+    let mut recording = Recording::empty();
+    let tasks: String =
+        (0..12).map(|n| format!("  t{n:02}: {{kind: stream, bash: x}}\n")).collect();
+    recording.upload(&format!("workflow: wide\ntasks:\n{tasks}"));
+    recording.run("wide");
+    recording.start_all();
+    let marked = |keys: &str| {
+        let mut model = model_of(&recording);
+        press(&mut model, keys);
+        model
+    };
+    let mut model = marked("<space>Gvs");
+    press(&mut model, "y");
+    assert!(matches!(&model.dialog, Some(Dialog::Confirm(_))), "a letter is too little");
+    press(&mut model, "<c-u>11<enter>");
+    assert!(done(&mut model).is_empty() && model.notice.as_ref().unwrap().text.contains("type 12"));
+    super::screens::check("stop_many", &model, &[(80, 24), (40, 12)]);
+    press(&mut model, "<backspace>2<enter>");
+    assert_eq!((done(&mut model).len(), model.dialog.is_none()), (12, true));
+    let mut model = marked("<space>Gvs");
+    press(&mut model, "12<esc>");
+    assert!(done(&mut model).is_empty() && model.dialog.is_none());
+    let mut model = marked("<space>jjjjjjjjvsy");
+    assert_eq!(done(&mut model).len(), 10, "ten are few");
 }
 
 #[test]
@@ -207,7 +286,7 @@ fn a_form_becomes_an_event() {
     press(&mut model, "ek<c-p>");
     let asked = Request::Foretell { number: 1, commands: vec![emitted("k", "null", Some(RUN))] };
     assert_eq!(model.outbox, [asked], "what if: nothing is done");
-    assert!(matches!(&model.dialog, Some(Dialog::Emit(_))));
+    assert!(matches!(&model.dialog, Some(Dialog::Form(_))));
 }
 
 #[test]
@@ -215,8 +294,8 @@ fn a_key_that_is_none_is_told_and_nothing_is_sent() {
     let mut model = story();
     press(&mut model, "ea b<tab>1<enter>");
     assert_eq!(model.outbox, []);
-    let Some(Dialog::Emit(form)) = &model.dialog else { panic!("the form went away") };
-    assert_eq!(form.field, EmitField::Key);
+    let Some(Dialog::Form(form)) = &model.dialog else { panic!("the form went away") };
+    assert_eq!(form.at, 0);
     assert!(form.fault.as_ref().unwrap().contains("not a valid name"));
 }
 
@@ -224,8 +303,8 @@ fn a_key_that_is_none_is_told_and_nothing_is_sent() {
 fn an_event_can_be_emitted_again_from_the_feed() {
     let mut model = story();
     press(&mut model, "<tab>je");
-    let Some(Dialog::Emit(form)) = &model.dialog else { panic!("no form") };
-    assert_eq!(form.key.text(), "model.sunk");
+    let Some(Dialog::Form(form)) = &model.dialog else { panic!("no form") };
+    assert_eq!(form.written("key"), "model.sunk");
 }
 
 #[test]

@@ -5,11 +5,12 @@
 mod fold;
 mod keys;
 mod past;
+mod receipts;
 mod recording;
 mod screens;
 
 use aiflow_model::Offset;
-use aiflow_model::wire::Status;
+use aiflow_model::wire::{CommitTimes, DiskRoom, Queues, Status};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::actions;
@@ -49,6 +50,24 @@ fn status() -> Status {
         rss_bytes: 12 << 20,
         history: Some(Offset(412)),
         postgres: None,
+        commit_times: [
+            (64, 0),
+            (128, 3),
+            (256, 17),
+            (512, 61),
+            (1_024, 31),
+            (2_048, 7),
+            (4_096, 1),
+        ]
+        .map(|(below_us, commits)| CommitTimes { below_us, commits })
+        .to_vec(),
+        queues: Queues {
+            requests: 2,
+            departures: 5,
+            uncommitted_bytes: 12_288,
+            ..Queues::default()
+        },
+        disk: Some(DiskRoom { free_bytes: 41 << 30, total_bytes: 80 << 30 }),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::conn::{Command, Message, Request};
 use crate::state::{Dialog, Model, Screen, tasks};
 
 /// What the daemon answers: the state before the slice as it is sent, and the records.
-fn slice(recording: &Recording, query: SliceQuery) -> Box<LogSlice> {
+pub(super) fn slice(recording: &Recording, query: SliceQuery) -> Box<LogSlice> {
     let end = recording.log.len() as u64;
     let at = match (query.at, query.time) {
         (Some(at), _) => at,
@@ -123,7 +123,7 @@ fn the_past_refuses_actions_and_goes_back_to_now() {
         let (_, mut model) = travelled("o100<enter>");
         // The keys of the past come first: `t` goes to a time there.
         press(&mut model, keys);
-        let asks = matches!(&model.dialog, Some(Dialog::Confirm(_) | Dialog::Emit(_)));
+        let asks = matches!(&model.dialog, Some(Dialog::Confirm(_) | Dialog::Form(_)));
         assert!(!asks && model.outbox.is_empty(), "{keys}");
     }
     let (_, mut model) = travelled("o100<enter>");
@@ -162,6 +162,31 @@ fn a_search_goes_beyond_its_slice() {
     press(&mut model, "f");
     answer(&mut model, &recording);
     assert!(model.notice.is_some() || at(&model) < 234);
+}
+
+#[test]
+fn no_key_is_lost_while_the_log_is_read() {
+    let (_, step_by_step) = travelled("F<");
+    for keys in ["TF<", "T<left>F<right><"] {
+        let recording = Recording::story();
+        let mut model = model_of(&recording);
+        press(&mut model, keys);
+        answer(&mut model, &recording);
+        assert_eq!(at(&model), at(&step_by_step), "{keys}");
+    }
+    // From now on, a step begins at the end.
+    let recording = Recording::story();
+    let mut model = model_of(&recording);
+    crate::actions::perform(&mut model, crate::actions::Action::FailureBack);
+    answer(&mut model, &recording);
+    let (_, stepped) = travelled("F");
+    assert_eq!(at(&model), at(&stepped));
+    // A slice that does not come leaves nothing behind.
+    let mut model = model_of(&recording);
+    press(&mut model, "TF<");
+    model.outbox.clear();
+    model.take(Message::Slice(Err("no daemon answers".to_owned())));
+    assert!(model.past.is_none() && model.outbox.is_empty());
 }
 
 #[test]

@@ -82,6 +82,27 @@ fn the_overview() {
 }
 
 #[test]
+fn how_the_daemon_is_and_was() {
+    let mut model = model_of(&Recording::story());
+    press(&mut model, "9");
+    let mut committed = 412;
+    for records in [0, 20, 40, 4_000, 11, 0, 37] {
+        committed += records;
+        model.now = model.now.plus("2s".parse().unwrap());
+        let status = super::status();
+        let status = aiflow_model::wire::Status { committed_records: committed, ..status };
+        model.take(Message::Status(Box::new(status)));
+    }
+    check("system_busy", &model, &every());
+    press(&mut model, "jjjj");
+    check("system_below", &model, &[(80, 24), SMALL]);
+    // Another daemon counts anew.
+    let status = aiflow_model::wire::Status { epoch: 2, committed_records: 3, ..super::status() };
+    model.take(Message::Status(Box::new(status)));
+    assert!(model.health.records_per_second().is_empty());
+}
+
+#[test]
 fn the_events() {
     let mut model = model_of(&Recording::story());
     press(&mut model, "6jjj");

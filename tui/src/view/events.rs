@@ -5,17 +5,12 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::table::{cut, fit, fit_right};
+use super::event_detail::{self, value};
+use super::table::{fit, fit_right};
 use super::theme::Theme;
 use super::{first_shown, panel, title};
-use crate::state::recent::{BRIEF_BYTES_MAX, Seen};
-use crate::state::streams::reported;
+use crate::state::recent::Seen;
 use crate::state::{Dialog, Model, Pane, fate, text};
-
-/// A tree with fewer lines than this shows too little.
-const DETAIL_LINES_MIN: usize = 6;
-/// Levels of a value that are shown before they are unfolded.
-const FOLDED_BELOW: usize = 2;
 
 /// The feed of the open run.
 pub(super) fn draw_pane(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
@@ -108,120 +103,9 @@ fn line<'a>(seen: &Seen, width: usize, key_width: usize, theme: &Theme) -> Line<
     Line::from(spans)
 }
 
-/// A value in one line: an object without its braces and quotes, for people.
-fn value(seen: &Seen, width: usize) -> String {
-    let Some(tree) = seen.brief_tree() else {
-        return cut(&text::printable(seen.brief()), width);
-    };
-    let plain = |value: &serde_json::Value| match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
-    };
-    let words = match &tree {
-        serde_json::Value::Object(fields) => {
-            // What a watermark says comes first, and its key says already that it is one.
-            let time = reported(seen).map(text::date_time);
-            let is_told = |name: &str| time.is_some() && name == "watermark";
-            let rest = fields.iter().filter(|(name, _)| !is_told(name));
-            let rest = rest.map(|(name, value)| format!("{name} {}", plain(value)));
-            time.clone().into_iter().chain(rest).collect::<Vec<_>>().join(", ")
-        }
-        other => reported(seen).map_or_else(|| plain(other), text::date_time),
-    };
-    cut(&text::printable(&words), width)
-}
-
 fn draw_detail(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
-    let newest = || model.shown_events().next();
-    let at = |cursor| model.shown_events().find(|seen: &&Seen| seen.offset <= cursor);
-    let selected = model.event_cursor.map_or_else(newest, at);
     let inside = panel(frame, area, title("Detail", false, theme), false, theme);
-    let Some(seen) = selected else { return };
-    let lines = detail(seen, usize::from(inside.height), model.is_unfolded, theme);
+    let Some(seen) = model.selected_event() else { return };
+    let lines = event_detail::lines(model, seen, inside, theme);
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inside);
-}
-
-fn detail<'a>(seen: &Seen, height: usize, is_unfolded: bool, theme: &Theme) -> Vec<Line<'a>> {
-    let (words, tone) = fate::words(&seen.fate);
-    let field = |name: &str, value: String| {
-        Line::from(vec![Span::styled(format!(" {name:<8}"), theme.dim()), Span::raw(value)])
-    };
-    let scope = match seen.run {
-        Some(run) => format!("{} · run {run} only", seen.namespace),
-        None => format!("{} · all runs", seen.namespace),
-    };
-    let mut lines = vec![
-        Line::styled(format!(" {}", seen.key), theme.strong()),
-        field(
-            "offset",
-            format!("{} · {}", text::grouped(seen.offset.0), text::date_time(seen.time)),
-        ),
-        field("source", format!("{} · id {}", seen.source, seen.id)),
-        field("scope", scope),
-        Line::from(vec![
-            Span::styled(format!(" {:<8}", "fate"), theme.dim()),
-            Span::styled(words, theme.of(tone)),
-        ]),
-    ];
-    if seen.fate.started.len() > 1 {
-        let each = fate::started_one_by_one(&seen.fate).into_iter().take(12);
-        lines.extend(each.map(|one| Line::raw(format!("          {one}"))));
-    }
-    lines.push(Line::raw(""));
-    let pretty = seen.brief_tree().map(|tree| {
-        let mut lines = Vec::new();
-        let depth = if is_unfolded { usize::MAX } else { FOLDED_BELOW };
-        tree_lines(&tree, "", 0, depth, &mut lines);
-        lines.join("\n")
-    });
-    let pretty = pretty.unwrap_or_else(|| {
-        let bytes = text::grouped(seen.value.as_str().len() as u64);
-        format!("{}…\n({bytes} bytes in all)", seen.brief())
-    });
-    let room = height.saturating_sub(lines.len()).max(1);
-    if pretty.lines().count() > room && room < DETAIL_LINES_MIN {
-        // Where there is no room for a tree the whole value in one piece says more.
-        lines.push(Line::raw(format!(" {}", value(seen, BRIEF_BYTES_MAX))));
-        return lines;
-    }
-    let shown = pretty.lines().take(room);
-    lines.extend(shown.map(|line| Line::raw(format!(" {}", text::printable(line)))));
-    lines
-}
-
-/// A value as an indented tree; what lies deeper than `depth` is folded to its size.
-fn tree_lines(
-    value: &serde_json::Value,
-    name: &str,
-    level: usize,
-    depth: usize,
-    lines: &mut Vec<String>,
-) {
-    use serde_json::Value;
-    let lead = format!("{}{name}", "  ".repeat(level));
-    match value {
-        Value::Object(fields) if fields.is_empty() => lines.push(format!("{lead}{{}}")),
-        Value::Array(items) if items.is_empty() => lines.push(format!("{lead}[]")),
-        Value::Object(fields) if level >= depth => {
-            lines.push(format!("{lead}▸ {{ {} fields }}", fields.len()));
-        }
-        Value::Array(items) if level >= depth => {
-            lines.push(format!("{lead}▸ [ {} items ]", items.len()));
-        }
-        Value::Object(fields) => {
-            lines.push(format!("{lead}{{"));
-            for (name, field) in fields {
-                tree_lines(field, &format!("{name}: "), level + 1, depth, lines);
-            }
-            lines.push(format!("{}}}", "  ".repeat(level)));
-        }
-        Value::Array(items) => {
-            lines.push(format!("{lead}["));
-            for item in items {
-                tree_lines(item, "", level + 1, depth, lines);
-            }
-            lines.push(format!("{}]", "  ".repeat(level)));
-        }
-        plain => lines.push(format!("{lead}{plain}")),
-    }
 }

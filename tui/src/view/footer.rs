@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::ends;
 use super::theme::Theme;
-use crate::actions::keymap::Place;
+use crate::actions::place::Place;
 use crate::state::mark::Tone;
 use crate::state::{Dialog, Link, Model};
 
@@ -54,7 +54,7 @@ fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
             let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
             let needed = key.width() + binding.short.width() + 3;
             // Keys of all screens come last and keep their room.
-            let reserve = if place == Place::Screens { 0 } else { 42 };
+            let reserve = if place == Place::Everywhere { 0 } else { 42 };
             if used + needed + reserve > width {
                 continue;
             }
@@ -67,7 +67,7 @@ fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
 }
 
 fn commit<'a>(model: &Model, theme: &Theme) -> Vec<Span<'a>> {
-    let status = model.status.as_ref().filter(|_| model.link == Link::Live);
+    let status = model.health.status().filter(|_| model.link == Link::Live);
     let Some(us) = status.map(|status| status.commit_us_p50) else { return Vec::new() };
     let tenths = us / 100;
     let text = format!(" commit {}.{} ms ", tenths / 10, tenths % 10);

@@ -8,7 +8,8 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use super::table::{cut_line, fit};
 use super::theme::Theme;
 use super::{middle, title};
-use crate::actions::keymap::{Binding, Place};
+use crate::actions::keymap::Binding;
+use crate::actions::place::Place;
 use crate::state::Model;
 
 const COLUMN: u16 = 58;
@@ -34,17 +35,17 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, scroll: usize, model: &Mod
 
 /// The sections: what counts at present first, then the others.
 fn sections<'a>(model: &Model, theme: &Theme) -> Vec<Vec<Line<'a>>> {
-    let section = |place: &Place| {
+    let section = |place: Place| {
         let mut lines = vec![Line::styled(format!(" {}", place.title()), theme.strong())];
-        let bindings = model.keymap.bindings.iter().filter(|binding| binding.place == *place);
+        let bindings = model.keymap.bindings.iter().filter(|binding| binding.place == place);
         lines.extend(bindings.map(|binding| line(binding, theme)));
         lines.push(Line::raw(""));
         lines
     };
-    let mut first = vec![Place::of_screen(model.screen), Place::Tasks, Place::Screens];
-    first.retain(|place| *place != Place::Tasks || Place::of_screen(model.screen).has_tasks());
-    let others = Place::ALL.iter().filter(|place| !first.contains(place));
-    let sections = first.iter().chain(others).map(section);
+    let mut first = vec![Place::Screen(model.screen), Place::Tasks, Place::Everywhere];
+    first.retain(|place| *place != Place::Tasks || Place::Screen(model.screen).has_tasks());
+    let others = Place::all().filter(|place| !first.contains(place));
+    let sections = first.iter().copied().chain(others).map(section);
     sections.filter(|lines| lines.len() > 2).collect()
 }
 

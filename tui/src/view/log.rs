@@ -68,7 +68,7 @@ fn heading<'a>(log: &LogView, model: &Model, theme: &Theme) -> Line<'a> {
     }
     if !log.search.is_empty() {
         let only = if log.is_filtered { ", only these" } else { "" };
-        let words = format!(" · “{}”: {} lines{only}", log.search, log.matches());
+        let words = format!(" · “{}”: {}{only}", log.search, text::count(log.matches(), "line"));
         spans.push(Span::styled(words, theme.of(Tone::Busy)));
     }
     if log.dropped() > 0 {

@@ -5,8 +5,10 @@
 mod bars;
 mod clocks;
 mod dialogs;
+mod event_detail;
 mod events;
 mod footer;
+mod form;
 mod graph;
 mod grid;
 mod header;
@@ -31,7 +33,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use crate::actions::keymap::Place;
+use crate::actions::place::Place;
 use crate::state::item::Item;
 use crate::state::{Dialog, Model, Screen};
 use theme::Theme;
@@ -53,7 +55,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
     }
     match &model.dialog {
         Some(Dialog::Help { scroll }) => help::draw(frame, body, *scroll, model, theme),
-        Some(Dialog::Emit(form)) => dialogs::draw_emit(frame, body, form, model, theme),
+        Some(Dialog::Form(form)) => form::draw(frame, body, form, model, theme),
         Some(Dialog::Confirm(question)) => dialogs::draw_question(frame, body, question, theme),
         Some(Dialog::Palette(palette)) => palette::draw(frame, body, palette, model, theme),
         Some(Dialog::Why { about, scroll }) => {
@@ -163,7 +165,7 @@ fn title_of_views<'a>(text: &str, model: &Model, theme: &Theme) -> Line<'a> {
         let shown = if is_shown { format!("[{name}] ") } else { format!(" {name}  ") };
         spans.push(Span::styled(shown, style));
     }
-    let places = [Place::of_screen(model.screen)];
+    let places = [Place::Screen(model.screen)];
     if let Some(key) = model.keymap.names_of(&places, crate::actions::Action::NextPane) {
         spans.push(Span::styled(format!("{key} "), theme.dim()));
     }

@@ -119,8 +119,11 @@ fn workflow_line<'a>(row: &WorkflowRow, model: &Model, theme: &Theme) -> Line<'a
     let key = (row.namespace.clone(), row.workflow.clone());
     let fold = if model.folded.contains(&key) { "▸" } else { " " };
     let words = format!(
-        "   snapshot {} · {} tasks · {} alive · {} ended",
-        row.snapshot, row.tasks, row.alive, row.ended
+        "   snapshot {} · {} · {} alive · {} ended",
+        row.snapshot,
+        text::count(row.tasks, "task"),
+        row.alive,
+        row.ended
     );
     let next = next_tick(row, model);
     Line::from(vec![

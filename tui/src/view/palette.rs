@@ -9,8 +9,9 @@ use unicode_width::UnicodeWidthStr;
 use super::table::{cut, cut_line, ends, fit};
 use super::theme::Theme;
 use super::{first_shown, middle, title};
+use crate::actions::palette::entries;
 use crate::state::Model;
-use crate::state::palette::{Palette, entries};
+use crate::state::palette::Palette;
 
 pub(super) fn draw(
     frame: &mut Frame<'_>,

@@ -46,9 +46,9 @@ pub(super) fn draw_graph(frame: &mut Frame<'_>, area: Rect, model: &Model, theme
     let mut below = area;
     if graph.is_focused && area.height > 4 {
         let words = format!(
-            " {} of {} tasks: what is one step away; j/k go on, i shows all",
+            " {} of {}: what is one step away; j/k go on, i shows all",
             graph.nodes.len(),
-            tasks.len()
+            text::count(tasks.len(), "task")
         );
         frame.render_widget(Line::styled(words, theme.dim()), Rect { height: 1, ..area });
         below = Rect { y: area.y + 1, height: area.height - 1, ..area };

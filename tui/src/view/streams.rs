@@ -6,15 +6,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr;
 
-use super::table::{cut, cut_line, fit};
+use super::table::{cut, cut_line, fit, spark};
 use super::theme::Theme;
 use super::{panel, title};
 use crate::state::mark::Tone;
 use crate::state::rates;
 use crate::state::streams::{ClockView, SourceView};
 use crate::state::{Model, text};
-
-const BARS: [&str; 9] = ["·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /// Sources that are shown; one that two clocks share is shown once.
 pub(super) fn sources(clocks: &[ClockView]) -> Vec<&SourceView> {
@@ -94,7 +92,10 @@ fn line<'a>(source: &SourceView, columns: &Columns<'_>, theme: &Theme) -> Line<'
         } else {
             8
         };
-        spans.push(Span::styled(format!("  {}", spark(source, cells)), theme.of(Tone::Busy)));
+        spans.push(Span::styled(
+            format!("  {}", spark(rates::bars(&source.minute, cells))),
+            theme.of(Tone::Busy),
+        ));
     }
     if is_wide {
         spans.push(Span::raw(format!(" {:>5} ev/s", rate(source.per_second))));
@@ -149,11 +150,6 @@ fn remark_line<'a>(
         });
     }
     Line::styled(cut(&words, width), theme.dim())
-}
-
-fn spark(source: &SourceView, cells: usize) -> String {
-    let bars = rates::bars(&source.minute, cells);
-    bars.into_iter().filter_map(|bar| BARS.get(usize::from(bar))).copied().collect()
 }
 
 fn rate(per_second: f64) -> String {

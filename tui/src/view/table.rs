@@ -5,6 +5,14 @@
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// How high a bar is, from nothing to all.
+const BARS: [char; 9] = ['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Bars from 0 to 8 in a line.
+pub(super) fn spark(bars: impl IntoIterator<Item = u8>) -> String {
+    bars.into_iter().filter_map(|bar| BARS.get(usize::from(bar))).collect()
+}
+
 /// The text cut to `width` cells, with `…` where something is missing.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -24,6 +32,28 @@ pub(super) fn cut(text: &str, width: usize) -> String {
         kept.push('…');
     }
     kept
+}
+
+/// The text in lines of at most `width` cells, broken between words where that is possible.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if !line.is_empty() && line.width() + c.width().unwrap_or(0) > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
 }
 
 /// The text cut or filled to exactly `width` cells.

@@ -51,7 +51,7 @@ fn draw_executions(
     let has_focus = model.view() == 0 && model.dialog.is_none();
     let all: Vec<&Execution> = task_detail::listed(open).collect();
     let heading = title(
-        &format!("{} · {} executions", open.spec.name, open.state.executions.len()),
+        &format!("{} · {}", open.spec.name, text::count(open.state.executions.len(), "execution")),
         has_focus,
         theme,
     );
@@ -205,7 +205,8 @@ fn definition<'a>(open: &Open<'_>, theme: &Theme) -> Vec<Line<'a>> {
     }
     let mut policies = Vec::new();
     if let Some(retry) = &spec.retry {
-        let most = retry.attempts_max.map_or("without end".to_owned(), |n| format!("{n} attempts"));
+        let most =
+            retry.attempts_max.map_or("without end".to_owned(), |n| text::count(n, "attempt"));
         policies.push(format!("retry: {most}"));
     }
     policies.extend(spec.timeout.map(|timeout| format!("timeout: {timeout}")));

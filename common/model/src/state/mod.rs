@@ -141,6 +141,12 @@ impl State {
         Self::default()
     }
 
+    /// What of a state is sent: all but the identities, which only a daemon needs.
+    #[must_use]
+    pub fn without_identities(self) -> Self {
+        Self { run_requests: Identities::default(), event_ids: Identities::default(), ..self }
+    }
+
     /// Makes a state that came as JSON whole again: derived parts are not sent.
     #[must_use]
     pub fn with_derived(mut self) -> Self {

@@ -28,9 +28,9 @@ pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutp
 pub use past::{Moment, SinceReply, StateReply};
 pub use receipt::{EventFate, EventRef, Receipt, RuleReceipt};
 pub use reply::{
-    CheckReply, EmitReply, Ended, EventCount, EventPage, FollowReply, Hello, LogPiece,
-    NamespaceView, Records, RunReply, Status, StopReply, TaskLine, TriggerReply, UploadReply,
-    WorkflowView,
+    CheckReply, CommitTimes, DiskRoom, EmitReply, Ended, EventCount, EventPage, FollowReply, Hello,
+    LogPiece, NamespaceView, Queues, Records, RunReply, Status, StopReply, TaskLine, TriggerReply,
+    UploadReply, WorkflowView,
 };
 pub use request::{
     AddTrigger, Call, Emit, Empty, EventQuery, FilePiece, Follow, Heartbeat, HelloRequest, LogRead,

@@ -8,10 +8,13 @@ use super::EventView;
 use crate::{Offset, RuleIndex, RunId, TaskName, TriggerId};
 
 /// An event by its place.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRef {
     /// Where it stands in the log.
     pub offset: Offset,
+    /// Only what had become of it by the batch that holds the record before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Offset>,
 }
 
 /// What became of an event.
@@ -52,6 +55,18 @@ pub struct RuleReceipt {
     pub records: Vec<Offset>,
     /// The fate in words.
     pub text: String,
+}
+
+impl RuleReceipt {
+    /// Whose rule it is, in words.
+    #[must_use]
+    pub fn of(&self) -> String {
+        match (self.run, &self.task, self.trigger) {
+            (Some(run), Some(task), _) => format!("{task} of run {run}"),
+            (_, _, Some(trigger)) => format!("trigger {trigger}"),
+            _ => "-".to_owned(),
+        }
+    }
 }
 
 /// What a rule made of an event.

@@ -248,4 +248,47 @@ pub struct Status {
     /// The same of the history in Postgres.
     #[serde(default)]
     pub postgres: Option<Offset>,
+    /// How long the latest 1,024 commits took: how many took less than each time, but not less
+    /// than the one before it. The times double.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commit_times: Vec<CommitTimes>,
+    /// What waits in the daemon.
+    #[serde(default)]
+    pub queues: Queues,
+    /// Room on the disk of the home, in bytes; none: the system does not tell.
+    #[serde(default)]
+    pub disk: Option<DiskRoom>,
+}
+
+/// Commits that took about the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitTimes {
+    /// They took less than this, in microseconds.
+    pub below_us: u64,
+    /// How many.
+    pub commits: u64,
+}
+
+/// What waits in the daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Requests that are not decided yet.
+    pub requests: usize,
+    /// What is told of attempts and is not decided yet.
+    pub attempts: usize,
+    /// Replies and effects whose records are not durable yet.
+    pub departures: usize,
+    /// Bytes on their way to the disk.
+    pub uncommitted_bytes: u64,
+    /// Replies that their clients have not read yet.
+    pub unread: usize,
+}
+
+/// Room on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskRoom {
+    /// Bytes that are free for the daemon.
+    pub free_bytes: u64,
+    /// All bytes.
+    pub total_bytes: u64,
 }

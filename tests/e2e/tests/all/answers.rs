@@ -50,6 +50,8 @@ fn what_waits_what_an_event_did_and_how_things_stood_is_told() {
     let fates: Vec<&str> =
         receipt["rules"].as_array().unwrap().iter().map(|r| r["fate"].as_str().unwrap()).collect();
     assert_eq!(fates, ["filtered", "expired"], "a later event took its place: {receipt}");
+    let then = parsed(&daemon.ok(&["-o", "json", "event", "show", &small, "--until", &large]));
+    assert_eq!(then["rules"][1]["fate"], "held", "before the later one came: {then}");
     let receipt = daemon.ok(&["event", "show", &large]);
     assert!(receipt.contains("consumed") && receipt.contains("held"), "{receipt}");
 
@@ -72,10 +74,13 @@ fn what_waits_what_an_event_did_and_how_things_stood_is_told() {
 #[test]
 fn what_cannot_be_told_is_refused_with_a_hint() {
     let daemon = Daemon::start();
+    let some = daemon.ok(&["emit", "some", "1"]);
     for (line, code) in [
         ("why 7", "E0103"),
         ("event show 0", "E0004"),
         ("event show 999", "E0403"),
+        (&format!("event show {some} --until {some}"), "E0004"),
+        (&format!("event show {some} --until 999"), "E0403"),
         ("state --at 999", "E0403"),
         ("state --at 1 --run 7", "E0103"),
     ] {
