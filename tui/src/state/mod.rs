@@ -3,6 +3,7 @@
 //! Pure: no terminal, no socket, no clock (`now` is a field that the loop sets). Records change it
 //! through [`Model::take`], keys through the actions.
 
+pub(crate) mod about;
 pub(crate) mod ansi;
 pub(crate) mod bars;
 pub(crate) mod beside;

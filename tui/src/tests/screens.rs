@@ -75,6 +75,43 @@ fn a_run_without_a_clock() {
 }
 
 #[test]
+fn parameters_fans_outputs_and_hooks_are_shown_where_they_are() {
+    let mut recording = Recording::empty();
+    recording.upload(
+        "workflow: etl\nparams:\n  city: New York\n  days: {type: int, default: 3}\n  \
+         regions: {type: list, default: [eu, us, asia]}\ntasks:\n  load: {bash: 'load --all'}\n  \
+         each:\n    bash: 'work on \"$AIFLOW_ITEM\" for as long as it takes and then a little longer'\n    \
+         for_each: params.regions\n    start: {after: load}\n    parallel: 3\n    \
+         retry: {attempts: 2, backoff: 1s}\non_failure: {bash: 'tell somebody'}\nlate_after: 5m\n\
+         on_late: {bash: 'tell everybody'}\n",
+    );
+    let run = recording.run("etl");
+    recording.start_all();
+    let id: aiflow_model::AttemptId = "1.load.1.1".parse().unwrap();
+    for (name, value) in [("rows", "12"), ("file", "\"data/a.csv\"")] {
+        let (name, value) = (name.parse().unwrap(), aiflow_model::JsonText::parse(value).unwrap());
+        recording.give(Input::SetOutput(id.clone(), name, value));
+    }
+    recording.pass("2s");
+    recording.end("load", 0);
+    recording.start_all();
+    recording.pass("1s");
+    recording.end("each", 0);
+    let mut model = model_of(&recording);
+    assert_eq!(model.run, Some(run));
+    press(&mut model, "3");
+    check("run_with_params", &model, &[(80, 24), (120, 40)]);
+    press(&mut model, "<tab><tab>");
+    check("run_with_params_table", &model, &[(120, 40)]);
+    press(&mut model, "5");
+    check("task_with_outputs", &model, &[(80, 24), (120, 40)]);
+    press(&mut model, "3j5");
+    check("task_with_items", &model, &[(80, 24), (120, 40), SMALL]);
+    press(&mut model, "4");
+    check("workflow_with_params", &model, &[(80, 24), (120, 40)]);
+}
+
+#[test]
 fn the_overview() {
     let mut model = model_of(&Recording::story());
     press(&mut model, "1");

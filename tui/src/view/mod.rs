@@ -7,6 +7,7 @@ mod clocks;
 mod dialogs;
 mod event_detail;
 mod events;
+mod execution;
 mod footer;
 mod form;
 mod graph;
