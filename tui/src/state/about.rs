@@ -22,7 +22,7 @@ pub(crate) fn brief(value: &JsonText) -> String {
 /// The parameters of a run: `city = New York · days = 3`.
 pub(crate) fn params_of_run(run: &Run) -> Option<String> {
     let params = run.params.iter().map(|(name, value)| format!("{name} = {}", brief(value)));
-    some(params.collect())
+    some(&params.collect::<Vec<_>>())
 }
 
 /// The parameters of a workflow: `city = New York · days: int = 3 · model: string, needed`.
@@ -36,7 +36,7 @@ pub(crate) fn params_of(spec: &WorkflowSpec) -> Option<String> {
     });
     let needed = spec.param_types.keys().filter(|name| !spec.params.contains_key(*name));
     let needed = needed.map(|name| format!("{name}{}, needed", kind(name)));
-    some(known.chain(needed).collect())
+    some(&known.chain(needed).collect::<Vec<_>>())
 }
 
 /// The hooks of a workflow: `on_failure · on_late after 5m`.
@@ -44,10 +44,10 @@ pub(crate) fn hooks_of(spec: &WorkflowSpec) -> Option<String> {
     let mut hooks: Vec<String> = spec.hooks().map(|(_, task)| task.name.to_string()).collect();
     hooks.reverse();
     hooks.extend(spec.late_after.map(|span| format!("late after {span}")));
-    some(hooks)
+    some(&hooks)
 }
 
-fn some(parts: Vec<String>) -> Option<String> {
+fn some(parts: &[String]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn fan_of<'a>(task: &'a TaskState, execution: Option<&Execution>) -> 
 /// How far a fan has come: `3 items: 2 ✓ 1 ✗`.
 pub(crate) fn fan(fan: &Fan) -> String {
     let mut words = text::count(fan.items, "item");
-    let alive = (fan.alive > 0).then(|| (fan.alive, "▶"));
+    let alive = Some((fan.alive, "▶"));
     let ended = fan.ended.iter().map(|(status, count)| (*count, ended_glyph(*status)));
     let parts: Vec<String> = ended
         .chain(alive)
