@@ -2,15 +2,16 @@
 //!
 //! Must never hold a default that the daemon does not know: defaults are the wire's.
 
+use aiflow_model::compare::RunDiff;
 use aiflow_model::why::Why;
 use aiflow_model::wire::{
-    AddTrigger, Backfill, BackfillReply, BacktestReply, BacktestRequest, Call, Emit, EmitReply,
-    Empty, EventCount, EventPage, EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece,
-    Heartbeat, LogPiece, LogRead, LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName,
-    NamespaceProperties, NamespaceView, OptionalWorkflow, OutputQuery, OutputView, Receipt,
-    RerunTask, RuleView, RunQuery, RunRef, RunReply, RunView, SetOutput, SinceReply, SliceQuery,
-    StartRun, StateReply, Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef,
-    TriggerReply, TriggerView, Upload, UploadReply, WhyRequest, WorkflowView,
+    AddTrigger, Backfill, BackfillReply, BacktestReply, BacktestRequest, Call, DiffRequest, Emit,
+    EmitReply, Empty, EventCount, EventPage, EventQuery, EventRef, ExecutionReply, ExecutionView,
+    FilePiece, Heartbeat, LogPiece, LogRead, LogSlice, Moment, NamedWorkflow, NamespaceFilter,
+    NamespaceName, NamespaceProperties, NamespaceView, OptionalWorkflow, OutputQuery, OutputView,
+    Receipt, RerunTask, RuleView, RunQuery, RunRef, RunReply, RunView, SetOutput, SinceReply,
+    SliceQuery, StartRun, StateReply, Status, StopReply, TaskControl, TaskRef, TaskRequest,
+    TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -58,6 +59,8 @@ typed! {
     show_run(RunRef) -> RunView = Call::RunShow;
     /// Stops a run; it has ended when its record says so.
     stop_run(RunRef) -> StopReply = Call::RunStop;
+    /// Tells how a run differs from another.
+    diff_runs(DiffRequest) -> RunDiff = Call::RunDiff;
     /// Lists the rules of a run, each with how far it has come.
     list_rules(RunRef) -> Vec<RuleView> = Call::RuleList;
     /// Tells why tasks of a run wait, or ran.

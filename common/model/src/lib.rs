@@ -4,6 +4,7 @@
 //! Pure: no clock, no randomness, no files, no sockets, no processes, no threads. Time and ids
 //! come in as arguments. Read next: [`record`], then [`state`].
 
+pub mod compare;
 pub mod config;
 pub mod digest;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod jitter;
 pub mod json;
 pub mod progress;
 pub mod record;
+pub mod redact;
 pub mod spec;
 pub mod state;
 pub mod status;

@@ -4,7 +4,9 @@
 
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::why::{Creations, Health, why};
-use aiflow_model::wire::{BacktestRequest, EventRef, Moment, RunQuery, RunRef, WhyRequest};
+use aiflow_model::wire::{
+    BacktestRequest, DiffRequest, EventRef, Moment, RunQuery, RunRef, WhyRequest,
+};
 
 use crate::backtest;
 use crate::connection::Reply;
@@ -14,6 +16,7 @@ use crate::past::Past;
 use crate::pending::Departure;
 use crate::queries;
 use crate::question::{Question, with_chains};
+use crate::run_diff;
 use crate::waypoints::Waypoints;
 
 impl Daemon {
@@ -81,22 +84,49 @@ impl Daemon {
         Ok(())
     }
 
+    /// How a run differs from another.
+    pub(crate) fn diff_runs(&mut self, asked: DiffRequest, reply: Reply) -> Result<(), Failure> {
+        let state = self.engine.state();
+        let (run, snapshots, past) = (asked.run, state.snapshots.clone(), self.past());
+        if let Some(against) = asked.against {
+            let ask = move || run_diff::between(&past, [against, run], &snapshots);
+            self.hold(Departure::Question(Question::new(reply, ask)));
+            return Ok(());
+        }
+        // The history knows what is durable alone, and so does what is asked once it has answered.
+        let good = self.history.ask(past.end.0, move |store| run_diff::last_good(store, run));
+        let questions = self.questions.clone();
+        tokio::task::spawn_local(async move {
+            match good.await.and_then(|found| run_diff::found(run, found)) {
+                Ok(against) => questions.ask(Question::new(reply, move || {
+                    run_diff::between(&past, [against, run], &snapshots)
+                })),
+                Err(rejection) => reply.refuse(rejection),
+            }
+        });
+        Ok(())
+    }
+
     /// Asks about the past up to now, once now is durable.
     fn ask_past(
         &mut self,
         reply: Reply,
         ask: impl FnOnce(&Past) -> Result<String, Rejection> + Send + 'static,
     ) -> Result<(), Failure> {
+        let past = self.past();
+        self.hold(Departure::Question(Question::new(reply, move || ask(&past))));
+        Ok(())
+    }
+
+    fn past(&self) -> Past {
         let state = self.engine.state();
-        let past = Past {
+        Past {
             log: self.storage.clone(),
             waypoints: Waypoints::new(self.storage.clone(), self.home.waypoints()),
             index: self.index.clone(),
             first: state.first_offset,
             end: state.next_offset,
-        };
-        self.hold(Departure::Question(Question::new(reply, move || ask(&past))));
-        Ok(())
+        }
     }
 }
 

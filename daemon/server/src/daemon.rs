@@ -73,7 +73,7 @@ pub(crate) struct Daemon {
     pub(crate) stopping: bool,
     committer: Committer,
     pending: Pending,
-    questions: Questions,
+    pub(crate) questions: Questions,
     pub(crate) history: History,
     recent: RecentEvents,
     attempts: Rc<Attempts>,

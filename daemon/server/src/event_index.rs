@@ -9,7 +9,7 @@ use aiflow_log::{DiskStorage, LabelIndex, Labeller, ReadError};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::Record;
 use aiflow_model::wire::EventView;
-use aiflow_model::{EventKey, Namespace, RunId, Timestamp};
+use aiflow_model::{EventKey, LoggedRecord, Namespace, RunId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::records;
@@ -190,6 +190,27 @@ impl EventIndex {
     /// The offset of the first record of a stream from `from` on, or `end`, which is durable.
     pub(crate) fn skip(&self, stream: &Stream, from: u64, end: u64) -> Result<u64, ReadError> {
         Ok(self.lock().first(stream.label(), from, end)?.unwrap_or(end))
+    }
+
+    /// Shows the newest `keep` records about a run below `end`, which is durable, oldest first.
+    pub(crate) fn each_of_run(
+        &self,
+        run: RunId,
+        end: u64,
+        keep: usize,
+        mut visit: impl FnMut(&LoggedRecord),
+    ) -> Result<(), Rejection> {
+        let read = |record: aiflow_log::Record<'_>| match records::decode(&record) {
+            Ok(logged) => {
+                if logged.record.run() == Some(run) {
+                    visit(&logged);
+                }
+                None
+            }
+            Err(error) => Some(error),
+        };
+        let faults = self.lock().newest(run_label(run), 0, end, keep, read);
+        faults.map_err(unreadable)?.into_iter().next().map_or(Ok(()), |e| Err(unreadable(e)))
     }
 
     /// The first record that was decided after `time`, or `end`, which is durable.

@@ -89,6 +89,7 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::Follow(_)
         | Call::DryRun(_)
         | Call::DaemonStatus(_)
+        | Call::RunDiff(_)
         | Call::DaemonStop(_)) => return Ok(Asked::Look(look)),
     };
     Ok(Asked::Decide(input))

@@ -6,6 +6,8 @@ mod answers;
 mod asking;
 mod attempts;
 mod backtest;
+mod bundle;
+mod bundle_command;
 mod check;
 mod clock;
 mod connection;
@@ -37,6 +39,7 @@ mod recent;
 use aiflow_daemon::records;
 mod requests;
 mod retention;
+mod run_diff;
 mod slice;
 mod snapshots;
 mod socket;
@@ -78,6 +81,9 @@ enum Command {
     History(history_command::HistoryCommand),
     /// Read a definition from stdin and print what is wrong in it, as JSON.
     Check,
+    /// Print the log as text that can be replayed: `aiflow bundle`.
+    #[command(hide = true)]
+    Bundle(bundle_command::Arguments),
     /// Print a slice of a copied log and the state before it, as JSON: `aiflow tui --log`.
     #[command(hide = true)]
     Slice {
@@ -105,6 +111,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => start::run(arguments.home, &arguments.settings),
         Some(Command::Check) => check::run(),
+        Some(Command::Bundle(asked)) => bundle_command::run(arguments.home, &asked),
         Some(Command::Slice { directory, query }) => slice::run(&directory, &query),
         Some(Command::Receipt { directory, query }) => slice::run_receipt(&directory, &query),
         Some(Command::History(command)) => history_command::run(arguments.home, command),

@@ -53,7 +53,7 @@ impl Past {
         receipt::read(&self.log, self.end, asked, |offset| self.state_at(offset))
     }
 
-    fn state_at(&self, offset: Offset) -> Result<State, Rejection> {
+    pub(crate) fn state_at(&self, offset: Offset) -> Result<State, Rejection> {
         self.waypoints.state_at(offset.0).map_err(|error| match error {
             Lost::Gone(_) => self.gone(offset),
             Lost::Other(error) => unreadable(error),

@@ -47,6 +47,7 @@ impl Daemon {
         let looked = match call {
             Call::Follow(follow) => return self.follow(follow, reply),
             Call::DryRun(tried) => return self.dry_run(&tried, reply),
+            Call::RunDiff(asked) => return self.diff_runs(asked, reply),
             Call::Why(asked) => return self.why(&asked, reply),
             Call::EventShow(event) => return self.show_event(event, reply),
             Call::StateAt(moment) => return self.state_at(moment, reply),

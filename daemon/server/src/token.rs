@@ -88,7 +88,7 @@ impl TokenKey {
     }
 }
 
-fn getrandom(mut buffer: &mut [u8]) -> io::Result<()> {
+pub(crate) fn getrandom(mut buffer: &mut [u8]) -> io::Result<()> {
     while !buffer.is_empty() {
         let flags = rustix::rand::GetRandomFlags::empty();
         let count = rustix::rand::getrandom(&mut *buffer, flags)?;

@@ -4,6 +4,7 @@
 
 mod backfill;
 mod backtest;
+mod bundle;
 mod check;
 mod complete;
 mod completions;
@@ -12,6 +13,7 @@ mod confirm;
 mod db;
 mod definition;
 mod diagnostics;
+mod diff;
 mod dry_run;
 mod emit;
 mod event;
@@ -19,6 +21,7 @@ mod failure;
 mod files;
 mod heartbeat;
 mod listen;
+mod log_diff;
 pub(crate) mod log_lines;
 mod logs;
 mod man;
@@ -101,8 +104,13 @@ enum Verb {
     Backfill(backfill::Arguments),
     /// Why tasks of a run wait, with all that is missing, or how they came to run.
     Why(why::Arguments),
+    /// How a run differs from another, or from the last that succeeded: definition, parameters,
+    /// events, tasks, logs.
+    Diff(diff::Arguments),
     /// What a definition would have done with the events that came, beside what a run did.
     Backtest(backtest::Arguments),
+    /// Write a copy of the log for a bug report, which `aiflowd log replay` goes through again.
+    Bundle(bundle::Arguments),
     /// How things stood at an offset or a time: the runs, or the task executions of one.
     State(past::State),
     /// What has happened since an offset or a time: failures, recoveries, what came late or waits.
@@ -228,7 +236,9 @@ impl Verb {
             Self::Run(arguments) => return arguments.perform(session).await,
             Self::Backfill(arguments) => arguments.perform(session).await,
             Self::Why(arguments) => arguments.perform(session).await,
+            Self::Diff(arguments) => arguments.perform(session).await,
             Self::Backtest(arguments) => arguments.perform(session).await,
+            Self::Bundle(arguments) => arguments.perform(session).await,
             Self::State(arguments) => arguments.perform(session).await,
             Self::Since(arguments) => arguments.perform(session).await,
             Self::Ps => ps::perform(session).await,
@@ -275,7 +285,8 @@ mod tests {
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
-            workflow-execution rules 3|why 3|why 3 t|event show 7|state --at 7|\
+            workflow-execution rules 3|bundle|bundle --redact --keep values,reasons f|diff 3|\
+            diff 2 3|why 3|why 3 t|event show 7|state --at 7|\
             backtest f.yaml --since 2013-01-01T00:00:00Z --run 3|\
             state --at 2013-01-01T00:00:00Z --run 3|since 7|since 2013-01-01T00:00:00Z|\
             workflow-execution listen 3 --from 2|workflow-execution pause 3|\
@@ -316,7 +327,17 @@ mod tests {
 
     #[test]
     fn wrong_words_are_refused() {
-        for line in ["pss", "logs x t", "emit a/../b c --wait 1", "run w --param a", "emit"] {
+        for line in [
+            "pss",
+            "diff",
+            "diff 1 2 3",
+            "diff x",
+            "bundle --keep values",
+            "logs x t",
+            "emit a/../b c --wait 1",
+            "run w --param a",
+            "emit",
+        ] {
             let words = std::iter::once("aiflow").chain(line.split_whitespace());
             let error = Arguments::try_parse_from(words).expect_err(line);
             assert_eq!(error.exit_code(), i32::from(exit_code::USAGE), "{line}");

@@ -4,6 +4,7 @@
 
 mod backfill;
 mod backtest;
+mod bundle;
 mod control;
 mod dry_run;
 mod output;
@@ -12,6 +13,7 @@ mod receipt;
 mod reply;
 mod request;
 mod rule;
+mod run_diff;
 mod run_query;
 mod slice;
 mod view;
@@ -19,6 +21,7 @@ mod why;
 
 pub use backfill::{Backfill, BackfillReply};
 pub use backtest::{BacktestReply, BacktestRequest, WouldFire};
+pub use bundle::{BUNDLE_VERSION, BundleBatch, BundleEnd, BundleHead};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutput};
@@ -35,6 +38,7 @@ pub use request::{
     StartRun, TaskRef, TriggerRef, Upload,
 };
 pub use rule::RuleView;
+pub use run_diff::DiffRequest;
 pub use run_query::{RunOrder, RunQuery};
 pub use slice::{LogSlice, SLICE_RECORDS_MAX, SliceQuery};
 pub use view::{AttemptView, Ended as EndedCounts, EventView, ExecutionView, RunView, TriggerView};

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
 use crate::wire::{
-    Backfill, BacktestRequest, DryRun, EventRef, Moment, OutputQuery, RerunTask, RunQuery,
-    SetOutput, SliceQuery, TaskControl, TaskRequest, WhyRequest,
+    Backfill, BacktestRequest, DiffRequest, DryRun, EventRef, Moment, OutputQuery, RerunTask,
+    RunQuery, SetOutput, SliceQuery, TaskControl, TaskRequest, WhyRequest,
 };
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
@@ -120,6 +120,8 @@ calls! {
     RunResume(RunRef) = "execution.resume";
     /// Deletes a run that has ended.
     RunDelete(RunRef) = "execution.delete";
+    /// Tells how a run differs from another.
+    RunDiff(DiffRequest) = "execution.diff";
     /// Lists the rules of a run, each with how far it has come.
     RuleList(RunRef) = "rule.list";
     /// Tells why tasks of a run wait, or ran.

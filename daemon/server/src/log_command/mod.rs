@@ -5,13 +5,14 @@
 mod compact;
 mod dump;
 mod repair;
+mod replay;
 mod stat;
 mod verify;
 
 use std::path::PathBuf;
 
 use aiflow_log::DirectoryLock;
-use aiflow_model::exit_code;
+use aiflow_model::{State, exit_code};
 use clap::Subcommand;
 
 use crate::failure::Failure;
@@ -38,6 +39,8 @@ pub(crate) enum LogCommand {
         #[arg(long)]
         limit: Option<u64>,
     },
+    /// Fold a copied log, or a bundle, and print the hash of the state. Needs no home.
+    Replay(replay::Arguments),
     /// Print what the log is made of: its segments and snapshots, with sizes and times.
     Stat,
     /// Tell what a damaged log has to give up so that it can be used again, and with --yes do it.
@@ -52,23 +55,36 @@ pub(crate) enum LogCommand {
 
 /// Runs it.
 pub(crate) fn run(flag: Option<PathBuf>, command: &LogCommand) -> Result<(), Failure> {
+    if let LogCommand::Replay(asked) = command {
+        return written(replay::run(asked)?);
+    }
     let home = Home::locate(flag)?;
     let _lock = DirectoryLock::acquire(home.root()).map_err(|error| {
         Failure::new(exit_code::HOME_BUSY, "the log is in use")
             .because(error)
             .hint(format!("aiflow --home {} server stop", home.root().display()))
     })?;
-    let written = match command {
+    written(match command {
+        // Done above: it is of no home.
+        LogCommand::Replay(asked) => replay::run(asked),
         LogCommand::Verify { deep } => verify::run(&home, *deep),
         LogCommand::Dump { from, limit } => dump::run(&home, *from, *limit),
         LogCommand::Stat => stat::run(&home),
         LogCommand::Repair { yes } => repair::run(&home, *yes),
         LogCommand::Compact => compact::run(&home),
-    }?;
+    }?)
+}
+
+fn written(written: Written) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::new(exit_code::OPERATING, "cannot write to stdout").because(error))
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// SHA-256 of a state as it is stored, in hex: equal states have equal ones.
+pub(crate) fn state_hash(state: &State) -> serde_json::Result<String> {
+    Ok(verify::hash(&state.to_stored()?))
 }

@@ -89,6 +89,6 @@ fn compare_states(home: &Home, report: &Report) -> Result<Written, Failure> {
         .hint(format!("rm {}/*.snapshot: the log itself is whole", home.log().display())))
 }
 
-fn hash(stored: &[u8]) -> String {
+pub(super) fn hash(stored: &[u8]) -> String {
     Sha256::digest(stored).iter().map(|byte| format!("{byte:02x}")).collect()
 }

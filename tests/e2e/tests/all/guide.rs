@@ -132,6 +132,11 @@ fn the_guide_to_history_does_what_it_says() {
 }
 
 #[test]
+fn the_guide_to_bug_reports_does_what_it_says() {
+    follow("bug-reports.md");
+}
+
+#[test]
 fn the_guide_to_testing_rules_does_what_it_says() {
     follow("testing-rules.md");
 }

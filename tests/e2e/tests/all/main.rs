@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod answers_bundle;
+#[cfg(test)]
+mod answers_diff;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod check;
