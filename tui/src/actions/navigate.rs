@@ -49,6 +49,7 @@ fn move_dialog(model: &mut Model, by: isize) -> bool {
         Some(Dialog::Help { scroll } | Dialog::Why { scroll, .. }) => {
             *scroll = scroll.saturating_add_signed(by);
         }
+        Some(Dialog::Diff(diff)) => diff.scroll = diff.scroll.saturating_add_signed(by),
         Some(Dialog::Palette(palette)) => {
             let palette = palette.clone();
             let count = palette::entries(model, &palette).len();

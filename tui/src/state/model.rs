@@ -243,6 +243,13 @@ impl Model {
             Message::Since(digest) => self.digest = Some(*digest),
             Message::Chain(item, links) => self.chain = Some((item, links)),
             Message::Receipt(about, told) => self.receipts.take(about, told, self.now),
+            Message::Diff(run, lines) => {
+                if let Some(Dialog::Diff(diff)) = &mut self.dialog
+                    && diff.run == run
+                {
+                    diff.told = Some(lines);
+                }
+            }
             Message::Foretold(number, lines) => self.take_foretold(number, lines),
             Message::Done(text) => self.notice = Some(Notice { text, tone: Tone::Good }),
             Message::Refused(text) => self.notice = Some(Notice { text, tone: Tone::Bad }),
