@@ -40,4 +40,6 @@ mod snapshots;
 mod streams;
 mod terminal;
 #[cfg(test)]
+mod terminal_tmux;
+#[cfg(test)]
 mod triggers;
