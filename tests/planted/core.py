@@ -15,11 +15,15 @@ def bug(name, why, file, old, new, tests=SIM):
 # Events.
 
 bug("core: event-twice", "the same event, given again, is another one",
-    CORE + "event.rs", "return Ok(Answer::Emitted { offset, duplicate: true });",
-    "if offset.0 % 2 == 0 { return Ok(Answer::Emitted { offset, duplicate: true }); }")
+    CORE + "event.rs", "return Ok(Answer::Emitted { offset: Offset(offset), duplicate: true });",
+    "if offset % 2 == 0 { return Ok(Answer::Emitted { offset: Offset(offset), duplicate: true }); }")
 bug("core: dedup-forgotten-at-restart", "identities of events are not in the snapshot",
-    STATE + "stored.rs", "Ok(Self { event_ids, ..state }.with_derived())",
-    "let _ = event_ids;\n        Ok(state.with_derived())")
+    STATE + "stored.rs", "state.event_ids = event_ids;", "let _ = event_ids;")
+bug("core: requests-forgotten-at-restart", "which request started which run is not in the snapshot",
+    STATE + "stored.rs", "state.run_requests = run_requests;", "let _ = run_requests;")
+bug("core: request-forgotten-with-its-run", "a request whose run has left the state starts another",
+    CORE + "run.rs", "let Some(run) = self.state.run(id) else { return Ok(Some(Answer::Run(id))) };",
+    "let Some(run) = self.state.run(id) else { return Ok(None) };")
 bug("core: event-skipped", "one event in 64 reaches no rule, as if an exception had been swallowed",
     CORE + "condition.rs", "for id in self.rules_that_look_at(stimulus) {",
     "if matches!(stimulus, Stimulus::Event { offset, .. } if offset.0 % 64 == 0) {\n            return;\n        }\n"
@@ -118,9 +122,6 @@ bug("core: run-never-ends", "a run with nothing alive is not ended when it is st
 bug("core: request-twice", "a request for a run that is repeated starts another",
     CORE + "run.rs", "return Ok(Some(Answer::Run(run.id)));",
     "return Ok((run.id.0 % 2 == 0).then_some(Answer::Run(run.id)));")
-bug("core: request-forgotten-with-its-run", "a request that is repeated after its run was deleted starts another",
-    STATE + "apply_workflow.rs", "            return Err(format!(\"run {id} is alive\"));\n        }\n",
-    "            return Err(format!(\"run {id} is alive\"));\n        }\n        self.requests.retain(|_, run| *run != id);\n")
 bug("core: paused-trigger-fires", "a trigger that is paused fires",
     STATE + "mod.rs", "!trigger.paused && !is_disabled", "!is_disabled")
 bug("core: disabled-workflow-starts", "a trigger of a workflow that is disabled fires",

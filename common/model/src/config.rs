@@ -21,7 +21,7 @@ pub struct Setting {
 }
 
 /// Every setting.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 10] = [
     Setting {
         key: "home",
         variable: "AIFLOW_HOME",
@@ -69,6 +69,12 @@ pub const SETTINGS: [Setting; 9] = [
         variable: "AIFLOW_KEEP_OUTPUT",
         default: "30d",
         about: "the output of an attempt goes so long after its end",
+    },
+    Setting {
+        key: "keep_runs",
+        variable: "AIFLOW_KEEP_RUNS",
+        default: "1000",
+        about: "runs that have ended and stay in memory",
     },
     Setting {
         key: "no_compress",

@@ -40,6 +40,7 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::RunControlled(_)
         | Record::RunLate { .. }
         | Record::RunFinished { .. }
+        | Record::RunArchived { .. }
         | Record::ConditionAdvanced { .. }
         | Record::FilterFailed { .. }
         | Record::EmissionFailed { .. }

@@ -13,6 +13,7 @@ use aiflow_model::{
 
 use crate::expression::Expressions;
 use crate::input::{Answer, Decision, Input};
+use crate::run::ENDED_RUNS_KEPT;
 use crate::transaction::{Stimulus, Transaction};
 
 /// Most clock firings in one batch; what is left falls due at once, in the next.
@@ -21,19 +22,31 @@ pub(crate) const WINDOWS_PER_BATCH_MAX: usize = 1_000;
 const DEADLINES_PER_BATCH_MAX: usize = 1_000;
 
 /// The state and what is compiled for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
     pub(crate) state: State,
     expressions: Expressions,
     /// See [`Transaction::missing`].
     missing: BTreeMap<(RuleId, u32), TaskName>,
+    keep_runs: usize,
 }
 
 impl Engine {
     /// An engine over a state that was folded from a log.
     #[must_use]
     pub fn new(state: State) -> Self {
-        Self { state, ..Self::default() }
+        Self {
+            state,
+            expressions: Expressions::default(),
+            missing: BTreeMap::new(),
+            keep_runs: ENDED_RUNS_KEPT,
+        }
+    }
+
+    /// Says how many runs that have ended stay in the state, at least 1. Those that ended first
+    /// leave; the log and the history tell of them. A hook that runs keeps its run.
+    pub fn keep_runs(&mut self, count: usize) {
+        self.keep_runs = count.max(1);
     }
 
     /// The state, the latest decisions included.
@@ -54,7 +67,12 @@ impl Engine {
     }
 
     pub(crate) fn transaction<'a>(&'a mut self, now: Timestamp) -> Transaction<'a> {
-        Transaction::new(&mut self.state, &mut self.expressions, &mut self.missing, now)
+        Transaction::new(
+            &mut self.state,
+            &mut self.expressions,
+            &mut self.missing,
+            (now, self.keep_runs),
+        )
     }
 
     /// The state alone.

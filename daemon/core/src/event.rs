@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use aiflow_model::record::Event;
+use aiflow_model::state::Identity;
 use aiflow_model::wire::{EVENT_ID_BYTES_MAX, EVENT_VALUE_BYTES_MAX, EVENT_VALUE_DEPTH_MAX};
-use aiflow_model::{AttemptId, ErrorCode, Record, Rejection};
+use aiflow_model::{AttemptId, ErrorCode, Offset, Record, Rejection};
 
 use crate::input::Answer;
 use crate::transaction::{Stimulus, Transaction};
@@ -18,9 +19,9 @@ impl Transaction<'_> {
         speaker: Option<&AttemptId>,
     ) -> Result<Answer, Rejection> {
         self.check_event(&event)?;
-        let ids = &self.state.event_ids;
-        if let Some(offset) = ids.find(event.namespace.as_str(), &event.source, &event.id) {
-            return Ok(Answer::Emitted { offset, duplicate: true });
+        let identity = Identity::of_event(event.namespace.as_str(), &event.source, &event.id);
+        if let Some(offset) = self.state.event_ids.find(identity) {
+            return Ok(Answer::Emitted { offset: Offset(offset), duplicate: true });
         }
         if let (Some(id), Some(run)) = (speaker, event.execution) {
             self.check_speaks(id, run)?;

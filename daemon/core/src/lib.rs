@@ -51,3 +51,4 @@ pub use input::{Answer, Decision, Input};
 pub use launch::{LaunchPlan, launch_plan};
 pub use preview::Preview;
 pub use receipt::Tracker;
+pub use run::ENDED_RUNS_KEPT;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aiflow_model::record::{RunStarted, StopReason};
 use aiflow_model::spec::{Hook, WorkflowSpec};
-use aiflow_model::state::{ExecutionStatus, Run, RunStatus, Snapshot, TaskState};
+use aiflow_model::state::{ExecutionStatus, Identity, Run, RunStatus, Snapshot, TaskState};
 use aiflow_model::time::Window;
 use aiflow_model::wire::StartRun;
 use aiflow_model::{ErrorCode, JsonText, Offset, Record, Rejection, RuleId, RunId, TriggerId};
@@ -13,6 +13,11 @@ use crate::input::Answer;
 use crate::param;
 use crate::task::Start;
 use crate::transaction::Transaction;
+
+/// How many runs that have ended stay in the state, when nothing else is said.
+pub const ENDED_RUNS_KEPT: usize = 1_000;
+/// Most runs that leave the state in one batch.
+const ARCHIVED_PER_BATCH_MAX: usize = 16;
 
 /// What a run begins with.
 #[derive(Debug, Default)]
@@ -95,8 +100,9 @@ impl Transaction<'_> {
 
     fn answer_of_earlier_request(&self, start: &StartRun) -> Result<Option<Answer>, Rejection> {
         let Some(request) = &start.request else { return Ok(None) };
-        let Some(id) = self.state.requests.get(request) else { return Ok(None) };
-        let Some(run) = self.state.run(*id) else { return Ok(Some(Answer::Run(*id))) };
+        let identity = Identity::of_request(request);
+        let Some(id) = self.state.run_requests.find(identity).map(RunId) else { return Ok(None) };
+        let Some(run) = self.state.run(id) else { return Ok(Some(Answer::Run(id))) };
         if run.workflow == start.workflow && run.namespace == start.namespace {
             return Ok(Some(Answer::Run(run.id)));
         }
@@ -129,7 +135,23 @@ impl Transaction<'_> {
         Ok(Answer::Stopping(stopping))
     }
 
+    /// Lets runs that ended first leave the state, when more have ended than are to stay. A few at
+    /// a time: the rest leaves with the next decisions.
+    pub(crate) fn archive_ended(&mut self, cause: Offset) {
+        let ended = self.state.pools.ended();
+        let excess = ended.len().saturating_sub(self.keep_runs).min(ARCHIVED_PER_BATCH_MAX);
+        let hooks_ended = |run: &RunId| self.state.hook_alive(*run).is_none();
+        let leaving: Vec<RunId> = ended.take(excess).filter(hooks_ended).collect();
+        for run in leaving {
+            self.record(Some(cause), Record::RunArchived { run });
+        }
+    }
+
     pub(crate) fn delete_run(&mut self, id: RunId) -> Result<Answer, Rejection> {
+        if self.state.archived.contains(id) {
+            self.record(None, Record::RunDeleted { run: id });
+            return Ok(Answer::Done);
+        }
         let run = self.find_run(id)?;
         if run.status.is_alive() {
             let message = format!("run {id} cannot be deleted: it is {}", run.status);
@@ -163,9 +185,14 @@ impl Transaction<'_> {
     }
 
     pub(crate) fn find_run(&self, id: RunId) -> Result<&Run, Rejection> {
-        self.state.run(id).ok_or_else(|| {
-            Rejection::new(ErrorCode::UnknownRun, format!("there is no run {id}"))
-                .hint("aiflow workflow-execution list")
+        self.state.run(id).ok_or_else(|| match self.state.archived.contains(id) {
+            true => {
+                let message = format!("run {id} ended long ago: nothing happens in it any more");
+                Rejection::new(ErrorCode::RunEnded, message)
+                    .hint(format!("what became of it: aiflow workflow-execution show {id}"))
+            }
+            false => Rejection::new(ErrorCode::UnknownRun, format!("there is no run {id}"))
+                .hint("aiflow workflow-execution list"),
         })
     }
 

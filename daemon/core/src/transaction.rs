@@ -75,6 +75,8 @@ pub(crate) struct Transaction<'a> {
     /// saves looking at all of them each time, and decides nothing.
     pub(crate) missing: &'a mut BTreeMap<(RuleId, u32), TaskName>,
     pub(crate) now: Timestamp,
+    /// See [`crate::Engine::keep_runs`].
+    pub(crate) keep_runs: usize,
     /// Where this is only tried: the way back.
     pub(crate) undo: Option<Undo>,
     /// What hosts have said, and what they have yet to be asked.
@@ -93,13 +95,14 @@ impl<'a> Transaction<'a> {
         state: &'a mut State,
         expressions: &'a mut Expressions,
         missing: &'a mut BTreeMap<(RuleId, u32), TaskName>,
-        now: Timestamp,
+        (now, keep_runs): (Timestamp, usize),
     ) -> Self {
         Self {
             state,
             expressions,
             missing,
             now,
+            keep_runs,
             undo: None,
             hearing: Hearing::default(),
             batch: Vec::new(),
@@ -147,9 +150,14 @@ impl<'a> Transaction<'a> {
             }
             match self.unsettled.pop_first() {
                 Some(run) => self.settle_run(run),
-                None => return std::mem::take(&mut self.batch),
+                None => break,
             }
         }
+        // Only beside something else: nothing is decided for this alone.
+        if let Some(first) = self.batch.first().map(|logged| logged.offset) {
+            self.archive_ended(first);
+        }
+        std::mem::take(&mut self.batch)
     }
 
     /// The snapshot that a run is pinned to.

@@ -2,6 +2,7 @@
 //!
 //! Must never read the log on the loop: that is the question's.
 
+use aiflow_model::State;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::why::{Creations, Health, why};
 use aiflow_model::wire::{
@@ -22,19 +23,32 @@ use crate::waypoints::Waypoints;
 impl Daemon {
     /// Why tasks of a run wait, or ran.
     pub(crate) fn why(&mut self, asked: &WhyRequest, reply: Reply) -> Result<(), Failure> {
-        let state = self.engine.state();
         let health =
             Health { disk_low: self.space != aiflow_log::Space::Enough, stopping: self.stopping };
         let now = self.clock.now();
-        let Some(why) = why(state, asked.run, asked.task.as_ref(), now, health) else {
-            let known = queries::run(state, RunRef { run: asked.run });
-            reply.refuse(known.err().unwrap_or_else(|| unknown_task(asked)));
-            return Ok(());
+        let look = move |state: &State, asked: &WhyRequest| {
+            let Some(why) = why(state, asked.run, asked.task.as_ref(), now, health) else {
+                let known = queries::run(state, RunRef { run: asked.run });
+                return Err(known.err().unwrap_or_else(|| unknown_task(asked)));
+            };
+            Ok((why, Creations::of(state, asked.run)))
         };
-        let creations = Creations::of(state, asked.run);
+        let state = self.engine.state();
         let log = (self.storage.clone(), state.first_offset);
-        let ask = move || with_chains(why, &creations, log);
-        self.hold(Departure::Question(Question::new(reply, ask)));
+        if state.archived.contains(asked.run) {
+            let asked = asked.clone();
+            return self.ask_past(reply, move |past| {
+                let (why, creations) = look(&past.state_with(asked.run)?, &asked)?;
+                with_chains(why, &creations, log)
+            });
+        }
+        match look(state, asked) {
+            Ok((why, creations)) => {
+                let ask = move || with_chains(why, &creations, log);
+                self.hold(Departure::Question(Question::new(reply, ask)));
+            }
+            Err(rejection) => reply.refuse(rejection),
+        }
         Ok(())
     }
 
@@ -56,6 +70,13 @@ impl Daemon {
     /// What a definition would have done with the events that came.
     pub(crate) fn backtest(&mut self, asked: BacktestRequest, reply: Reply) -> Result<(), Failure> {
         let state = self.engine.state();
+        let now = self.clock.now();
+        if let Some(run) = asked.run.filter(|run| state.archived.contains(*run)) {
+            return self.ask_past(reply, move |past| {
+                let compared = backtest::named_run(&past.state_with(run)?, run)?;
+                backtest::run(past, &asked, Some(compared), now)
+            });
+        }
         let compared = asked.run.map_or_else(
             || Ok(backtest::alive_run(state, &asked)),
             |run| backtest::named_run(state, run).map(Some),
@@ -67,7 +88,6 @@ impl Daemon {
                 return Ok(());
             }
         };
-        let now = self.clock.now();
         self.ask_past(reply, move |past| backtest::run(past, &asked, compared, now))
     }
 
@@ -108,7 +128,7 @@ impl Daemon {
     }
 
     /// Asks about the past up to now, once now is durable.
-    fn ask_past(
+    pub(crate) fn ask_past(
         &mut self,
         reply: Reply,
         ask: impl FnOnce(&Past) -> Result<String, Rejection> + Send + 'static,

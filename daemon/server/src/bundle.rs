@@ -30,7 +30,7 @@ pub(crate) fn write(
     let from = state.next_offset;
     let known = (from > Offset(0)).then(|| match redactor {
         Some(redactor) => redactor.state(state),
-        None => State { event_ids: aiflow_model::state::EventIds::default(), ..state },
+        None => State::without_identities(state),
     });
     let head = BundleHead {
         bundle: BUNDLE_VERSION,

@@ -187,6 +187,17 @@ impl EventIndex {
         found.map_err(unreadable)?.into_iter().map(|event| event.map_err(unreadable)).collect()
     }
 
+    /// The newest record about a run.
+    pub(crate) fn newest_of_run(
+        &self,
+        run: RunId,
+        end: u64,
+    ) -> Result<Option<LoggedRecord>, Rejection> {
+        let read = |record: aiflow_log::Record<'_>| Some(records::decode(&record));
+        let found = self.lock().newest(run_label(run), 0, end, 1, read).map_err(unreadable)?;
+        found.into_iter().next().transpose().map_err(unreadable)
+    }
+
     /// The offset of the first record of a stream from `from` on, or `end`, which is durable.
     pub(crate) fn skip(&self, stream: &Stream, from: u64, end: u64) -> Result<u64, ReadError> {
         Ok(self.lock().first(stream.label(), from, end)?.unwrap_or(end))

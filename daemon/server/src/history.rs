@@ -92,6 +92,11 @@ impl History {
         [&self.sqlite, &self.postgres].map(|of| of.as_ref().map(|reached| *reached.borrow()))
     }
 
+    /// Whether it is kept where questions are asked.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.sqlite.is_some()
+    }
+
     /// A question to SQLite, once everything below `end` is in it.
     pub(crate) fn ask<T: Send + 'static>(
         &self,

@@ -3,6 +3,7 @@
 //! The only room that reads the clock and the environment. Must never decide: that is the core's.
 
 mod answers;
+mod archive;
 mod asking;
 mod attempts;
 mod backtest;

@@ -142,7 +142,7 @@ pub(crate) fn outputs(state: &State, query: &OutputQuery) -> Result<String, Reje
     to_json(&views)
 }
 
-fn unknown_run(run: RunId) -> Rejection {
+pub(crate) fn unknown_run(run: RunId) -> Rejection {
     Rejection::new(ErrorCode::UnknownRun, format!("there is no run {run}"))
         .hint("aiflow workflow-execution list")
 }

@@ -6,9 +6,9 @@ use aiflow_core::Input;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{
     Call, DryRun, EventCount, EventPage, EventQuery, Follow, FollowReply, Hello, HelloRequest,
-    LogRead, PROTOCOL_VERSION, SliceQuery, Status,
+    PROTOCOL_VERSION, SliceQuery, Status,
 };
-use aiflow_model::{AttemptId, ExecutionId, Namespace, Offset};
+use aiflow_model::{Namespace, Offset};
 
 use serde_json::value::RawValue;
 
@@ -19,7 +19,6 @@ use crate::failure::Failure;
 use crate::follow::{Subscription, gone};
 use crate::inputs::{self, Asked};
 use crate::meters::{disk_room, resident_bytes};
-use crate::output;
 use crate::parked::Purpose;
 use crate::pending::Departure;
 use crate::queries::{self, to_json};
@@ -55,7 +54,17 @@ impl Daemon {
             Call::Since(moment) => return self.since(moment, reply),
             Call::EventList(query) => return self.list_events(query, reply),
             Call::EventCount(query) => return self.count_events(query, reply),
-            Call::LogRead(read) => return self.read_output(&read, reply),
+            Call::LogRead(read) => return self.read_output(read, reply),
+            Call::RunShow(run) => return self.show_run(run, reply),
+            Call::RuleList(asked) => {
+                return self.ask_of_run(asked.run, reply, move |s| queries::rules(s, asked));
+            }
+            Call::TaskList(asked) => {
+                return self.ask_of_run(asked.run, reply, move |s| queries::tasks(s, asked));
+            }
+            Call::OutputList(query) => {
+                return self.ask_of_run(query.run, reply, move |s| queries::outputs(s, &query));
+            }
             Call::LogSlice(query) => return self.slice(query, reply),
             Call::DaemonStop(_) => {
                 self.stopping = true;
@@ -69,10 +78,6 @@ impl Daemon {
             Call::TriggerShow(trigger) => queries::trigger(state, trigger),
             Call::RunList(query) if !query.is_plain() => return self.list_past_runs(query, reply),
             Call::RunList(query) => queries::runs(state, &query),
-            Call::RunShow(run) => queries::run(state, run),
-            Call::RuleList(run) => queries::rules(state, run),
-            Call::TaskList(run) => queries::tasks(state, run),
-            Call::OutputList(query) => queries::outputs(state, &query),
             Call::DaemonStatus(_) => self.status(),
             // Files are taken by the connection itself; what is decided was sorted out before.
             _ => Ok("{}".to_owned()),
@@ -234,72 +239,6 @@ impl Daemon {
             }
         });
         Ok(())
-    }
-
-    fn read_output(&mut self, read: &LogRead, reply: Reply) -> Result<(), Failure> {
-        let found = self.find_attempt(read);
-        let (id, ended) = match found {
-            Ok(found) => found,
-            Err(rejection) => {
-                reply.refuse(rejection);
-                return Ok(());
-            }
-        };
-        let directory = self.home.attempt(&id);
-        let is_removed = ended && !directory.exists();
-        if is_removed {
-            let message = format!("the output of {id} is no longer kept");
-            reply.refuse(
-                Rejection::new(ErrorCode::OutputRemoved, message)
-                    .hint("aiflowd --keep-output 90d keeps it longer from now on"),
-            );
-            return Ok(());
-        }
-        let (position, bytes_max) = (read.position, read.bytes_max);
-        tokio::task::spawn_local(async move {
-            let piece = tokio::task::spawn_blocking(move || {
-                output::read(&directory, &id, position, bytes_max, ended)
-                    .map_err(|error| format!("the output of {id} cannot be read: {error}"))
-            });
-            let piece = piece.await.unwrap_or_else(|error| Err(error.to_string()));
-            let piece = piece.map_err(|message| Rejection::new(ErrorCode::Internal, message));
-            match piece.and_then(|piece| to_json(&piece)) {
-                Ok(text) => reply.result(&text),
-                Err(rejection) => reply.refuse(rejection),
-            }
-        });
-        Ok(())
-    }
-
-    /// The attempt whose output is meant, and whether it is over.
-    fn find_attempt(&self, read: &LogRead) -> Result<(AttemptId, bool), Rejection> {
-        let state = self.engine.state();
-        let (run, task) = (read.run, &read.task);
-        queries::run(state, aiflow_model::wire::RunRef { run })?;
-        let known = state.task(run, task).ok_or_else(|| {
-            Rejection::new(ErrorCode::UnknownTask, format!("run {run} has no task {task}"))
-                .hint(format!("aiflow task-execution list {run}"))
-        })?;
-        let none = |what: String| {
-            Rejection::new(ErrorCode::UnknownExecution, what)
-                .hint(format!("aiflow task-execution list {run}"))
-        };
-        let execution = match read.sequence {
-            Some(sequence) => known.execution(sequence),
-            // The newest that has anything to show.
-            None => known.executions.iter().rev().find(|e| !e.attempts.is_empty()),
-        };
-        let execution =
-            execution.ok_or_else(|| none(format!("task {task} of run {run} has not started")))?;
-        let attempt = match read.attempt {
-            Some(number) => execution.attempt(number),
-            None => execution.attempts.last(),
-        };
-        let attempt = attempt.ok_or_else(|| {
-            none(format!("execution {run}.{task}.{} has no such attempt", execution.sequence))
-        })?;
-        let id = ExecutionId { run, task: task.clone(), sequence: execution.sequence };
-        Ok((id.attempt(attempt.number), attempt.outcome.is_some()))
     }
 
     fn status(&self) -> Result<String, Rejection> {

@@ -48,6 +48,10 @@ pub(crate) struct Settings {
     /// Remove the output of an attempt so long after its end
     #[arg(long, value_name = "TIME", default_value = "30d", env = "AIFLOW_KEEP_OUTPUT")]
     keep_output: Span,
+    /// Runs that have ended and stay in memory; of those before, the log and the history tell
+    #[arg(long, value_name = "RUNS", default_value_t = aiflow_core::ENDED_RUNS_KEPT as u64,
+        env = "AIFLOW_KEEP_RUNS", value_parser = clap::value_parser!(u64).range(1..))]
+    keep_runs: u64,
     /// Keep no history of runs for SQL, and answer no question that needs it
     #[arg(long)]
     no_history: bool,
@@ -89,6 +93,7 @@ pub(crate) fn run(flag: Option<PathBuf>, settings: &Settings) -> Result<(), Fail
     })?;
     let Opened { writer, recovered, mut engine, snapshot } =
         open_log(&home, settings.segment_bytes.0)?;
+    engine.keep_runs(usize::try_from(settings.keep_runs).unwrap_or(usize::MAX));
     if rustix::process::geteuid().is_root() {
         tracing::warn!("running as root: so do all tasks but those with `run_as`");
     }

@@ -22,8 +22,8 @@ const BATCH_MAX: usize = 256;
 /// Something on the disk that may have to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Leftover {
-    /// The directory of a run.
-    Run(RunId),
+    /// The directory of a run, and whether all attempts in it were last written long ago.
+    Run(RunId, bool),
     /// The directory of an attempt, which was last written long ago.
     Attempt(AttemptId),
 }
@@ -69,16 +69,20 @@ impl Sweeper {
 
     fn path(&self, leftover: &Leftover) -> PathBuf {
         match leftover {
-            Leftover::Run(run) => self.home.run(*run),
+            Leftover::Run(run, _) => self.home.run(*run),
             Leftover::Attempt(id) => self.home.attempt(id),
         }
     }
 
     fn may_go(&self, state: &State, now: Timestamp, leftover: &Leftover) -> bool {
         match leftover {
-            // A run is on the disk only after its record is; if it is not in the state, it was
-            // deleted.
-            Leftover::Run(run) => state.run(*run).is_none() && run.0 < state.next_run_id().0,
+            // A run is on the disk only after its record is; if the state knows nothing of it, it
+            // was deleted.
+            Leftover::Run(run, is_old) => match state.archived.contains(*run) {
+                true => *is_old,
+                false => state.run(*run).is_none() && run.0 < state.next_run_id().0,
+            },
+            // All of an archived run has ended, and its directory goes as a whole.
             Leftover::Attempt(id) => {
                 let ended = state.attempt(id).and_then(|attempt| attempt.ended_at);
                 ended.is_some_and(|ended| ended.plus(self.keep) <= now)
@@ -122,11 +126,13 @@ fn look_through(
             continue;
         }
         let Ok(run) = name.parse::<RunId>() else { continue };
-        if !give(Leftover::Run(run)) {
+        let attempts = std::fs::read_dir(home.attempts(run));
+        let attempts: Vec<_> = attempts.into_iter().flatten().flatten().collect();
+        let is_old = attempts.iter().all(|entry| is_older(entry, keep));
+        if !give(Leftover::Run(run, is_old)) {
             return Ok(());
         }
-        let Ok(attempts) = std::fs::read_dir(home.attempts(run)) else { continue };
-        for entry in attempts.flatten() {
+        for entry in attempts {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
             if name.starts_with(DISCARDED_PREFIX) {

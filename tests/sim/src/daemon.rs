@@ -19,6 +19,8 @@ use crate::host::{Evidence, Host};
 
 /// Small, so that a story has several.
 const SEGMENT_BYTES: u64 = 64 << 10;
+/// So few that most runs leave the state soon.
+const ENDED_RUNS_KEPT: usize = 1;
 /// After so many looks a watcher that is planted to die has died.
 const LOOKS_OF_A_WATCHER: u64 = 50;
 
@@ -113,13 +115,14 @@ impl Daemon {
             None => None,
         };
         let has_stored = stored.is_some();
-        let engine = replay(stored.unwrap_or_default())?;
+        let mut engine = replay(stored.unwrap_or_default())?;
         if left.is_some_and(|left| left != *engine.state()) {
             return Err("replay gives another state than the last daemon had".to_owned());
         }
         if has_stored && compares && replay(State::empty())?.state() != engine.state() {
             return Err("a snapshot and the tail give another state than the log".to_owned());
         }
+        engine.keep_runs(ENDED_RUNS_KEPT);
         let mut daemon = Self {
             engine,
             writer,

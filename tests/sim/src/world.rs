@@ -331,9 +331,9 @@ impl World {
         }
         let older = self.stored.as_ref().and_then(|(_, bytes)| State::from_stored(bytes).ok());
         let stored = match older.filter(|_| self.bug == Some(Bug::CheckpointSkipsEvents)) {
-            Some(older) => {
-                let next_offset = daemon.engine.state().next_offset;
-                State { next_offset, ..older }.to_stored()
+            Some(mut older) => {
+                older.next_offset = daemon.engine.state().next_offset;
+                older.to_stored()
             }
             None => daemon.engine.state().to_stored(),
         };

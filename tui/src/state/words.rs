@@ -26,6 +26,7 @@ pub(crate) fn of(record: &Record) -> String {
         }
         Record::RunFinished { run, status } => format!("run {run} ends: {status}"),
         Record::RunDeleted { run } => format!("run {run} deleted"),
+        Record::RunArchived { run } => format!("run {run} is archived: it ended long ago"),
         Record::BackfillRequested(asked) => format!("windows of run {} asked for", asked.run),
         other => of_part(other),
     }

@@ -293,6 +293,12 @@ pub enum Record<E = Event> {
         /// Which.
         run: RunId,
     },
+    /// A run that has ended long ago is no longer part of the state; the log and the history tell
+    /// of it.
+    RunArchived {
+        /// Which.
+        run: RunId,
+    },
     /// A namespace that was empty is gone.
     NamespaceDeleted {
         /// Which.
@@ -339,6 +345,7 @@ impl Record {
             | Self::TicksMissed { run, .. }
             | Self::FanFailed { run, .. }
             | Self::RunDeleted { run }
+            | Self::RunArchived { run }
             | Self::TaskRestartRequested { run, .. } => Some(*run),
             Self::TaskExecutionCreated { id, .. }
             | Self::TaskExecutionStopRequested { id, .. }

@@ -330,6 +330,7 @@ fn harmless(record: &Record) {
         | Record::WorkflowEnabled { namespace: _, workflow: _, enabled: _ }
         | Record::WorkflowDeleted { namespace: _, workflow: _ }
         | Record::RunDeleted { run: _ }
+        | Record::RunArchived { run: _ }
         | Record::NamespaceDeleted { namespace: _ }
         | Record::LogTrimmed { before: _, reason: _ } => {}
         Record::FanStarted(started) => {

@@ -1,5 +1,5 @@
 //! A state without what users put into it: as if it had been folded from redacted records, but for
-//! the identities of events, of which none is kept.
+//! the identities of events and requests, of which none is kept.
 //!
 //! Must never leave out a part that holds what a record brought.
 
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use super::Redactor;
 use crate::State;
 use crate::state::{
-    Attempt, Backfill, EventIds, Execution, NamespaceState, Run, Snapshot, TaskState, Trigger,
+    Attempt, Backfill, Execution, Identities, NamespaceState, Run, Snapshot, TaskState, Trigger,
 };
 
 impl Redactor<'_> {
-    /// A state without what users put into it, and without the identities of events.
+    /// A state without what users put into it, and without the identities of events and requests.
     #[must_use]
     pub fn state(&self, mut state: State) -> State {
         let State {
@@ -23,11 +23,13 @@ impl Redactor<'_> {
             namespaces,
             snapshots,
             runs,
+            archived: _,
             last_run: _,
             last_snapshot: _,
             triggers,
             last_trigger: _,
             requests,
+            run_requests,
             event_ids,
             subscriptions: _,
             deadlines: _,
@@ -43,9 +45,9 @@ impl Redactor<'_> {
         }
         runs.values_mut().for_each(|run| self.run(run));
         triggers.values_mut().for_each(|trigger| self.trigger(trigger));
-        *requests =
-            std::mem::take(requests).into_iter().map(|entry| self.by_request(entry)).collect();
-        *event_ids = EventIds::default();
+        requests.clear();
+        *run_requests = Identities::default();
+        *event_ids = Identities::default();
         state.with_derived()
     }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::deadline::due_at;
 use super::{
-    Attempt, Backfill, Deadline, Execution, ExecutionStatus, Lane, NodeState, PendingRestart, Run,
-    RunStatus, Snapshot, State, TaskState,
+    Attempt, Backfill, Deadline, Execution, ExecutionStatus, Identity, Lane, NodeState,
+    PendingRestart, Run, RunStatus, Snapshot, State, TaskState,
 };
 use crate::record::{
     BackfillRequested, EventFacts, LoggedRecord, Outcome, Record, RunStarted, StopReason, Usage,
@@ -144,6 +144,7 @@ impl State {
                 self.fold_workflow_deleted(namespace, workflow)
             }
             Record::RunDeleted { run } => self.fold_run_deleted(*run),
+            Record::RunArchived { run } => self.fold_run_archived(*run),
             Record::NamespaceDeleted { namespace } => {
                 let gone = self.namespaces.remove(namespace);
                 gone.map(drop).ok_or_else(|| format!("no namespace {namespace}"))
@@ -196,7 +197,8 @@ impl State {
             .get_mut(event.namespace())
             .ok_or_else(|| format!("no namespace {}", event.namespace()))?;
         namespace.event_count += 1;
-        self.event_ids.remember(event, at.offset);
+        let identity = Identity::of_event(event.namespace(), event.source(), event.id());
+        self.event_ids.remember(identity, at.offset.0);
         Ok(())
     }
 
@@ -211,7 +213,7 @@ impl State {
         self.pools.place_run(&run);
         self.deadlines.set(Deadline::Late(run.id), run.late_at);
         if let Some(request) = &started.request {
-            self.requests.insert(request.clone(), started.run);
+            self.run_requests.remember(Identity::of_request(request), started.run.0);
         }
         self.last_run = self.last_run.max(started.run);
         match self.runs.insert(started.run, run) {

@@ -23,6 +23,7 @@ impl State {
             | RunControl::TaskRerun { .. }
             | RunControl::TaskRestarted { .. } => {
                 if !run.status.is_alive() {
+                    self.pools.remove_run(run);
                     run.status = RunStatus::Running;
                     run.ended_at = None;
                     self.pools.place_run(run);

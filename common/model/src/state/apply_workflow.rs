@@ -96,7 +96,9 @@ impl State {
         if let Some(run) = self.runs.values().find(|run| is_of(run) && run.status.is_alive()) {
             return Err(format!("run {} is alive", run.id));
         }
-        self.runs.retain(|_, run| !is_of(run));
+        for run in self.runs.extract_if(.., |_, run| is_of(run)) {
+            self.pools.remove_run(&run.1);
+        }
         self.snapshots.retain(|_, snapshot| {
             snapshot.namespace != *namespace || snapshot.spec.name != *workflow
         });
@@ -108,11 +110,22 @@ impl State {
     }
 
     pub(super) fn fold_run_deleted(&mut self, id: RunId) -> Fit {
-        let run = self.runs.remove(&id).ok_or_else(|| format!("no run {id}"))?;
-        if run.status.is_alive() {
-            return Err(format!("run {id} is alive"));
+        if self.archived.remove(id) {
+            return Ok(());
         }
+        self.take_out(id)
+    }
+
+    pub(super) fn fold_run_archived(&mut self, id: RunId) -> Fit {
+        self.take_out(id)?;
+        self.archived.insert(id);
         Ok(())
+    }
+
+    fn take_out(&mut self, id: RunId) -> Fit {
+        let run = self.runs.remove(&id).ok_or_else(|| format!("no run {id}"))?;
+        self.pools.remove_run(&run);
+        if run.status.is_alive() { Err(format!("run {id} is alive")) } else { Ok(()) }
     }
 
     /// Triggers of a workflow, in order.

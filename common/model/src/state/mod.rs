@@ -8,11 +8,12 @@ mod apply_control;
 mod apply_workflow;
 mod contact;
 mod deadline;
-mod event_ids;
 mod execution;
 mod fan;
+mod identities;
 mod pool;
 mod run;
+mod run_set;
 mod stored;
 mod subscription;
 mod trigger;
@@ -20,11 +21,12 @@ mod undo;
 
 pub use apply::ApplyError;
 pub use deadline::{Deadline, Deadlines};
-pub use event_ids::{EVENT_IDS_MAX, EventIds};
 pub use execution::{Attempt, Backfill, Execution, Lane, PendingRestart, TaskState};
 pub use fan::Fan;
+pub use identities::{IDENTITIES_MAX, Identities, Identity};
 pub use pool::{Pools, Waiter};
 pub use run::Run;
+pub use run_set::RunSet;
 pub use stored::{STATE_VERSION, StoredStateError};
 pub use subscription::Subscriptions;
 pub use trigger::Trigger;
@@ -62,8 +64,11 @@ pub struct State {
     pub namespaces: BTreeMap<Namespace, NamespaceState>,
     /// Snapshots by number.
     pub snapshots: BTreeMap<SnapshotNumber, Arc<Snapshot>>,
-    /// Runs by id.
+    /// Runs by id: those that are alive, and those that have ended lately.
     pub runs: BTreeMap<RunId, Run>,
+    /// Runs that have ended long ago: the log and the history tell of them.
+    #[serde(skip_serializing_if = "RunSet::is_empty")]
+    pub archived: RunSet,
     /// Highest id that a run has had; those of runs that were deleted are not given again.
     pub last_run: RunId,
     /// Highest number that a snapshot has had.
@@ -72,19 +77,24 @@ pub struct State {
     pub triggers: BTreeMap<TriggerId, Trigger>,
     /// Highest id that a trigger has had.
     pub last_trigger: TriggerId,
-    /// Which request started which run; also of runs that were deleted, since a request that is
-    /// repeated must not start another.
-    pub requests: BTreeMap<String, RunId>,
-    /// Identities of the latest events. Not sent to clients, which decide nothing.
+    /// Which request started which run, as builds before 0.2 stored it: read, and taken into
+    /// [`Self::run_requests`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) requests: BTreeMap<String, RunId>,
+    /// Which of the latest requests started which run, whatever became of it: a request that is
+    /// repeated must not start another. Not sent to clients, which decide nothing.
     #[serde(skip)]
-    pub event_ids: EventIds,
+    pub run_requests: Identities,
+    /// The offsets of the latest events. Not sent to clients either.
+    #[serde(skip)]
+    pub event_ids: Identities,
     /// Which rules of living runs look at which keys. Derived.
     #[serde(skip)]
     pub subscriptions: Subscriptions,
     /// What falls due when. Derived.
     #[serde(skip)]
     pub deadlines: Deadlines,
-    /// Who is active and who waits. Derived.
+    /// Who is active, who waits and who has ended. Derived.
     #[serde(skip)]
     pub pools: Pools,
 }
@@ -129,6 +139,12 @@ impl State {
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
+    }
+
+    /// What of a state is sent: all but the identities, which only a daemon needs.
+    #[must_use]
+    pub fn without_identities(self) -> Self {
+        Self { run_requests: Identities::default(), event_ids: Identities::default(), ..self }
     }
 
     /// Makes a state that came as JSON whole again: derived parts are not sent.

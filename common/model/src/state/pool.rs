@@ -1,4 +1,4 @@
-//! Who is active and who waits: slots of pools, and runs of workflows.
+//! Who is active and who waits: slots of pools, and runs of workflows; who has ended.
 //!
 //! Derived from the statuses of runs and executions; must never be stored, and never be a count
 //! that could differ from them.
@@ -10,6 +10,7 @@ use std::ops::Bound;
 use super::{Lane, Run, State, TaskState};
 use crate::spec::{Demand, PoolId};
 use crate::status::{ExecutionStatus, RunStatus};
+use crate::time::Timestamp;
 use crate::{ExecutionId, Namespace, Offset, RunId, TaskName, WorkflowName};
 
 /// Slots of pools and places of runs.
@@ -19,6 +20,8 @@ pub struct Pools {
     /// Who stands in line for a task of a run: only its next execution, one for each lane.
     heads: BTreeMap<(RunId, TaskName, Lane), Waiter>,
     workflows: BTreeMap<(Namespace, WorkflowName), Runs>,
+    /// Runs that have ended, those that did first before the others.
+    ended: BTreeSet<(Timestamp, RunId)>,
 }
 
 /// One pool.
@@ -111,9 +114,15 @@ impl Pools {
         runs.waiting.first().copied()
     }
 
+    /// Runs that have ended, those that did first before the others.
+    pub fn ended(&self) -> impl ExactSizeIterator<Item = RunId> {
+        self.ended.iter().map(|(_, run)| *run)
+    }
+
     /// Takes in where a run stands.
     pub(super) fn place_run(&mut self, run: &Run) {
         self.remove_run(run);
+        self.ended.extend(run.ended_at.map(|at| (at, run.id)));
         if run.status.is_alive() {
             let key = (run.namespace.clone(), run.workflow.clone());
             let runs = self.workflows.entry(key).or_default();
@@ -125,8 +134,11 @@ impl Pools {
         }
     }
 
-    /// Forgets where a run stands.
+    /// Forgets where a run stands; before it goes on after its end.
     pub(super) fn remove_run(&mut self, run: &Run) {
+        if let Some(at) = run.ended_at {
+            self.ended.remove(&(at, run.id));
+        }
         let key = (run.namespace.clone(), run.workflow.clone());
         let Some(runs) = self.workflows.get_mut(&key) else { return };
         runs.active.remove(&run.id);
@@ -212,13 +224,14 @@ impl State {
         self.pools.place_head((id.run, id.task.clone(), lane), head.as_ref(), &demands);
     }
 
-    /// Takes in where each run that has not ended and each of its executions stand.
+    /// Takes in where each run stands, and each execution of one that has not ended.
     pub(super) fn place_all(&mut self) {
         self.pools = Pools::default();
         let mut alive = Vec::new();
-        for run in self.runs.values().filter(|run| run.status.is_alive()) {
+        for run in self.runs.values() {
             self.pools.place_run(run);
-            let snapshot = self.snapshots.get(&run.snapshot).filter(|s| s.spec.has_pools());
+            let snapshot = self.snapshots.get(&run.snapshot);
+            let snapshot = snapshot.filter(|s| run.status.is_alive() && s.spec.has_pools());
             alive.extend(snapshot.into_iter().flat_map(|snapshot| run.alive_ids(&snapshot.spec)));
         }
         alive.iter().for_each(|id| self.place(id));

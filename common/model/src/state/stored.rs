@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{EventIds, State};
+use super::{Identities, Identity, State};
 
 /// Raised when a state of the version before would be misread; not when a field is added.
 pub const STATE_VERSION: u32 = 1;
@@ -21,8 +21,8 @@ pub enum StoredStateError {
         /// Its version.
         found: u32,
     },
-    /// The identities of events are not those that this program would compute.
-    #[error("the identities of events were stored by a program that computes them in another way")]
+    /// The identities are not those that this program would compute.
+    #[error("the identities in it were stored by a program that computes them in another way")]
     Identities,
     /// The bytes are not a state.
     #[error("the stored state cannot be read: {0}")]
@@ -33,11 +33,13 @@ pub enum StoredStateError {
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a, S> {
     state_version: u32,
-    /// Identity of a fixed event, which tells whether identities are computed as ever.
+    /// A fixed identity, which tells whether they are computed as ever.
     #[serde(default)]
     probe: String,
     #[serde(default, borrow)]
     event_ids: std::borrow::Cow<'a, str>,
+    #[serde(default, borrow)]
+    run_requests: std::borrow::Cow<'a, str>,
     state: S,
 }
 
@@ -49,8 +51,9 @@ impl State {
     pub fn to_stored(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&Envelope {
             state_version: STATE_VERSION,
-            probe: EventIds::probe(),
+            probe: Identities::probe(),
             event_ids: self.event_ids.to_text().into(),
+            run_requests: self.run_requests.to_text().into(),
             state: self,
         })
     }
@@ -64,11 +67,25 @@ impl State {
         if stored.state_version != STATE_VERSION {
             return Err(StoredStateError::Version { found: stored.state_version });
         }
-        let ids = EventIds::from_text(&stored.event_ids);
-        let ids = ids.filter(|_| stored.probe == EventIds::probe());
-        let event_ids = ids.ok_or(StoredStateError::Identities)?;
-        let state: Self = serde_json::from_str(stored.state.get())?;
-        Ok(Self { event_ids, ..state }.with_derived())
+        let read = |text: &str| {
+            let ids = Identities::from_text(text).filter(|_| stored.probe == Identities::probe());
+            ids.ok_or(StoredStateError::Identities)
+        };
+        let (event_ids, run_requests) = (read(&stored.event_ids)?, read(&stored.run_requests)?);
+        let mut state: Self = serde_json::from_str(stored.state.get())?;
+        state.event_ids = event_ids;
+        state.run_requests = run_requests;
+        state.take_in_earlier_requests();
+        Ok(state.with_derived())
+    }
+
+    /// Builds before 0.2 stored them by their texts.
+    fn take_in_earlier_requests(&mut self) {
+        let mut earlier: Vec<_> = std::mem::take(&mut self.requests).into_iter().collect();
+        earlier.sort_by_key(|(_, run)| *run);
+        for (request, run) in earlier {
+            self.run_requests.remember(Identity::of_request(&request), run.0);
+        }
     }
 }
 
@@ -105,7 +122,19 @@ mod tests {
         let before = state(1_000);
         let after = State::from_stored(&before.to_stored().unwrap()).unwrap();
         assert_eq!(after, before);
-        assert_eq!(after.event_ids.find("default", "s", "999"), Some(Offset(1_000)));
+        assert_eq!(after.event_ids.find(Identity::of_event("default", "s", "999")), Some(1_000));
+    }
+
+    #[test]
+    fn requests_that_an_earlier_build_stored_are_known() {
+        let text = String::from_utf8(state(1).to_stored().unwrap()).unwrap();
+        let earlier = text.replacen("\"epoch\":0", "\"requests\":{\"a\":7,\"b\":3},\"epoch\":0", 1);
+        assert_ne!(earlier, text);
+        let read = State::from_stored(earlier.as_bytes()).unwrap();
+        assert_eq!(read.run_requests.find(Identity::of_request("a")), Some(7));
+        let again = State::from_stored(&read.to_stored().unwrap()).unwrap();
+        assert_eq!(again, read);
+        assert_eq!(again.run_requests.find(Identity::of_request("b")), Some(3));
     }
 
     #[test]
@@ -129,7 +158,7 @@ mod tests {
         };
         let version = refused("\"state_version\":1", "\"state_version\":2");
         assert!(matches!(version, StoredStateError::Version { found: 2 }));
-        let probe = format!("\"probe\":\"{}", EventIds::probe());
+        let probe = format!("\"probe\":\"{}", Identities::probe());
         assert!(matches!(refused(&probe, "\"probe\":\"0"), StoredStateError::Identities));
         assert!(matches!(refused("\"state\":{", "\"state\":[{"), StoredStateError::Unreadable(_)));
     }

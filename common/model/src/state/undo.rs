@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::event_ids::Displaced;
+use super::identities::{Displaced, Identity};
 use super::{Deadline, NamespaceState, Run, Snapshot, State, Trigger};
 use crate::record::Record;
 use crate::status::RunStatus;
@@ -26,9 +26,11 @@ pub struct Undo {
     namespaces: BTreeMap<Namespace, Option<NamespaceState>>,
     snapshots: BTreeMap<SnapshotNumber, Option<Arc<Snapshot>>>,
     runs: BTreeMap<RunId, Option<Run>>,
+    /// Whether a run was archived.
+    archived: BTreeMap<RunId, bool>,
     triggers: BTreeMap<TriggerId, Option<Trigger>>,
-    requests: BTreeMap<String, Option<RunId>>,
-    /// Of each event that was taken in, in order.
+    /// Of each request that started a run, and of each event, in order.
+    run_requests: Vec<Displaced>,
     event_ids: Vec<Displaced>,
 }
 
@@ -47,8 +49,9 @@ impl State {
             namespaces: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             runs: BTreeMap::new(),
+            archived: BTreeMap::new(),
             triggers: BTreeMap::new(),
-            requests: BTreeMap::new(),
+            run_requests: Vec::new(),
             event_ids: Vec::new(),
         }
     }
@@ -66,11 +69,14 @@ impl State {
         self.last_trigger = undo.last_trigger;
         put_back(&mut self.namespaces, undo.namespaces);
         put_back(&mut self.snapshots, undo.snapshots);
-        put_back(&mut self.requests, undo.requests);
-        let displaced = undo.event_ids.into_iter().rev();
-        displaced.for_each(|displaced| self.event_ids.bring_back(displaced));
+        let (requests, events) = (undo.run_requests.into_iter(), undo.event_ids.into_iter());
+        requests.rev().for_each(|displaced| self.run_requests.bring_back(displaced));
+        events.rev().for_each(|displaced| self.event_ids.bring_back(displaced));
         let runs: Vec<RunId> = undo.runs.keys().copied().collect();
         put_back(&mut self.runs, undo.runs);
+        for (run, was_archived) in undo.archived {
+            self.archived.set(run, was_archived);
+        }
         runs.into_iter().for_each(|id| self.derive(id));
         let triggers: Vec<TriggerId> = undo.triggers.keys().copied().collect();
         put_back(&mut self.triggers, undo.triggers);
@@ -79,8 +85,11 @@ impl State {
 
     fn derive(&mut self, id: RunId) {
         self.set_hook_deadlines(id);
-        let Some(run) = self.runs.get(&id).filter(|run| run.status.is_alive()) else { return };
+        let Some(run) = self.runs.get(&id) else { return };
         self.pools.place_run(run);
+        if !run.status.is_alive() {
+            return;
+        }
         let Some(snapshot) = self.snapshots.get(&run.snapshot).cloned() else { return };
         if run.status != RunStatus::Waiting {
             self.subscriptions.add_run(run, &snapshot.spec);
@@ -92,12 +101,12 @@ impl State {
     fn forget_derived(&mut self, id: RunId) {
         let Some(run) = self.runs.get(&id) else { return };
         self.deadlines.clear(Deadline::Late(id), run.late_at);
+        self.pools.remove_run(run);
         let Some(snapshot) = self.snapshots.get(&run.snapshot) else { return };
         self.deadlines.remove_executions(run, &snapshot.spec);
         if !run.status.is_alive() {
             return;
         }
-        self.pools.remove_run(run);
         for (task, state) in snapshot.spec.tasks.iter().zip(&run.tasks) {
             let demands = snapshot.spec.demands(&snapshot.namespace, task);
             self.pools.remove_task(id, &task.name, state, &demands);
@@ -137,15 +146,21 @@ impl Undo {
             }
             Record::EventEmitted(event) => {
                 self.namespace(state, &event.namespace);
-                self.event_ids.push(state.event_ids.displaced_by(event));
+                let namespace = event.namespace.as_str();
+                let identity = Identity::of_event(namespace, &event.source, &event.id);
+                self.event_ids.push(state.event_ids.displaced_by(identity));
             }
             Record::RunStarted(started) => {
                 self.run(state, started.run);
                 if let Some(request) = &started.request {
-                    self.request(state, request);
+                    let identity = Identity::of_request(request);
+                    self.run_requests.push(state.run_requests.displaced_by(identity));
                 }
             }
-            Record::RunDeleted { run } => self.run_and_requests(state, *run),
+            Record::RunArchived { run } | Record::RunDeleted { run } => {
+                self.run(state, *run);
+                self.archived.entry(*run).or_insert_with(|| state.archived.contains(*run));
+            }
             Record::TriggerAdded(added) => self.trigger(state, added.trigger),
             Record::TriggerChanged { trigger, .. } => self.trigger(state, *trigger),
             Record::WorkflowEnabled { namespace, workflow, .. } => {
@@ -155,7 +170,7 @@ impl Undo {
                 self.workflow(state, namespace, workflow);
                 let is_of = |run: &&Run| run.namespace == *namespace && run.workflow == *workflow;
                 let runs = state.runs.values().filter(is_of);
-                runs.for_each(|run| self.run_and_requests(state, run.id));
+                runs.for_each(|run| self.run(state, run.id));
                 let is_of =
                     |s: &&Arc<Snapshot>| s.namespace == *namespace && s.spec.name == *workflow;
                 let snapshots = state.snapshots.values().filter(is_of);
@@ -186,17 +201,6 @@ impl Undo {
 
     fn trigger(&mut self, state: &State, id: TriggerId) {
         self.triggers.entry(id).or_insert_with(|| state.triggers.get(&id).cloned());
-    }
-
-    fn request(&mut self, state: &State, request: &str) {
-        let before = || state.requests.get(request).copied();
-        self.requests.entry(request.to_owned()).or_insert_with(before);
-    }
-
-    fn run_and_requests(&mut self, state: &State, id: RunId) {
-        self.run(state, id);
-        let requests = state.requests.iter().filter(|(_, run)| **run == id);
-        requests.for_each(|(request, _)| self.request(state, request));
     }
 
     fn workflow(&mut self, state: &State, namespace: &Namespace, workflow: &WorkflowName) {

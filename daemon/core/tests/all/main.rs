@@ -1,6 +1,8 @@
 //! The core as a whole: scenarios (given, when, expect) and properties over random inputs.
 
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod backtests;
 #[cfg(test)]
 mod clocks;

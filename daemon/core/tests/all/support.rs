@@ -137,6 +137,7 @@ impl Scenario {
         let text = serde_json::to_string(&replayed).unwrap();
         let mut sent = serde_json::from_str::<State>(&text).unwrap().with_derived();
         sent.event_ids = replayed.event_ids.clone();
+        sent.run_requests = replayed.run_requests.clone();
         assert_eq!(sent, replayed, "a state that was sent differs");
         let stored = State::from_stored(&replayed.to_stored().unwrap()).unwrap();
         assert_eq!(stored, replayed, "a state that was stored differs");

@@ -3,27 +3,25 @@
 //! Must never be looked at in the order of its slots, nor compute another hash: identities are
 //! hashes already.
 
-use crate::Offset;
-
-/// An identity and its offset, in 24 bytes: a `u128` would be padded to 32.
+/// An identity and its number, in 24 bytes: a `u128` would be padded to 32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::state) struct Entry {
     high: u64,
     low: u64,
-    offset: u64,
+    number: u64,
 }
 
 impl Entry {
-    pub(super) fn new(identity: u128, offset: Offset) -> Self {
-        Self { high: (identity >> 64) as u64, low: identity as u64, offset: offset.0 }
+    pub(super) fn new(identity: u128, number: u64) -> Self {
+        Self { high: (identity >> 64) as u64, low: identity as u64, number }
     }
 
     pub(super) fn identity(&self) -> u128 {
         u128::from(self.high) << 64 | u128::from(self.low)
     }
 
-    pub(super) fn offset(&self) -> Offset {
-        Offset(self.offset)
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 }
 
