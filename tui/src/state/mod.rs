@@ -30,6 +30,7 @@ pub(crate) mod recent;
 pub(crate) mod runs;
 pub(crate) mod screen;
 pub(crate) mod streams;
+mod take;
 pub(crate) mod task_detail;
 pub(crate) mod tasks;
 pub(crate) mod text;
