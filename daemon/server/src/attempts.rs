@@ -218,7 +218,8 @@ impl Attempts {
                 Ok(Evidence::NeverStarted) => return (Outcome::NeverStarted, Usage::default()),
                 Ok(Evidence::Interrupted) => return (Outcome::Interrupted, Usage::default()),
                 Ok(Evidence::Lost { killed }) => {
-                    let reason = format!("its shim was gone; {killed} processes of it were killed");
+                    let reason =
+                        format!("its shim was gone; processes of it that were killed: {killed}");
                     return (Outcome::Unknown { reason }, Usage::default());
                 }
                 Err(reason) => Err(reason),

@@ -8,6 +8,7 @@ mod postgres;
 mod processes;
 mod socket;
 mod terminal;
+mod tmux;
 mod wait;
 
 pub use daemon::{Daemon, Output, program, repository, run};
@@ -15,4 +16,5 @@ pub use postgres::Postgres;
 pub use processes::{Process, latest_child, processes_of};
 pub use socket::Socket;
 pub use terminal::Terminal;
+pub use tmux::Tmux;
 pub use wait::{pause, wait_until};

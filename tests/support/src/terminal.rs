@@ -133,14 +133,7 @@ impl Terminal {
     /// When it does not come to that.
     #[track_caller]
     pub fn until(&self, what: &str, is_good: impl Fn(&str) -> bool) {
-        let mut last = String::new();
-        let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            wait_until(what, || {
-                last = self.text();
-                is_good(&last).then_some(())
-            });
-        }));
-        assert!(seen.is_ok(), "gave up waiting until {what}; it shows:\n{last}");
+        until(what, || self.text(), is_good);
     }
 
     /// Waits until the program has ended.
@@ -151,6 +144,19 @@ impl Terminal {
     pub fn ended(&mut self) {
         wait_until("the program ends", || self.child.try_wait().ok().flatten());
     }
+}
+
+/// Waits until what is shown is as it should be; says what is there when it does not come to that.
+#[track_caller]
+pub(crate) fn until(what: &str, shown: impl Fn() -> String, is_good: impl Fn(&str) -> bool) {
+    let mut last = String::new();
+    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_until(what, || {
+            last = shown();
+            is_good(&last).then_some(())
+        });
+    }));
+    assert!(seen.is_ok(), "gave up waiting until {what}; it shows:\n{last}");
 }
 
 /// Up to where what was written may be shown: not into a frame that has not ended, nor into what

@@ -41,6 +41,7 @@ actions! {
     LessTime = "less-time",
     MoreTime = "more-time",
     Why = "why",
+    Diff = "diff",
     Logs = "logs",
     AllLogs = "all-logs",
     Palette = "palette",

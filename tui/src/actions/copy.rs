@@ -27,6 +27,9 @@ pub(super) fn copy(model: &mut Model) {
                     .join("\n"),
             )
         }
+        Some(Dialog::Diff(diff)) => {
+            diff.told.as_ref().and_then(|told| told.as_ref().ok()).map(|lines| lines.join("\n"))
+        }
         _ => selected_text(model),
     };
     match text {
@@ -60,6 +63,7 @@ pub(super) fn copy_command(model: &mut Model) {
             Some(lines.join("\n"))
         }
         Some(Dialog::Why { about, .. }) => why::answer(model.sight(), about).command,
+        Some(Dialog::Diff(diff)) => Some(lines::line_of_diff(diff.run)),
         Some(Dialog::Palette(palette)) => {
             let entries = palette::entries(model, palette);
             entries.into_iter().nth(palette.chosen).and_then(|entry| entry.line)

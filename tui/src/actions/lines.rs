@@ -2,6 +2,8 @@
 //!
 //! Must never name a verb that the command line does not have.
 
+use aiflow_model::RunId;
+
 use crate::state::item::{self, Item};
 use crate::state::{Model, Screen};
 
@@ -67,4 +69,9 @@ pub(crate) fn line_of_log(item: &Item) -> Option<String> {
         Item::Task(run, task) => Some(format!("aiflow logs {run} {task} -f")),
         _ => None,
     }
+}
+
+/// The command line that tells how a run differs from the last that succeeded.
+pub(crate) fn line_of_diff(run: RunId) -> String {
+    format!("aiflow diff {run}")
 }

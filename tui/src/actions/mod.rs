@@ -28,6 +28,7 @@ pub(crate) use navigate::follow;
 
 use crate::conn::Request;
 use crate::state::bars;
+use crate::state::dialog::Diff;
 use crate::state::item;
 use crate::state::mark::Tone;
 use crate::state::past::{self, Kind, Wanted};
@@ -63,6 +64,7 @@ pub(crate) fn perform(model: &mut Model, action: Action) {
         Action::MoreTime => model.span = model.span.saturating_sub(1),
         Action::Show(screen) => navigate::show(model, screen),
         Action::Why => why(model),
+        Action::Diff => diff(model),
         Action::Logs => navigate::open_log(model),
         Action::AllLogs => navigate::open_all_logs(model),
         Action::Mark => marks::toggle(model),
@@ -157,6 +159,16 @@ fn look(model: &mut Model, action: Action) {
     }
 }
 
+/// Asks how the selected run, or else the open one, differs from the last that succeeded.
+fn diff(model: &mut Model) {
+    let selected = item::selected(model).and_then(|item| item.run());
+    let Some(run) = selected.or(model.run) else {
+        return model.say("no run is selected", Tone::Wait);
+    };
+    model.outbox.push(Request::Diff(run));
+    model.dialog = Some(Dialog::Diff(Diff { run, told: None, scroll: 0 }));
+}
+
 /// Asks for its parameters first, where it has any.
 fn start_run(model: &mut Model) {
     match control::form_of_run(model) {
@@ -187,6 +199,6 @@ fn confirm(model: &mut Model) {
             Some(Does::Follow(link)) => follow(model, &link),
             None => model.say("nothing fits that", Tone::Wait),
         },
-        Some(Dialog::Help { .. } | Dialog::Why { .. }) | None => {}
+        Some(Dialog::Help { .. } | Dialog::Why { .. } | Dialog::Diff(_)) | None => {}
     }
 }

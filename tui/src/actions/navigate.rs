@@ -28,7 +28,7 @@ pub(crate) fn by(model: &mut Model, by: isize) {
             }
             return;
         }
-        (Screen::System, _) | (Screen::Workflow, 2) | (Screen::Task, 1) => {
+        (Screen::System, _) | (Screen::Workflow, 2) | (Screen::Task | Screen::Events, 1) => {
             return scroll(model, by);
         }
         _ => {}
@@ -49,6 +49,7 @@ fn move_dialog(model: &mut Model, by: isize) -> bool {
         Some(Dialog::Help { scroll } | Dialog::Why { scroll, .. }) => {
             *scroll = scroll.saturating_add_signed(by);
         }
+        Some(Dialog::Diff(diff)) => diff.scroll = diff.scroll.saturating_add_signed(by),
         Some(Dialog::Palette(palette)) => {
             let palette = palette.clone();
             let count = palette::entries(model, &palette).len();
@@ -295,6 +296,7 @@ pub(super) fn back(model: &mut Model) {
         }
         Screen::Log => leave_log(model),
         Screen::Task => show(model, Screen::Run),
+        Screen::Events if model.view() > 0 => next_pane(model, -1),
         Screen::Events => show(model, Screen::Streams),
         Screen::Streams | Screen::Run => leave_run(model),
         Screen::Workflow | Screen::Clocks | Screen::System => show(model, Screen::Overview),

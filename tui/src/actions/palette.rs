@@ -116,6 +116,10 @@ fn line_of(model: &Model, action: Action) -> Option<String> {
     match action {
         Action::Show(screen) => Some(lines::line_of_screen(model, screen)),
         Action::Why => item::selected(model).as_ref().and_then(lines::line_of_why),
+        Action::Diff => {
+            let selected = item::selected(model).and_then(|item| item.run());
+            selected.or(model.run).map(lines::line_of_diff)
+        }
         Action::Logs => item::selected(model).as_ref().and_then(lines::line_of_log),
         Action::Emit => Some("aiflow emit KEY VALUE".to_owned()),
         action => control::plan(model, action).ok()?.commands.first().map(|one| one.line()),

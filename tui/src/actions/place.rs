@@ -23,7 +23,7 @@ pub(crate) enum Place {
     Palette,
     /// While a question stands.
     Question,
-    /// While the reason for a wait is read.
+    /// While an answer is read: why, or how two runs differ.
     Why,
     /// While the help is open.
     Help,
@@ -40,7 +40,7 @@ impl Place {
             Some(Dialog::Confirm(_)) => vec![Self::Question],
             Some(Dialog::Palette(_)) => vec![Self::Palette],
             Some(Dialog::Prompt(_)) => vec![Self::Prompt],
-            Some(Dialog::Why { .. }) => vec![Self::Why],
+            Some(Dialog::Why { .. } | Dialog::Diff(_)) => vec![Self::Why],
             None => Self::of_screen_and_time(model),
         }
     }
@@ -69,7 +69,7 @@ impl Place {
             Self::Prompt => "Writing a line",
             Self::Palette => "In the palette",
             Self::Question => "Asked whether",
-            Self::Why => "Reading why",
+            Self::Why => "Reading an answer",
             Self::Help => "In this help",
         };
         title.to_owned()

@@ -38,7 +38,7 @@ pub(super) fn on_key(model: &mut Model, key: KeyEvent) {
                 typed.edit(edit);
             }
         }
-        Some(Dialog::Help { .. } | Dialog::Why { .. }) | None => {}
+        Some(Dialog::Help { .. } | Dialog::Why { .. } | Dialog::Diff(_)) | None => {}
     }
 }
 

@@ -46,7 +46,7 @@ struct Whole<'a> {
 
 /// What a task wrote in one run and in the other.
 #[derive(Debug, Serialize)]
-struct LogDiff {
+pub(crate) struct LogDiff {
     task: TaskName,
     /// Why the output of one, or of both, was not compared.
     unread: [Option<String>; 2],
@@ -63,14 +63,7 @@ impl Arguments {
             None => DiffRequest { run: self.run, against: None },
         };
         let client = session.connect().await?;
-        let diff = client.diff_runs(request).await?;
-        let mut logs = Vec::new();
-        for task in &diff.tasks {
-            let latest = |side: usize| task.sides[side].as_ref()?.latest.as_ref();
-            if let (Some(old), Some(new)) = (latest(0), latest(1)) {
-                logs.push(compare_output(&client, &task.task, [old, new]).await?);
-            }
-        }
+        let (diff, logs) = compare(&client, request).await?;
         match session.output.format() {
             Format::Json | Format::Yaml => {
                 session.output.answer(&Whole { diff: &diff, logs: &logs }, "")
@@ -80,12 +73,34 @@ impl Arguments {
     }
 }
 
+/// Asks how the runs differ, and compares what their tasks wrote.
+async fn compare(
+    client: &Client,
+    request: DiffRequest,
+) -> Result<(RunDiff, Vec<LogDiff>), CallError> {
+    let diff = client.diff_runs(request).await?;
+    let mut logs = Vec::new();
+    for task in &diff.tasks {
+        let latest = |side: usize| task.sides[side].as_ref()?.latest.as_ref();
+        if let (Some(old), Some(new)) = (latest(0), latest(1)) {
+            logs.push(compare_output(client, &task.task, [old, new]).await?);
+        }
+    }
+    Ok((diff, logs))
+}
+
+/// The answer for people.
+pub(crate) async fn told(client: &Client, request: DiffRequest) -> Result<String, CallError> {
+    let (diff, logs) = compare(client, request).await?;
+    Ok(text(&diff, &logs))
+}
+
 /// Reads the output of both attempts as far as they are the same.
 async fn compare_output(
     client: &Client,
     task: &TaskName,
     attempts: [&AttemptId; 2],
-) -> Result<LogDiff, Failure> {
+) -> Result<LogDiff, CallError> {
     let mut readers = attempts.map(Reader::new);
     let mut comparison = Comparison::default();
     while let Some(side) = comparison.wanted() {
@@ -103,7 +118,7 @@ async fn compare_output(
                 }
             }
             Err(CallError::Rejected(rejection)) => reader.unread = Some(rejection.message),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
         if reader.cut || reader.unread.is_some() {
             break;
@@ -138,8 +153,8 @@ impl Reader {
     }
 }
 
-/// The answer for people.
-fn text(diff: &RunDiff, logs: &[LogDiff]) -> String {
+/// It in words; what their tasks wrote comes last.
+pub(crate) fn text(diff: &RunDiff, logs: &[LogDiff]) -> String {
     let mut text = String::new();
     for (side, mark) in diff.runs.iter().zip(['-', '+']) {
         line(&mut text, &format!("{mark} {}", run_words(side)));

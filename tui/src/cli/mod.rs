@@ -13,7 +13,7 @@ mod confirm;
 mod db;
 mod definition;
 mod diagnostics;
-mod diff;
+pub(crate) mod diff;
 mod dry_run;
 mod emit;
 mod event;

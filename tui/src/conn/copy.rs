@@ -47,6 +47,10 @@ pub(super) async fn serve(
                 Message::Receipt(about, receipt.map(Box::new))
             }
             Request::Foretell { number, .. } => Message::Foretold(number, Err(refusal())),
+            Request::Diff(run) => {
+                let why_not = "a copied log cannot be asked for it: no daemon runs on it";
+                Message::Diff(run, Err(why_not.to_owned()))
+            }
             Request::Do(_) => Message::Refused(refusal()),
             // What only a daemon tells is left out.
             Request::Since(_) | Request::Chain(..) | Request::Resync => continue,

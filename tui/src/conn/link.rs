@@ -176,6 +176,7 @@ async fn relay(
                                 perform::chain_of(&client, run, task).await
                             }
                             Request::Receipt(about) => perform::receipt(&client, about).await,
+                            Request::Diff(run) => perform::diff(&client, run).await,
                             // Its own affair, above.
                             Request::Resync => return,
                         };

@@ -54,6 +54,8 @@ pub(crate) enum Message {
     Chain(Item, Vec<Link>),
     /// What became of the event that was asked about, or why that is not known.
     Receipt(EventRef, Result<Box<Receipt>, String>),
+    /// How a run differs from the last before it that succeeded, line by line.
+    Diff(RunId, Result<Vec<String>, String>),
     /// What commands would cause; with the number that it was asked by.
     Foretold(u64, Result<Vec<String>, String>),
     /// A request was carried out.
@@ -79,6 +81,8 @@ pub(crate) enum Request {
     Chain(RunId, TaskName),
     /// Tell what became of an event.
     Receipt(EventRef),
+    /// Tell how a run differs from the last before it that succeeded.
+    Diff(RunId),
     /// Follow anew from the whole state.
     Resync,
 }
@@ -89,6 +93,7 @@ impl Request {
         let why = why.to_owned();
         match self {
             Self::Slice(_) => Message::Slice(Err(why)),
+            Self::Diff(run) => Message::Diff(run, Err(why)),
             Self::Receipt(about) => Message::Receipt(about, Err(why)),
             Self::Foretell { number, .. } => Message::Foretold(number, Err(why)),
             Self::Do(_) | Self::Since(_) | Self::Chain(..) | Self::Resync => Message::Refused(why),

@@ -3,7 +3,7 @@
 //! Must never repeat one: the user sees what happened and asks again.
 
 use aiflow_client::{CallError, Client, new_id};
-use aiflow_model::wire::{EventRef, Moment, SliceQuery, WhyRequest};
+use aiflow_model::wire::{DiffRequest, EventRef, Moment, SliceQuery, WhyRequest};
 use aiflow_model::{RunId, TaskName, Timestamp};
 use serde_json::Value;
 
@@ -40,6 +40,13 @@ pub(super) async fn foretell(client: &Client, number: u64, commands: Vec<Command
 /// Brings a slice of the past.
 pub(super) async fn slice(client: &Client, query: SliceQuery) -> Message {
     Message::Slice(client.log_slice(query).await.map(Box::new).map_err(told))
+}
+
+/// Tells how a run differs from the last before it that succeeded.
+pub(super) async fn diff(client: &Client, run: RunId) -> Message {
+    let lines = |text: String| text.lines().map(str::to_owned).collect();
+    let told_of = crate::cli::diff::told(client, DiffRequest { run, against: None }).await;
+    Message::Diff(run, told_of.map(lines).map_err(told))
 }
 
 /// Tells what became of an event.

@@ -24,8 +24,20 @@ pub(crate) enum Dialog {
     Prompt(Prompt),
     /// A command looked for.
     Palette(Palette),
+    /// How a run differs from a good one.
+    Diff(Diff),
     /// Why something stands as it stands, scrolled by so many lines.
     Why { about: Item, scroll: usize },
+}
+
+/// How a run differs from the last before it that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Diff {
+    pub(crate) run: RunId,
+    /// Line by line, or why that is not known; none: the daemon has not answered yet.
+    pub(crate) told: Option<Result<Vec<String>, String>>,
+    /// Lines that it is scrolled by.
+    pub(crate) scroll: usize,
 }
 
 /// A question, and what a yes asks of the daemon.

@@ -55,14 +55,20 @@ impl Mark {
     /// Of an execution; one that works on a window has a shape of its own while it runs, and so has
     /// one that nothing is heard of.
     pub(crate) const fn of_execution(execution: &Execution) -> Self {
-        let (status, has_window) = (execution.status, execution.window.is_some());
-        match status {
+        match execution.status {
             ExecutionStatus::Running if execution.silent_since.is_some() => {
                 Self::new("?", "silent", Tone::Bad)
             }
             ExecutionStatus::Running if execution.ready_at.is_some() => {
                 Self::new("●", "ready", Tone::Busy)
             }
+            status => Self::of_status(status, execution.window.is_some()),
+        }
+    }
+
+    /// Of a status.
+    pub(crate) const fn of_status(status: ExecutionStatus, has_window: bool) -> Self {
+        match status {
             ExecutionStatus::Waiting => Self::new("▷", status.word(), Tone::Wait),
             ExecutionStatus::Queued => Self::new("▷", "starting", Tone::Busy),
             ExecutionStatus::Running if has_window => Self::new("▶", status.word(), Tone::Busy),

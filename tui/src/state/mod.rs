@@ -3,6 +3,7 @@
 //! Pure: no terminal, no socket, no clock (`now` is a field that the loop sets). Records change it
 //! through [`Model::take`], keys through the actions.
 
+pub(crate) mod about;
 pub(crate) mod ansi;
 pub(crate) mod bars;
 pub(crate) mod beside;
@@ -29,6 +30,7 @@ pub(crate) mod recent;
 pub(crate) mod runs;
 pub(crate) mod screen;
 pub(crate) mod streams;
+mod take;
 pub(crate) mod task_detail;
 pub(crate) mod tasks;
 pub(crate) mod text;

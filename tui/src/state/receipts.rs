@@ -74,7 +74,7 @@ pub(crate) fn is_waiting(model: &Model) -> bool {
 
 /// The event that is looked at, as it is to be asked about; with what is seen of its fate here.
 fn wanted(model: &Model) -> Option<(EventRef, &Fate)> {
-    if model.screen != Screen::Events || model.is_zoomed {
+    if model.screen != Screen::Events || (model.is_zoomed && model.view() == 0) {
         return None;
     }
     let about = about(model)?;

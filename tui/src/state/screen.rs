@@ -91,6 +91,7 @@ impl Screen {
             Self::Run => &["time", "graph", "table"],
             Self::Workflow => &["runs", "graph", "definition"],
             Self::Task => &["executions", "details"],
+            Self::Events => &["feed", "detail"],
             _ => &[""],
         }
     }

@@ -7,6 +7,7 @@ use aiflow_model::state::{Execution, ExecutionStatus, Run, TaskState};
 use aiflow_model::time::Timestamp;
 use aiflow_model::{State, TaskName};
 
+use super::about;
 use super::mark::Mark;
 use super::text;
 use super::text::outcome_words;
@@ -42,8 +43,16 @@ fn row(spec: &TaskSpec, task: &TaskState, run_is_alive: bool) -> TaskRow {
     let shown = shown(task);
     let attempt = shown.and_then(|execution| execution.attempts.last());
     let unstarted = if run_is_alive { Mark::DUE } else { Mark::IDLE };
-    let mark = shown.map_or(unstarted, Mark::of_execution);
-    let is_running = shown.is_some_and(|execution| execution.status.is_alive());
+    // The executions of a fan count as one.
+    let fan = about::fan_of(task, shown);
+    let mark = match fan {
+        Some(fan) => Mark::of_status(fan.status(), false),
+        None => shown.map_or(unstarted, Mark::of_execution),
+    };
+    let is_running = match fan {
+        Some(fan) => fan.status().is_alive(),
+        None => shown.is_some_and(|execution| execution.status.is_alive()),
+    };
     let since = shown.and_then(|execution| {
         let started = attempt.and_then(|attempt| attempt.started_at);
         execution.ended_at.or(started).or(Some(execution.created_at))
@@ -51,12 +60,16 @@ fn row(spec: &TaskSpec, task: &TaskState, run_is_alive: bool) -> TaskRow {
     TaskRow {
         task: spec.name.clone(),
         kind: match spec.kind {
+            _ if spec.hook.is_some() => "hook",
             TaskKind::Batch => "batch",
             TaskKind::Stream => "stream",
         },
         mark,
         counts: counts(&task.executions),
-        note: note(spec, shown, run_is_alive),
+        note: match fan {
+            Some(fan) => about::fan(fan),
+            None => note(spec, shown, run_is_alive),
+        },
         restarts: task.executions.iter().map(|e| e.attempts.len().saturating_sub(1)).sum(),
         pid: attempt.filter(|attempt| attempt.outcome.is_none()).and_then(|attempt| attempt.pid),
         since,

@@ -16,6 +16,32 @@ fn sent(state: &State) -> State {
 }
 
 #[test]
+fn a_run_that_leaves_while_it_is_looked_at_gives_way_to_another() {
+    use crate::state::Screen;
+    let mut recording = Recording::empty();
+    recording.engine.keep_runs(1);
+    recording.upload("workflow: etl\ntasks: {load: {bash: x}}\n");
+    let ended = |recording: &mut Recording| {
+        let run = recording.run("etl");
+        recording.start_all();
+        recording.end("load", 0);
+        run
+    };
+    let first = ended(&mut recording);
+    let mut model = model_of(&recording);
+    super::press(&mut model, "1j<enter>");
+    assert_eq!((model.screen, model.run), (Screen::Run, Some(first)));
+    let known = recording.log.len();
+    let second = ended(&mut recording);
+    // Decided beside the next run.
+    let third = recording.run("etl");
+    model.take(Message::Records(recording.log[known..].to_vec()));
+    assert!(model.state().run(first).is_none(), "it has left the state");
+    assert_eq!(model.run, Some(third), "the newest that lives, not {second}");
+    assert!(model.notice.as_ref().unwrap().text.contains("is archived"));
+}
+
+#[test]
 fn records_one_by_one_give_what_the_state_as_sent_gives() {
     let recording = Recording::story();
     let live = model_of(&recording);

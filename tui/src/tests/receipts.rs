@@ -84,6 +84,11 @@ fn many_rules_leave_room_for_the_value() {
     let mut model = on(&recording, "model.validated");
     answer(&mut model, &recording.log);
     screens::check("receipt_many", &model, &[(80, 24), (120, 40)]);
+    // The whole has a view of its own, where it can be scrolled; out of it leads to the feed.
+    press(&mut model, "<tab>jjj");
+    screens::check("receipt_whole", &model, &[(80, 24), (40, 12)]);
+    press(&mut model, "<esc>");
+    assert_eq!((model.screen, model.view()), (crate::state::Screen::Events, 0));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ratatui::style::Color;
 
 use super::recording::Recording;
 use super::{model_of, press};
-use crate::conn::Message;
+use crate::conn::{Message, Request};
 use crate::state::{Model, Screen};
 use crate::view::{self, theme::Theme};
 
@@ -72,6 +72,43 @@ fn a_run_without_a_clock() {
     recording.start_all();
     recording.pass("2m14s");
     check("streams_plain", &model_of(&recording), &SIZES[..2]);
+}
+
+#[test]
+fn parameters_fans_outputs_and_hooks_are_shown_where_they_are() {
+    let mut recording = Recording::empty();
+    recording.upload(
+        "workflow: etl\nparams:\n  city: New York\n  days: {type: int, default: 3}\n  \
+         regions: {type: list, default: [eu, us, asia]}\ntasks:\n  load: {bash: 'load --all'}\n  \
+         each:\n    bash: 'work on \"$AIFLOW_ITEM\" for as long as it takes and then a little longer'\n    \
+         for_each: params.regions\n    start: {after: load}\n    parallel: 3\n    \
+         retry: {attempts: 2, backoff: 1s}\non_failure: {bash: 'tell somebody'}\nlate_after: 5m\n\
+         on_late: {bash: 'tell everybody'}\n",
+    );
+    let run = recording.run("etl");
+    recording.start_all();
+    let id: aiflow_model::AttemptId = "1.load.1.1".parse().unwrap();
+    for (name, value) in [("rows", "12"), ("file", "\"data/a.csv\"")] {
+        let (name, value) = (name.parse().unwrap(), aiflow_model::JsonText::parse(value).unwrap());
+        recording.give(Input::SetOutput(id.clone(), name, value));
+    }
+    recording.pass("2s");
+    recording.end("load", 0);
+    recording.start_all();
+    recording.pass("1s");
+    recording.end("each", 0);
+    let mut model = model_of(&recording);
+    assert_eq!(model.run, Some(run));
+    press(&mut model, "3");
+    check("run_with_params", &model, &[(80, 24), (120, 40)]);
+    press(&mut model, "<tab><tab>");
+    check("run_with_params_table", &model, &[(120, 40)]);
+    press(&mut model, "5");
+    check("task_with_outputs", &model, &[(80, 24), (120, 40)]);
+    press(&mut model, "3j5");
+    check("task_with_items", &model, &[(80, 24), (120, 40), SMALL]);
+    press(&mut model, "4");
+    check("workflow_with_params", &model, &[(80, 24), (120, 40)]);
 }
 
 #[test]
@@ -449,4 +486,41 @@ fn a_run_beside_the_last_that_succeeded() {
     let mut model = model_of(&recording);
     press(&mut model, "1jw");
     check("why_run_beside", &model, &SIZES[..1]);
+    // The same as the daemon tells it, from the records of both.
+    press(&mut model, "<esc>d");
+    let run = RunId(2);
+    assert_eq!(model.outbox.pop(), Some(Request::Diff(run)));
+    check("diff_asked", &model, &SIZES[..1]);
+    let sides = [0, 1].map(|side| side_of(&recording, side));
+    let told = aiflow_model::compare::compare([&sides[0], &sides[1]], &[].into());
+    let lines = crate::cli::diff::text(&told, &[]).lines().map(str::to_owned).collect();
+    model.take(Message::Diff(RunId(7), Err("of another".to_owned())));
+    model.take(Message::Diff(run, Ok(lines)));
+    check("diff", &model, &[(80, 24), (120, 40), SMALL]);
+    press(&mut model, "Y");
+    let copied = crate::state::chore::Chore::Copy("aiflow diff 2".to_owned());
+    assert_eq!(model.chores.pop(), Some(copied));
+    press(&mut model, "jjj");
+    check("diff_below", &model, &[SMALL]);
+    press(&mut model, "d");
+    assert!(model.dialog.is_none(), "the same key closes it");
+    press(&mut model, "d");
+    model.take(Message::Diff(run, Err("E0103 no run before it succeeded".to_owned())));
+    check("diff_refused", &model, &SIZES[..1]);
+}
+
+/// The first run of a recording, or the second, as it is compared.
+fn side_of(recording: &Recording, which: usize) -> aiflow_model::compare::Side {
+    use aiflow_model::Record;
+    use aiflow_model::compare::{Definition, Side, Story};
+    let is_begin =
+        |logged: &aiflow_model::LoggedRecord| matches!(logged.record, Record::RunStarted(_));
+    let begins: Vec<usize> =
+        (0..recording.log.len()).filter(|at| is_begin(&recording.log[*at])).collect();
+    let end = begins.get(which + 1).copied().unwrap_or(recording.log.len());
+    let mut story = Story::begin(&recording.log[begins[which]]).unwrap();
+    recording.log[begins[which]..end].iter().for_each(|logged| story.note(logged));
+    let snapshot = &recording.engine.state().snapshots[&story.started.snapshot];
+    let definition = Definition { source: snapshot.source.clone(), files: Vec::new() };
+    Side { story, definition: Some(definition) }
 }

@@ -119,11 +119,16 @@ fn scale<'a>(
     let step = name(stretch.from).len() + 8;
     let mut line = " ".repeat(name_width + 4);
     let lead = line.len();
-    let mut at = 0;
+    let (mut at, mut last) = (0, String::new());
     while at + step <= cells {
         let time = stretch.from.plus(aiflow_model::Span(length.0 / cells as u64 * at as u64));
-        line = fit(&line, lead + at);
-        line.push_str(&name(time));
+        let label = name(time);
+        // Where less than a second lies between two, one is enough.
+        if label != last {
+            line = fit(&line, lead + at);
+            line.push_str(&label);
+            last = label;
+        }
         at += step;
     }
     let now = stretch.cell(model.time(), cells);

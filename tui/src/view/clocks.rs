@@ -58,6 +58,7 @@ fn line<'a>(clock: &Clock<'_>, width: usize, model: &Model, theme: &Theme) -> (L
             let spans = vec![
                 Span::styled(format!(" {glyph} "), theme.of(tone)),
                 Span::styled(fit(&name, name_width), theme.strong()),
+                Span::raw(" "),
                 Span::styled(fit(&fit_right(&next, 10), 12), theme.of(tone)),
                 Span::styled(fit(&fired, 11), theme.dim()),
                 Span::raw(trigger.condition.to_string()),
@@ -70,7 +71,7 @@ fn line<'a>(clock: &Clock<'_>, width: usize, model: &Model, theme: &Theme) -> (L
             let spans = vec![
                 Span::styled(" ◴ ", theme.of(Tone::Busy)),
                 Span::styled(fit(&name, name_width), theme.strong()),
-                Span::raw(format!("{condition}  ")),
+                Span::raw(format!(" {condition}  ")),
                 Span::styled(progress, theme.of(Tone::Wait)),
             ];
             (Line::from(spans), Item::Task(run.id, (*task).clone()))

@@ -30,6 +30,23 @@ pub(super) fn lines<'a>(model: &Model, seen: &Seen, area: Rect, theme: &Theme) -
     lines
 }
 
+/// All of it, from where it is scrolled to.
+pub(super) fn whole<'a>(model: &Model, seen: &Seen, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
+    let mut lines = head(seen, theme);
+    lines.extend(rules(model, seen, usize::from(area.width), theme).into_iter().flatten());
+    lines.extend(value_lines(seen, usize::MAX, true));
+    let height = usize::from(area.height);
+    let scroll = model.scroll.min(lines.len().saturating_sub(height));
+    let below = lines.len().saturating_sub(scroll + height);
+    let mut shown: Vec<Line<'a>> = lines.into_iter().skip(scroll).take(height).collect();
+    if below > 0
+        && let Some(last) = shown.last_mut()
+    {
+        *last = Line::styled(format!(" … {} more below: j", below + 1), theme.dim());
+    }
+    shown
+}
+
 fn head<'a>(seen: &Seen, theme: &Theme) -> Vec<Line<'a>> {
     let (words, tone) = fate::words(&seen.fate);
     let field = |name: &str, value: String| {
@@ -107,7 +124,7 @@ fn fitted<'a>(
         let after = count - index - 1;
         let left = room.saturating_sub(lines.len());
         if left <= 1 && after > 0 {
-            let more = format!(" … {} more: aiflow event show {}", after + 1, seen.offset);
+            let more = format!(" … {} more: Tab, or aiflow event show {}", after + 1, seen.offset);
             lines.extend((left > 0).then(|| Line::styled(more, theme.dim())));
             break;
         }

@@ -21,6 +21,9 @@ pub(super) fn draw_pane(frame: &mut Frame<'_>, area: Rect, model: &Model, theme:
 
 /// The screen of events.
 pub(super) fn draw_screen(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
+    if model.view() == 1 {
+        return draw_detail(frame, area, model, theme);
+    }
     let is_wide = area.width >= 110;
     let (list, detail) = if model.is_zoomed {
         (area, Rect::default())
@@ -104,8 +107,14 @@ fn line<'a>(seen: &Seen, width: usize, key_width: usize, theme: &Theme) -> Line<
 }
 
 fn draw_detail(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
-    let inside = panel(frame, area, title("Detail", false, theme), false, theme);
+    let has_focus = model.view() == 1 && model.dialog.is_none();
+    let heading = if has_focus { "Detail · Tab the feed" } else { "Detail" };
+    let inside = panel(frame, area, title(heading, has_focus, theme), has_focus, theme);
     let Some(seen) = model.selected_event() else { return };
-    let lines = event_detail::lines(model, seen, inside, theme);
+    let lines = if model.view() == 1 {
+        event_detail::whole(model, seen, inside, theme)
+    } else {
+        event_detail::lines(model, seen, inside, theme)
+    };
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), inside);
 }

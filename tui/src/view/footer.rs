@@ -48,13 +48,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
 fn keys<'a>(model: &Model, theme: &Theme, width: usize) -> Vec<Span<'a>> {
     let mut spans = Vec::new();
     let mut used = 0;
-    for place in Place::of(model) {
+    let places = Place::of(model);
+    // Keys of all screens come last and keep their room, where they count at all.
+    let kept = if places.contains(&Place::Everywhere) { 42 } else { 0 };
+    for place in places {
         let bindings = model.keymap.bindings.iter();
         for binding in bindings.filter(|b| b.place == place && !b.short.is_empty()) {
             let key = binding.keys.first().map(|key| key.name()).unwrap_or_default();
             let needed = key.width() + binding.short.width() + 3;
-            // Keys of all screens come last and keep their room.
-            let reserve = if place == Place::Everywhere { 0 } else { 42 };
+            let reserve = if place == Place::Everywhere { 0 } else { kept };
             if used + needed + reserve > width {
                 continue;
             }

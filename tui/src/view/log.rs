@@ -75,8 +75,12 @@ fn heading<'a>(log: &LogView, model: &Model, theme: &Theme) -> Line<'a> {
         let words = format!(" · {} older lines left out", text::grouped(log.dropped() as u64));
         spans.push(Span::styled(words, theme.dim()));
     }
-    let (words, tone) = if log.ended && log.follows() {
-        (" · ended ".to_owned(), Tone::Dim)
+    let (words, tone) = if log.ended {
+        let below = match log.unseen() {
+            0 => String::new(),
+            below => format!("{below} below · "),
+        };
+        (format!(" · {below}ended "), Tone::Dim)
     } else if log.follows() {
         (" · following ".to_owned(), Tone::Good)
     } else {

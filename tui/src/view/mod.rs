@@ -5,8 +5,10 @@
 mod bars;
 mod clocks;
 mod dialogs;
+mod diff;
 mod event_detail;
 mod events;
+mod execution;
 mod footer;
 mod form;
 mod graph;
@@ -58,6 +60,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, theme: &Theme) {
         Some(Dialog::Form(form)) => form::draw(frame, body, form, model, theme),
         Some(Dialog::Confirm(question)) => dialogs::draw_question(frame, body, question, theme),
         Some(Dialog::Palette(palette)) => palette::draw(frame, body, palette, model, theme),
+        Some(Dialog::Diff(told)) => diff::draw(frame, body, told, theme),
         Some(Dialog::Why { about, scroll }) => {
             why::draw(frame, body, about, *scroll, model, theme);
         }

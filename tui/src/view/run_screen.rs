@@ -1,15 +1,17 @@
 //! The open run: its tasks over time, as a graph, or as a table.
 
+use aiflow_model::state::Run;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use super::graph::{self, Task};
+use super::table::cut_line;
 use super::theme::Theme;
 use super::{bars, draw_empty, panel, tasks, title_of_views};
 use crate::state::mark::Mark;
 use crate::state::tasks::rows;
-use crate::state::{Model, text};
+use crate::state::{Model, about, text};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
     let Some(run) = model.open_run() else {
@@ -27,11 +29,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
     let heading = format!("{} {} {lasted}", mark.glyph, mark.word);
     let has_focus = model.dialog.is_none();
     let inside = panel(frame, area, title_of_views(&heading, model, theme), has_focus, theme);
+    let inside = draw_params(frame, inside, run, theme);
     match model.view() {
         0 => bars::draw(frame, inside, model, theme),
         1 => draw_graph(frame, inside, model, theme),
         _ => tasks::draw_rows(frame, inside, model, has_focus, theme),
     }
+}
+
+/// What it was given, where it was given anything; the room below that.
+fn draw_params(frame: &mut Frame<'_>, area: Rect, run: &Run, theme: &Theme) -> Rect {
+    let Some(words) = about::params_of_run(run).filter(|_| area.height > 6) else { return area };
+    let line = Line::from(vec![Span::styled(" params ", theme.dim()), Span::raw(words)]);
+    frame.render_widget(cut_line(line, usize::from(area.width)), Rect { height: 1, ..area });
+    Rect { y: area.y + 1, height: area.height - 1, ..area }
 }
 
 /// The graph of the open run, with how each task stands.

@@ -56,6 +56,13 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The text in lines behind an indent.
+pub(super) fn indented<'a>(text: &str, indent: usize, width: usize) -> Vec<Line<'a>> {
+    let lead = " ".repeat(indent);
+    let lines = wrapped(text, width.saturating_sub(indent).max(1)).into_iter();
+    lines.map(|line| Line::raw(format!("{lead}{line}"))).collect()
+}
+
 /// The text cut or filled to exactly `width` cells.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let mut text = cut(text, width);

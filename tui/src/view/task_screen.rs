@@ -6,16 +6,16 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use super::table::{cut, cut_line, fit, fit_right};
+use super::table::{cut_line, fit, fit_right, indented};
 use super::theme::Theme;
-use super::{draw_empty, first_shown, panel, picked, title, why};
+use super::{draw_empty, execution, first_shown, panel, picked, title, why};
 use crate::state::item::Item;
 use crate::state::mark::{Mark, Tone};
 use crate::state::task_detail::{self, Open};
 use crate::state::why::answer;
-use crate::state::{Model, text};
+use crate::state::{Model, about, text};
 use aiflow_model::spec::Command;
-use aiflow_model::state::{Attempt, Execution};
+use aiflow_model::state::Execution;
 
 /// From this width on both stand side by side.
 const SIDE_BY_SIDE: u16 = 100;
@@ -84,6 +84,8 @@ fn execution_line<'a>(execution: &Execution, model: &Model, theme: &Theme) -> Li
     let window = execution
         .window
         .map(|window| text::window_name(window.start, window.end.since(window.start)));
+    let item = || execution.item.as_ref().map(|item| about::brief(&item.value));
+    let what = window.or_else(item).unwrap_or_default();
     let lasted =
         text::length(execution.ended_at.unwrap_or(model.time()).since(execution.created_at));
     let tries = match execution.attempts.len() {
@@ -95,7 +97,8 @@ fn execution_line<'a>(execution: &Execution, model: &Model, theme: &Theme) -> Li
     Line::from(vec![
         Span::styled(format!(" {} ", mark.glyph), theme.of(mark.tone)),
         Span::raw(fit(&execution.sequence.to_string(), 5)),
-        Span::raw(fit(&window.unwrap_or_default(), 10)),
+        Span::raw(fit(&what, 10)),
+        Span::raw(" "),
         Span::styled(fit(mark.word, 9), theme.of(mark.tone)),
         Span::raw(fit_right(&lasted, 8)),
         Span::styled(tries, theme.dim()),
@@ -111,87 +114,26 @@ fn draw_details(frame: &mut Frame<'_>, area: Rect, open: &Open<'_>, model: &Mode
         None => "details".to_owned(),
     };
     let inside = panel(frame, area, title(&heading, has_focus, theme), has_focus, theme);
+    let width = usize::from(inside.width);
     let mut lines = Vec::new();
     if let Some(execution) = execution {
-        lines.extend(attempts(execution, model, theme));
-        lines.extend(causes(execution, model, theme));
+        lines.extend(execution::lines(execution, open, model, width, theme));
     }
     lines.push(Line::styled(" why", theme.strong()));
     let item = match execution {
         Some(execution) => Item::Execution(open.run.id, open.spec.name.clone(), execution.sequence),
         None => Item::Task(open.run.id, open.spec.name.clone()),
     };
-    let width = usize::from(inside.width);
     lines.extend(why::lines(&answer(model.sight(), &item), width, theme));
     lines.extend(why::chain(&item, model, width, theme));
     lines.push(Line::raw(""));
-    lines.extend(definition(open, theme));
+    lines.extend(definition(open, width, theme));
     let scroll = if has_focus { model.scroll.min(lines.len().saturating_sub(1)) } else { 0 };
     let shown: Vec<Line<'_>> = lines.into_iter().skip(scroll).collect();
     frame.render_widget(Paragraph::new(shown).wrap(Wrap { trim: false }), inside);
 }
 
-fn attempts<'a>(execution: &Execution, model: &Model, theme: &Theme) -> Vec<Line<'a>> {
-    let mut lines = vec![Line::styled(" attempts", theme.strong())];
-    let line = |attempt: &Attempt| {
-        let since = attempt.started_at.unwrap_or(attempt.queued_at);
-        let lasted = text::length(attempt.ended_at.unwrap_or(model.time()).since(since));
-        let (glyph, words, tone) = match &attempt.outcome {
-            None if attempt.started_at.is_some() => ("●", "runs".to_owned(), Tone::Busy),
-            None => ("▷", "starts".to_owned(), Tone::Busy),
-            Some(outcome) if outcome.is_success() => {
-                ("✓", text::outcome_words(outcome), Tone::Good)
-            }
-            Some(outcome) => ("✗", text::outcome_words(outcome), Tone::Bad),
-        };
-        let waited = attempt.started_at.map(|at| text::length(at.since(attempt.queued_at)));
-        let waited = waited.map(|waited| format!(" · started within {waited}")).unwrap_or_default();
-        let pid = attempt.pid.map(|pid| format!(" · pid {pid}")).unwrap_or_default();
-        let used = match attempt.usage.rss_bytes_max {
-            0 => String::new(),
-            bytes => format!(
-                " · {} MiB, {} of processor",
-                bytes >> 20,
-                text::length(aiflow_model::Span(attempt.usage.cpu_us))
-            ),
-        };
-        Line::from(vec![
-            Span::styled(format!("   {glyph} {} ", attempt.number), theme.of(tone)),
-            Span::styled(format!("{words:<10} "), theme.of(tone)),
-            Span::raw(format!("{lasted} from {}", text::clock(since))),
-            Span::styled(format!("{waited}{pid}{used}"), theme.dim()),
-        ])
-    };
-    lines.extend(execution.attempts.iter().map(line));
-    if execution.attempts.is_empty() {
-        lines.push(Line::styled("   none yet", theme.dim()));
-    }
-    lines.push(Line::raw(""));
-    lines
-}
-
-/// The events that it was fired by.
-fn causes<'a>(execution: &Execution, model: &Model, theme: &Theme) -> Vec<Line<'a>> {
-    if execution.events.is_empty() {
-        return Vec::new();
-    }
-    let mut lines = vec![Line::styled(" caused by", theme.strong())];
-    for event in execution.events.iter().rev().take(4) {
-        let offset = Span::styled(format!("   @{} ", text::grouped(event.0)), theme.dim());
-        let words = match model.recent().get(*event) {
-            Some(seen) => {
-                let value = cut(&text::printable(seen.brief()), 40);
-                format!("{} {value} by {}", seen.key, seen.source)
-            }
-            None => "an event from before what is read here".to_owned(),
-        };
-        lines.push(Line::from(vec![offset, Span::raw(words)]));
-    }
-    lines.push(Line::raw(""));
-    lines
-}
-
-fn definition<'a>(open: &Open<'_>, theme: &Theme) -> Vec<Line<'a>> {
+fn definition<'a>(open: &Open<'_>, width: usize, theme: &Theme) -> Vec<Line<'a>> {
     let spec = open.spec;
     let mut lines = vec![Line::styled(" runs", theme.strong())];
     let command = match &spec.command {
@@ -201,8 +143,9 @@ fn definition<'a>(open: &Open<'_>, theme: &Theme) -> Vec<Line<'a>> {
         Command::Webhook(url) => format!("POST {url}"),
     };
     for line in command.lines().take(8) {
-        lines.push(Line::raw(format!("   {}", text::printable(line))));
+        lines.extend(indented(&text::printable(line), 3, width));
     }
+    lines.extend(spec.for_each.iter().map(|list| Line::raw(format!("   for each item of {list}"))));
     let mut policies = Vec::new();
     if let Some(retry) = &spec.retry {
         let most =
@@ -214,7 +157,9 @@ fn definition<'a>(open: &Open<'_>, theme: &Theme) -> Vec<Line<'a>> {
     if spec.parallel > 1 {
         policies.push(format!("parallel: {}", spec.parallel));
     }
-    lines.push(Line::styled(format!("   {}", policies.join(" · ")), theme.dim()));
+    policies.extend(spec.hook.map(|hook| format!("hook: {}", hook.name())));
+    let policies = indented(&policies.join(" · "), 3, width).into_iter();
+    lines.extend(policies.map(|line| line.style(theme.dim())));
     for (name, value) in &spec.env {
         lines.push(Line::styled(format!("   {name}={}", text::printable(value)), theme.dim()));
     }

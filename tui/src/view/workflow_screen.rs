@@ -13,7 +13,7 @@ use super::{draw_empty, first_shown, panel, picked, run_screen, title_of_views};
 use crate::state::item::Item;
 use crate::state::mark::{Mark, Tone};
 use crate::state::tasks;
-use crate::state::{Model, text};
+use crate::state::{Model, about, text};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
     let open = model.open_workflow();
@@ -57,7 +57,9 @@ fn draw_graph(
 fn draw_runs(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &Theme) {
     let runs = model.workflow_runs();
     let width = usize::from(area.width);
-    let mut lines = triggers(model, theme);
+    let mut lines = about(model, theme);
+    lines.extend(triggers(model, theme));
+    let mut lines: Vec<Line<'_>> = lines.into_iter().map(|line| cut_line(line, width)).collect();
     if runs.is_empty() {
         lines.push(Line::styled(" no run yet: n starts one", theme.dim()));
         frame.render_widget(Paragraph::new(lines), area);
@@ -99,6 +101,21 @@ fn heading<'a>(names: &[&str], widths: &[usize], width: usize, theme: &Theme) ->
         words.push_str(&fit(&fit(name, width - 1), *width));
     }
     Line::styled(fit(&words, width), theme.dim())
+}
+
+/// Its parameters and hooks.
+fn about<'a>(model: &Model, theme: &Theme) -> Vec<Line<'a>> {
+    let open = model.open_workflow();
+    let current = open.and_then(|(namespace, name)| {
+        model.state().current_snapshot(namespace.as_str(), name.as_str())
+    });
+    let Some(spec) = current.map(|snapshot| &snapshot.spec) else { return Vec::new() };
+    let all = [("params", about::params_of(spec)), ("hooks", about::hooks_of(spec))];
+    let known = all.into_iter().filter_map(|(name, words)| Some((name, words?)));
+    let line = |(name, words)| {
+        Line::from(vec![Span::styled(format!(" {name:<7}"), theme.dim()), Span::raw(words)])
+    };
+    known.map(line).collect()
 }
 
 fn triggers<'a>(model: &Model, theme: &Theme) -> Vec<Line<'a>> {

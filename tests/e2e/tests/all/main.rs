@@ -44,4 +44,6 @@ mod snapshots;
 mod streams;
 mod terminal;
 #[cfg(test)]
+mod terminal_tmux;
+#[cfg(test)]
 mod triggers;

@@ -187,6 +187,34 @@ fn what_became_of_an_event_is_told_live_and_on_a_copy() {
 }
 
 #[test]
+fn a_run_is_compared_with_the_last_that_succeeded() {
+    let daemon = Daemon::start();
+    let definition = "workflow: etl\nparams: {fails: false}\ntasks:\n  \
+                      load: {bash: 'echo loads; test \"$AIFLOW_PARAM_FAILS\" = false'}\n";
+    let good = daemon.start_run(definition);
+    daemon.wait_for(good, "load", 1, "success");
+    let bad: u64 = daemon.ok(&["run", "etl", "--param", "fails=true"]).parse().unwrap();
+    daemon.wait_for(bad, "load", 1, "failed");
+    let mut terminal = open(&daemon, &["tui", &format!("aiflow://run/{bad}")]);
+    terminal.shows(&[&format!("▸ run {bad}"), "✗ load"]);
+    terminal.keys("d");
+    terminal.shows(&["run 2 and the last before it that succeeded", "! fails", "exit 1"]);
+    escape(&mut terminal, "and the last before it");
+    // Another, with what it is given written into a form.
+    terminal.keys("4");
+    terminal.shows(&["[runs]", "params fails = false"]);
+    terminal.keys("n");
+    terminal.shows(&["Start a run of etl", "run 3 of etl starts"]);
+    terminal.keys("\u{15}true");
+    terminal.shows(&["$ aiflow run etl --param fails=true"]);
+    terminal.keys("\r");
+    terminal.shows(&["run 3 of etl starts"]);
+    terminal.keys("\r");
+    terminal.shows(&["started run 3 of etl"]);
+    daemon.wait_for(3, "load", 1, "failed");
+}
+
+#[test]
 fn it_outlives_the_daemon_and_any_size() {
     let mut daemon = Daemon::start();
     daemon.start_run(DEFINITION);
