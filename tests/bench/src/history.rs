@@ -44,10 +44,21 @@ pub(crate) fn log(home: &Path) -> PathBuf {
 
 /// Builds a home whose log holds so many records; `key_of` names the event of that number.
 pub(crate) fn build(home: &Path, records: u64, key_of: fn(u64) -> String) -> anyhow::Result<()> {
+    build_keeping(home, records, key_of, aiflow_core::ENDED_RUNS_KEPT)
+}
+
+/// As [`build`], by a daemon that kept so many runs that had ended in its state.
+pub(crate) fn build_keeping(
+    home: &Path,
+    records: u64,
+    key_of: fn(u64) -> String,
+    runs: usize,
+) -> anyhow::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(log(home))?;
     let storage = DiskStorage::open(log(home))?;
     let (writer, _) = aiflow_log::open(storage, LogOptions::default())?;
-    let engine = Engine::new(State::empty());
+    let mut engine = Engine::new(State::empty());
+    engine.keep_runs(runs);
     let mut past =
         Past { engine, writer, frames: Vec::new(), now: FIRST_TIME, events: 0, records, key_of };
     let boot_id = "00000000-0000-0000-0000-000000000000".to_owned();

@@ -28,7 +28,7 @@ fn attach(command: Command, noun: &str) -> Command {
         let candidates: fn() -> Vec<CompletionCandidate> = match (arg.get_id().as_str(), noun) {
             ("name", "namespace") | ("namespace", _) => namespaces,
             ("name" | "workflow", _) => workflows,
-            ("run" | "execution", _) => runs,
+            ("run" | "other" | "execution", _) => runs,
             ("task", _) => tasks,
             ("trigger", _) => triggers,
             _ => return arg,

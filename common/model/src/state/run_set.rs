@@ -95,7 +95,8 @@ mod tests {
                 } else {
                     prop_assert_eq!(runs.remove(RunId(run)), plain.remove(&run));
                 }
-                let held: BTreeSet<u64> = (0..30).filter(|run| runs.contains(RunId(*run))).collect();
+                let held = (0..30).filter(|run| runs.contains(RunId(*run)));
+                let held: BTreeSet<u64> = held.collect();
                 prop_assert_eq!(&held, &plain);
                 prop_assert_eq!(runs.len(), plain.len() as u64);
                 let gaps = plain.iter().filter(|run| !plain.contains(&(*run + 1))).count();
