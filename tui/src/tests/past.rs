@@ -5,7 +5,8 @@ use aiflow_model::{Offset, Record, State};
 
 use super::recording::Recording;
 use super::{model_of, press};
-use crate::conn::{Command, Message, Request};
+use crate::state::command::Command;
+use crate::state::exchange::{Message, Request};
 use crate::state::{Dialog, Model, Screen, tasks};
 
 /// What the daemon answers: the state before the slice as it is sent, and the records.

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::table::{cut, wrapped};
 use super::theme::Theme;
+use crate::state::asking;
 use crate::state::recent::{BRIEF_BYTES_MAX, Seen};
 use crate::state::streams::reported;
 use crate::state::{Model, fate, receipts, text};
@@ -73,7 +74,7 @@ fn head<'a>(seen: &Seen, theme: &Theme) -> Vec<Line<'a>> {
 
 /// What each rule made of it, a block of lines for each; until that is known, what it started.
 fn rules<'a>(model: &Model, seen: &Seen, width: usize, theme: &Theme) -> Vec<Vec<Line<'a>>> {
-    let known = receipts::about(model).and_then(|about| model.receipts.of(about));
+    let known = asking::about(model).and_then(|about| model.receipts.of(about));
     match known {
         None => {
             let each = fate::started_one_by_one(&seen.fate).into_iter();

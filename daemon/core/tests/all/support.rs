@@ -161,7 +161,11 @@ impl Scenario {
             let text = serde_json::to_string(&record).unwrap();
             folded.apply(&serde_json::from_str::<LoggedRecord>(&text).unwrap()).unwrap();
         }
-        assert_eq!(folded.without_identities(), redactor.state(state), "a state of redacted records differs");
+        assert_eq!(
+            folded.without_identities(),
+            redactor.state(state),
+            "a state of redacted records differs"
+        );
     }
 
     /// Starts a run of the workflow `w`.
