@@ -165,6 +165,9 @@ fn diff(model: &mut Model) {
     let Some(run) = selected.or(model.run) else {
         return model.say("no run is selected", Tone::Wait);
     };
+    if model.past.is_some() {
+        return model.say("runs are compared as they are now; q goes back to now", Tone::Wait);
+    }
     model.outbox.push(Request::Diff(run));
     model.dialog = Some(Dialog::Diff(Diff { run, told: None, scroll: 0 }));
 }
