@@ -10,7 +10,7 @@ use aiflow_model::record::{Event, TriggerChange};
 use aiflow_model::spec::Condition;
 use aiflow_model::state::{Firing, NodeState};
 use aiflow_model::wire::{EventFate, RuleReceipt};
-use aiflow_model::{LoggedRecord, Offset, Record, RuleId, State, Timestamp};
+use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, Timestamp};
 
 use crate::engine::Engine;
 use crate::expression::Expressions;
@@ -94,6 +94,18 @@ impl Tracker {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.rules.values().all(|looking| looking.fate.is_some())
+    }
+
+    /// The runs whose records can still tell what became of it; none when those of triggers can,
+    /// which are of no run.
+    #[must_use]
+    pub fn open_runs(&self) -> Option<BTreeSet<RunId>> {
+        let open = self.rules.iter().filter(|(_, looking)| looking.fate.is_none());
+        open.map(|(id, _)| match id {
+            RuleId::Task { run, .. } => Some(*run),
+            RuleId::Trigger(_) => None,
+        })
+        .collect()
     }
 
     /// What became of it, rule by rule.

@@ -138,7 +138,8 @@ impl Daemon {
         Ok(())
     }
 
-    fn past(&self) -> Past {
+    /// The past up to now.
+    pub(crate) fn past(&self) -> Past {
         let state = self.engine.state();
         Past {
             log: self.storage.clone(),

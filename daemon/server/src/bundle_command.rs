@@ -16,7 +16,7 @@ use sha2::Sha256;
 use crate::bundle;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::snapshots;
+use crate::kept;
 use crate::start::refuse;
 use crate::token::getrandom;
 
@@ -65,7 +65,7 @@ fn beginning(storage: &aiflow_log::DiskStorage) -> anyhow::Result<State> {
         return Ok(State::empty());
     }
     let offsets = snapshot::offsets(storage)?.into_iter().filter(|offset| *offset >= first);
-    let state = offsets.into_iter().find_map(|offset| snapshots::load(storage, offset).ok());
+    let state = offsets.into_iter().find_map(|offset| kept::load(storage, offset).ok());
     state.ok_or_else(|| {
         let first = Offset(first);
         anyhow::anyhow!("it begins at {first}, and no snapshot tells what was before")

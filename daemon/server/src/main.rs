@@ -24,6 +24,7 @@ mod home;
 mod host;
 mod hosts;
 mod inputs;
+mod kept;
 mod log_command;
 mod meters;
 mod order;

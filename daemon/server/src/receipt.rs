@@ -12,16 +12,30 @@ use crate::queries::to_json;
 use crate::question::{beyond, each_batch, read as record, unreadable};
 
 /// Most records after an event that are looked at to find what became of it.
-const RECORDS_AFTER_MAX: u64 = 200_000;
+const RECORDS_AFTER_MAX: u64 = 1_000_000;
+/// So many are looked at before it is asked where to go on.
+const STRETCH: u64 = 4_096;
 
 /// The receipt as JSON; of the log only what is below `end`. `state_at` gives the state before a
-/// record.
+/// record, `next_of` where the next one stands that can tell more.
 pub(crate) fn read(
     log: &DiskStorage,
     end: Offset,
-    EventRef { offset, until }: EventRef,
+    asked: EventRef,
     state_at: impl FnOnce(Offset) -> Result<State, Rejection>,
+    next_of: impl FnMut(&Tracker, Offset) -> Result<Offset, Rejection>,
 ) -> Result<String, Rejection> {
+    to_json(&read_most(log, end, asked, (RECORDS_AFTER_MAX, state_at), next_of)?)
+}
+
+/// As [`read`], of at most so many records.
+pub(crate) fn read_most(
+    log: &DiskStorage,
+    end: Offset,
+    EventRef { offset, until }: EventRef,
+    (mut left, state_at): (u64, impl FnOnce(Offset) -> Result<State, Rejection>),
+    mut next_of: impl FnMut(&Tracker, Offset) -> Result<Offset, Rejection>,
+) -> Result<Receipt, Rejection> {
     let mut reader = LogReader::new(log.clone());
     let found = if offset < end { record(&mut reader, offset)? } else { None };
     let Some(logged) = found else { return Err(beyond(offset, end)) };
@@ -44,13 +58,20 @@ pub(crate) fn read(
     let mut engine = Engine::new(state_at(offset)?);
     let mut tracker = Tracker::new(&mut engine, offset, event, logged.time);
     let mut looked = offset;
-    let until = until.min(offset.0.saturating_add(RECORDS_AFTER_MAX));
-    each_batch(log, offset.0..until, |batch| {
-        tracker.batch(batch);
-        looked = batch.last().map_or(looked, |logged| logged.offset.next());
-        !tracker.is_done()
-    })?;
-    to_json(&Receipt {
+    while looked.0 < until && left > 0 {
+        let stretch = until.min(looked.0 + left.min(STRETCH));
+        each_batch(log, looked.0..stretch, |batch| {
+            tracker.batch(batch);
+            left = left.saturating_sub(batch.len() as u64);
+            looked = batch.last().map_or(looked, |logged| logged.offset.next());
+            !tracker.is_done()
+        })?;
+        if tracker.is_done() {
+            break;
+        }
+        looked = next_of(&tracker, looked)?.min(Offset(until));
+    }
+    Ok(Receipt {
         event: EventView::of(event, offset, logged.time),
         cause: logged.cause,
         rules: tracker.finish(),

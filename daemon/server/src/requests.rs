@@ -219,7 +219,8 @@ impl Daemon {
 
     /// Brings a slice of the past, off the loop.
     fn slice(&mut self, query: SliceQuery, reply: Reply) -> Result<(), Failure> {
-        let (storage, end) = (self.home.open_log()?, *self.durable.borrow());
+        let past = self.past();
+        let end = *self.durable.borrow();
         let index = self.index.clone();
         tokio::task::spawn_local(async move {
             // One at a time: each may hold a second state for a moment.
@@ -228,7 +229,7 @@ impl Daemon {
                 client.room().await;
             }
             let answered = tokio::task::spawn_blocking(move || {
-                match slice::read(&storage, end, query) {
+                match slice::read(&past.log, end, query, |from| past.state_at(Offset(from))) {
                     Ok(text) => reply.result(&text),
                     Err(rejection) => reply.refuse(rejection),
                 }

@@ -10,20 +10,22 @@ use aiflow_core::Engine;
 use aiflow_log::{DiskStorage, LogReader, ReadError, snapshot};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::wire::{SLICE_RECORDS_MAX, SliceQuery};
-use aiflow_model::{Offset, Timestamp, exit_code};
+use aiflow_model::{Offset, State, Timestamp, exit_code};
 
 use crate::failure::{Failure, chain};
 use crate::follow::gone;
+use crate::kept;
 use crate::queries::to_json;
 use crate::receipt;
 use crate::records;
-use crate::snapshots;
 
-/// The slice as JSON; of the log only what is below `end`, which is durable.
+/// The slice as JSON; of the log only what is below `end`, which is durable. `state_before` tells
+/// the state before a record.
 pub(crate) fn read(
     storage: &DiskStorage,
     end: u64,
     query: SliceQuery,
+    state_before: impl FnOnce(u64) -> Result<State, Rejection>,
 ) -> Result<String, Rejection> {
     let mut reader = LogReader::new(storage.clone());
     let begin = reader.first_offset().map_err(unreadable)?;
@@ -33,9 +35,9 @@ pub(crate) fn read(
     let from = at.saturating_sub(most(query.before)).max(begin);
     let from = batch_at(&mut reader, from)?.0;
     let until = end.min(at.saturating_add(most(query.after)).saturating_add(1));
-    let engine = fold_before(storage, begin, from)?;
+    let state = state_before(from)?;
     let mut text = format!("{{\"log_begins\":{begin},\"log_ends\":{end},\"at\":{at},\"state\":");
-    text.push_str(&to_json(engine.state())?);
+    text.push_str(&to_json(&state)?);
     text.push_str(",\"records\":[");
     let mut bytes = text.into_bytes();
     let mut batches = reader.read(from, until).map_err(unreadable)?;
@@ -109,11 +111,11 @@ fn batch_at(
     Ok((batch.base_offset(), batch.end(), Timestamp(batch.time_us())))
 }
 
-/// The state before a record, from the nearest snapshot that can be used.
-fn fold_before(storage: &DiskStorage, begin: u64, from: u64) -> Result<Engine, Rejection> {
+/// The state before a record, from the nearest snapshot that can be used; nothing is written.
+fn fold_before(storage: &DiskStorage, begin: u64, from: u64) -> Result<State, Rejection> {
     let offsets = snapshot::offsets(storage).unwrap_or_default();
     let before = offsets.into_iter().rev().filter(|offset| *offset <= from);
-    let usable = before.filter_map(|offset| snapshots::load(storage, offset).ok()).next();
+    let usable = before.filter_map(|offset| kept::load(storage, offset).ok()).next();
     if usable.is_none() && begin > 0 {
         let message = format!(
             "the state at record {from} cannot be made any more: the log begins at {begin}, and \
@@ -123,7 +125,8 @@ fn fold_before(storage: &DiskStorage, begin: u64, from: u64) -> Result<Engine, R
             Rejection::new(ErrorCode::OffsetOutOfRange, message).hint("ask for a later record")
         );
     }
-    let folded = snapshots::fold(storage, usable.unwrap_or_default(), from);
+    let folded = kept::fold(storage, usable.unwrap_or_default(), from);
+    let folded = folded.map(Engine::into_state);
     folded.map_err(|error| Rejection::new(ErrorCode::Internal, format!("{error:#}")))
 }
 
@@ -160,14 +163,18 @@ fn print<Q: serde::de::DeserializeOwned>(
 
 /// `aiflowd slice DIR QUERY`: prints a slice of the log.
 pub(crate) fn run(directory: &Path, query: &str) -> Result<(), Failure> {
-    print(directory, query, read)
+    print(directory, query, |storage, end, query| {
+        let begin = LogReader::new(storage.clone()).first_offset().map_err(unreadable)?;
+        read(storage, end, query, |from| fold_before(storage, begin, from))
+    })
 }
 
 /// `aiflowd receipt DIR QUERY`: prints what became of an event.
 pub(crate) fn run_receipt(directory: &Path, query: &str) -> Result<(), Failure> {
     print(directory, query, |storage, end, asked| {
         let begin = LogReader::new(storage.clone()).first_offset().map_err(unreadable)?;
-        let state_at = |Offset(offset)| Ok(fold_before(storage, begin, offset)?.into_state());
-        receipt::read(storage, Offset(end), asked, state_at)
+        let state_at = |Offset(offset)| fold_before(storage, begin, offset);
+        // A copy has no index that is known to be of it: all is looked at.
+        receipt::read(storage, Offset(end), asked, state_at, |_, from| Ok(from))
     })
 }

@@ -21,9 +21,10 @@ use crate::daemon::{Daemon, Upkeep};
 use crate::failure::Failure;
 use crate::history::Place;
 use crate::home::Home;
+use crate::kept;
 use crate::records;
 use crate::retention::{Retention, Trim};
-use crate::snapshots::{self, Snapshots};
+use crate::snapshots::Snapshots;
 use crate::waypoints::Waypoints;
 
 /// Longest wait for a lock whose holder is gone.
@@ -184,7 +185,7 @@ struct Opened {
 fn open_log(home: &Home, segment_bytes: u64) -> Result<Opened, Failure> {
     let storage = home.open_log()?;
     let begin = std::time::Instant::now();
-    let known = snapshots::newest(&storage)?;
+    let known = kept::newest(&storage)?;
     let options = LogOptions { segment_bytes, check_from: known.durable };
     let (writer, recovered) =
         aiflow_log::open(storage.clone(), options).map_err(|e| refuse(home, e))?;

@@ -12,8 +12,8 @@ use aiflow_core::Engine;
 use aiflow_log::{DiskStorage, LogReader, Snapshot, retention, snapshot};
 use aiflow_model::State;
 
+use crate::kept;
 use crate::records;
-use crate::snapshots;
 
 /// Records from one waypoint to the next.
 const STEP: u64 = 65_536;
@@ -94,7 +94,7 @@ impl Waypoints {
             let state = if is_waypoint {
                 self.load(&own, at)
             } else {
-                snapshots::load(&self.log, at).map_err(anyhow::Error::from)
+                kept::load(&self.log, at).map_err(anyhow::Error::from)
             };
             match state {
                 Ok(state) => return Ok(state),
@@ -106,7 +106,7 @@ impl Waypoints {
 
     fn load(&self, own: &DiskStorage, offset: u64) -> anyhow::Result<State> {
         let kept = Snapshot::load(own, offset)?;
-        let checksum = snapshots::checksum_before(&self.log, offset);
+        let checksum = kept::checksum_before(&self.log, offset);
         anyhow::ensure!(
             checksum.is_none_or(|checksum| checksum == kept.checksum),
             "it was not made from this log"
@@ -158,9 +158,9 @@ impl Waypoints {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use aiflow_core::{Answer, Input};
-    use aiflow_log::{LogOptions, LogWriter};
+    use aiflow_log::{Frame, LogOptions};
     use aiflow_model::record::{DaemonStarted, Outcome, Usage};
     use aiflow_model::wire::StartRun;
     use aiflow_model::{JsonText, Namespace, Timestamp};
@@ -170,24 +170,24 @@ mod tests {
     const DEFINITION: &str = "workflow: w\ntasks:\n  t: {bash: x, overlap: queue, start: {count: \
                               {of: {on: k}, n: 3}}}\n";
 
-    struct Past {
+    pub(crate) struct Story {
         engine: Engine,
-        writer: LogWriter<DiskStorage>,
+        frames: Vec<Frame>,
         now: i64,
     }
 
-    impl Past {
+    impl Story {
         fn give(&mut self, input: Input) -> Answer {
             self.now += 1_000;
             let decision = self.engine.decide(input, Timestamp(self.now)).unwrap();
             if !decision.records.is_empty() {
                 let frame = records::encode(&decision.records, 1).unwrap();
-                self.writer.append(&mut [frame]).unwrap();
+                self.frames.push(frame);
             }
             decision.answer
         }
 
-        fn story(&mut self, events: u64) {
+        fn begin(&mut self) {
             let namespace = Namespace::default_namespace();
             let (version, boot_id) = ("test".to_owned(), "b".to_owned());
             self.give(Input::StartDaemon(DaemonStarted { version, epoch: 1, boot_id, pid: 1 }));
@@ -199,13 +199,17 @@ mod tests {
                 params: [].into(),
                 request: None,
             }));
+        }
+
+        /// Events of a key, and ends of what they start.
+        pub(crate) fn emit(&mut self, key: &str, events: u64) {
             for event in 0..events {
                 self.give(Input::Emit {
-                    namespace: namespace.clone(),
-                    key: "k".parse().unwrap(),
+                    namespace: Namespace::default_namespace(),
+                    key: key.parse().unwrap(),
                     value: JsonText::parse(&event.to_string()).unwrap(),
                     source: "s".to_owned(),
-                    id: event.to_string(),
+                    id: format!("{}-{event}", self.now),
                     execution: None,
                     speaker: None,
                 });
@@ -220,14 +224,21 @@ mod tests {
 
     /// A log of a plausible past, and its end.
     fn past(root: &std::path::Path, events: u64) -> (Waypoints, u64) {
+        told(root, |story| story.emit("k", events))
+    }
+
+    /// The log of a story, and its end.
+    pub(crate) fn told(root: &std::path::Path, tell: impl FnOnce(&mut Story)) -> (Waypoints, u64) {
         let log = root.join("log");
         std::fs::create_dir(&log).unwrap();
         let storage = DiskStorage::open(&log).unwrap();
-        let (writer, _) = aiflow_log::open(storage.clone(), LogOptions::default()).unwrap();
-        let mut past = Past { engine: Engine::new(State::empty()), writer, now: 0 };
-        past.story(events);
+        let (mut writer, _) = aiflow_log::open(storage.clone(), LogOptions::default()).unwrap();
+        let mut story = Story { engine: Engine::new(State::empty()), frames: Vec::new(), now: 0 };
+        story.begin();
+        tell(&mut story);
+        writer.append(&mut story.frames).unwrap();
         let waypoints = Waypoints::new(storage, root.join("waypoints"));
-        (Waypoints { step: 50, ..waypoints }, past.engine.state().next_offset.0)
+        (Waypoints { step: 50, ..waypoints }, story.engine.state().next_offset.0)
     }
 
     /// What is sent of a state folded from the beginning.

@@ -5,6 +5,7 @@
 //! mode instead, this program is the tiny task that the rows start.
 
 mod adoption;
+mod answers;
 mod bare;
 mod bench;
 mod daemon;
@@ -39,6 +40,8 @@ Without a ROW all are measured:
                      SQLite, Redis and NATS where they are installed; cost as the log grows
   replay             records per second at a start, from a log of 1,000,000
   queries            events by key from a cold log, and the restart that comes before
+  answers            states at random offsets, a backtest of every event, receipts, differences
+                     of runs
   starts             task starts per second, 8 at once
   adoption           a restart until 200 live tasks are adopted
   rules              an event that no rule looks at, beside 10 and 100,000 rules; memory of
@@ -46,17 +49,18 @@ Without a ROW all are measured:
   idle               memory and wake-ups when nothing is due
   tui                the terminal interface: frames at 10,000 events/s, opening, at rest
 --dir DIR            where homes and files of comparison lie [default: below the build directory]
---records N          length of the log of `queries` [default: 1,000,000]
+--records N          length of the log of `queries` and `answers` [default: 1,000,000]
 ";
 
 type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
 
-const ROWS: [(&str, Measure); 10] = [
+const ROWS: [(&str, Measure); 11] = [
     ("first-instruction", first_instruction::measure),
     ("emits", durable_emits::measure),
     ("log", log::measure),
     ("replay", replay::measure),
     ("queries", queries::measure),
+    ("answers", answers::measure),
     ("starts", task_starts::measure),
     ("adoption", adoption::measure),
     ("rules", rules::measure),

@@ -185,7 +185,7 @@ fn note(home: &Path, records: u64, cold: bool, first: Duration) -> anyhow::Resul
 }
 
 /// Waits until the state has its snapshot.
-fn settle(home: &Path) -> anyhow::Result<()> {
+pub(crate) fn settle(home: &Path) -> anyhow::Result<()> {
     let begin = Instant::now();
     loop {
         let mut entries = std::fs::read_dir(history::log(home))?.flatten();
@@ -203,6 +203,6 @@ fn drop_caches() -> bool {
     std::fs::write("/proc/sys/vm/drop_caches", "3").is_ok()
 }
 
-fn ns(duration: Duration) -> f64 {
+pub(crate) fn ns(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e9
 }

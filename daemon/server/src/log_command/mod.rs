@@ -7,6 +7,7 @@ mod dump;
 mod repair;
 mod replay;
 mod stat;
+mod unpack;
 mod verify;
 
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ pub(crate) enum LogCommand {
     },
     /// Fold a copied log, or a bundle, and print the hash of the state. Needs no home.
     Replay(replay::Arguments),
+    /// Make a log of a bundle, for `aiflow tui --log` and the like. Needs no home.
+    Unpack(unpack::Arguments),
     /// Print what the log is made of: its segments and snapshots, with sizes and times.
     Stat,
     /// Tell what a damaged log has to give up so that it can be used again, and with --yes do it.
@@ -55,8 +58,10 @@ pub(crate) enum LogCommand {
 
 /// Runs it.
 pub(crate) fn run(flag: Option<PathBuf>, command: &LogCommand) -> Result<(), Failure> {
-    if let LogCommand::Replay(asked) = command {
-        return written(replay::run(asked)?);
+    match command {
+        LogCommand::Replay(asked) => return written(replay::run(asked)?),
+        LogCommand::Unpack(asked) => return written(unpack::run(asked)?),
+        _ => {}
     }
     let home = Home::locate(flag)?;
     let _lock = DirectoryLock::acquire(home.root()).map_err(|error| {
@@ -65,8 +70,9 @@ pub(crate) fn run(flag: Option<PathBuf>, command: &LogCommand) -> Result<(), Fai
             .hint(format!("aiflow --home {} server stop", home.root().display()))
     })?;
     written(match command {
-        // Done above: it is of no home.
+        // Done above: they are of no home.
         LogCommand::Replay(asked) => replay::run(asked),
+        LogCommand::Unpack(asked) => unpack::run(asked),
         LogCommand::Verify { deep } => verify::run(&home, *deep),
         LogCommand::Dump { from, limit } => dump::run(&home, *from, *limit),
         LogCommand::Stat => stat::run(&home),

@@ -10,13 +10,13 @@ use aiflow_model::exit_code;
 use super::Written;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::snapshots;
+use crate::kept;
 use crate::start::refuse;
 
 /// Runs it.
 pub(super) fn run(home: &Home, yes: bool) -> Result<Written, Failure> {
     let storage = home.open_log()?;
-    let known = snapshots::newest(&storage)?.state.next_offset.0;
+    let known = kept::newest(&storage)?.state.next_offset.0;
     let usable = Some(known).filter(|offset| *offset > 0);
     let (report, plan) = plan(&storage, usable).map_err(|error| refuse(home, error))?;
     let mut lines: Vec<String> =

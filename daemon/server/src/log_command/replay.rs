@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{Written, state_hash};
 use crate::bundle::Bundle;
 use crate::failure::Failure;
-use crate::{records, snapshots};
+use crate::{kept, records};
 
 /// What is folded, and how far.
 #[derive(Debug, Args)]
@@ -119,7 +119,7 @@ fn of_log(asked: &Arguments, at: Option<u64>) -> anyhow::Result<Replayed> {
     } else {
         let offsets = snapshot::offsets(&storage)?;
         let usable = offsets.into_iter().filter(|offset| (first..=until).contains(offset));
-        let state = usable.into_iter().find_map(|at| snapshots::load(&storage, at).ok());
+        let state = usable.into_iter().find_map(|at| kept::load(&storage, at).ok());
         state.with_context(|| {
             format!("it begins at {first}, and no snapshot between there and {until} can be used")
         })?

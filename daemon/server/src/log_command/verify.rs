@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Written;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::snapshots;
+use crate::kept;
 use crate::start::refuse;
 
 /// Runs it.
@@ -51,14 +51,14 @@ pub(super) fn run(home: &Home, deep: bool) -> Result<Written, Failure> {
 fn compare_states(home: &Home, report: &Report) -> Result<Written, Failure> {
     let (storage, end) = (home.open_log()?, report.next_offset);
     let stored = |state: State| {
-        let folded = snapshots::fold(&storage, state, end)?;
+        let folded = kept::fold(&storage, state, end)?;
         anyhow::Ok(folded.state().to_stored()?)
     };
     let refused = |error: anyhow::Error| Failure::new(exit_code::LOG_REFUSED, format!("{error:#}"));
     let offsets =
         aiflow_log::snapshot::offsets(&storage).map_err(|error| refuse(home, error.into()))?;
     let is_whole = report.segments.first().is_none_or(|segment| segment.base == 0);
-    let mut states = offsets.iter().filter_map(|offset| snapshots::load(&storage, *offset).ok());
+    let mut states = offsets.iter().filter_map(|offset| kept::load(&storage, *offset).ok());
     let first = if is_whole { Some(State::empty()) } else { states.next() };
     let first = first.ok_or_else(|| {
         let what = "the log's beginning was dropped, and no snapshot can be used in its place";
@@ -69,7 +69,7 @@ fn compare_states(home: &Home, report: &Report) -> Result<Written, Failure> {
     let mut lines = vec![format!("state at {end}, folded from {from} on: {}", hash(&whole))];
     let mut differ = 0;
     for offset in offsets {
-        let same = match snapshots::load(&storage, offset) {
+        let same = match kept::load(&storage, offset) {
             Ok(state) => stored(state).map_err(refused)? == whole,
             Err(error) => {
                 lines.push(format!("snapshot {offset}: not usable: {error}"));

@@ -126,6 +126,19 @@ fn a_redacted_bundle_holds_no_secret_and_gives_the_state_that_it_tells() {
     assert_eq!(shape(&state), shape(&all));
     assert_eq!(state["at"], all["at"]);
 
+    // Whatever looks at copied logs looks at an unpacked bundle too.
+    let unpacked = daemon.scratch().join("unpacked");
+    let into = unpacked.to_str().unwrap();
+    let output = aiflowd(&["log", "unpack", redacted.to_str().unwrap(), into]);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(replayed(&unpacked, &[])["state_hash"], json!(told));
+    assert_eq!(aiflowd(&["--home", into, "log", "verify"]).code, 0);
+    let screen = daemon.ok(&["tui", "--log", into, "--once"]);
+    assert!(screen.contains('w') && !screen.contains(SECRET), "{screen}");
+    let again = aiflowd(&["log", "unpack", redacted.to_str().unwrap(), into]);
+    assert_eq!(again.code, i32::from(aiflow_model::exit_code::OPERATING));
+    assert!(content(&unpacked).values().all(|bytes| !holds(bytes, SECRET)));
+
     // Any earlier state can be had, and the copied log gives the same, and is left as it is.
     let copy = daemon.scratch().join("copy");
     let copied = run(Command::new("cp").arg("-r").arg(daemon.home()).arg(&copy));
@@ -207,6 +220,10 @@ fn a_log_that_begins_late_is_bundled_with_the_state_before_it() {
     let state = replayed(&path, &[]);
     assert!(state["from"].as_u64().unwrap() > 0, "{}", state["from"]);
     assert_eq!((&state["state_hash"], &state["told"]), (&json!(told), &json!(told)));
-    let output = aiflowd(&["log", "replay", path.to_str().unwrap(), "--at", "3"]);
+    let path = path.to_str().unwrap();
+    let output = aiflowd(&["log", "replay", path, "--at", "3"]);
     assert!(output.stderr.contains("it begins at"), "{}", output.stderr);
+    let into = daemon.scratch().join("into");
+    let output = aiflowd(&["log", "unpack", path, into.to_str().unwrap()]);
+    assert!(output.stderr.contains("it begins at") && !into.exists(), "{}", output.stderr);
 }

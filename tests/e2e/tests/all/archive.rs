@@ -2,7 +2,7 @@
 
 use aiflow_test_support::{Daemon, wait_until};
 
-const DEFINITION: &str = "workflow: w\ntasks:\n  a: {bash: 'echo said by $AIFLOW_RUN'}\n";
+const DEFINITION: &str = "workflow: w\ntasks:\n  a: {bash: 'echo said by $AIFLOW_EXECUTION_ID'}\n";
 
 /// A daemon that has archived the first three of five runs.
 fn archived(arguments: &[&str]) -> (Daemon, Vec<String>) {

@@ -9,6 +9,8 @@ mod answers_bundle;
 #[cfg(test)]
 mod answers_diff;
 #[cfg(test)]
+mod answers_past;
+#[cfg(test)]
 mod archive;
 #[cfg(test)]
 mod bad_input;
