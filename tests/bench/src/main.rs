@@ -11,6 +11,7 @@ mod bench;
 mod daemon;
 mod durable_emits;
 mod figures;
+mod finished_runs;
 mod first_instruction;
 mod history;
 mod idle;
@@ -46,15 +47,17 @@ Without a ROW all are measured:
   adoption           a restart until 200 live tasks are adopted
   rules              an event that no rule looks at, beside 10 and 100,000 rules; memory of
                      100,000 live runs; a chain of 1,000 tasks, hop by hop
+  finished           memory, and the time to start and stop a run, after 1,000,000 others
   idle               memory and wake-ups when nothing is due
   tui                the terminal interface: frames at 10,000 events/s, opening, at rest
 --dir DIR            where homes and files of comparison lie [default: below the build directory]
---records N          length of the log of `queries` and `answers` [default: 1,000,000]
+--records N          length of the log of `queries` and `answers`, runs of `finished`
+                     [default: 1,000,000]
 ";
 
 type Measure = fn(&mut Bench) -> anyhow::Result<Vec<Row>>;
 
-const ROWS: [(&str, Measure); 11] = [
+const ROWS: [(&str, Measure); 12] = [
     ("first-instruction", first_instruction::measure),
     ("emits", durable_emits::measure),
     ("log", log::measure),
@@ -64,6 +67,7 @@ const ROWS: [(&str, Measure); 11] = [
     ("starts", task_starts::measure),
     ("adoption", adoption::measure),
     ("rules", rules::measure),
+    ("finished", finished_runs::measure),
     ("idle", idle::measure),
     ("tui", tui::measure),
 ];
