@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::actions;
-use crate::conn::{Conn, Message};
-use crate::state::{Model, Screen, receipts};
+use crate::conn::Conn;
+use crate::state::asking;
+use crate::state::exchange::Message;
+use crate::state::{Model, Screen};
 use crate::tui::{Settings, now};
 use crate::view::{self, theme::Theme};
 
@@ -46,7 +48,7 @@ pub(crate) async fn screen(
             actions::follow(&mut model, &link);
         }
         if has_events {
-            receipts::ask(&mut model);
+            asking::ask(&mut model);
         }
         for request in std::mem::take(&mut model.outbox) {
             if conn.request(request).is_some() {
@@ -69,7 +71,7 @@ fn is_whole(model: &Model) -> bool {
     match model.screen {
         _ if model.past.as_ref().is_some_and(|past| past.is_waiting()) => false,
         Screen::Log => has_log,
-        Screen::Events => !receipts::is_waiting(model),
+        Screen::Events => !asking::is_waiting(model),
         Screen::System => model.health.status().is_some(),
         _ => true,
     }

@@ -22,11 +22,13 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::actions;
 use crate::actions::keymap::Keymap;
-use crate::conn::{Conn, Message};
+use crate::conn::Conn;
+use crate::state::asking;
 use crate::state::chore::Chore;
+use crate::state::exchange::Message;
 use crate::state::link::Link;
 use crate::state::mark::Tone;
-use crate::state::{Model, Screen, receipts};
+use crate::state::{Model, Screen};
 use crate::view::{self, theme::Theme};
 use crate::{looked, palette_history, programs};
 
@@ -196,7 +198,7 @@ impl Shell {
     }
 
     fn send(&mut self) {
-        receipts::ask(&mut self.model);
+        asking::ask(&mut self.model);
         for request in std::mem::take(&mut self.model.outbox) {
             if let Some(refusal) = self.conn.request(request) {
                 self.model.take(refusal);

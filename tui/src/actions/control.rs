@@ -9,10 +9,12 @@ use aiflow_model::state::TaskState;
 use aiflow_model::{Namespace, RunId, Sequence, State, TaskName, WorkflowName};
 
 use super::action::Action;
-use crate::conn::{Command, Request};
+use crate::state::command::Command;
+use crate::state::exchange::Request;
 use crate::state::form::Form;
 use crate::state::input_line::InputLine;
-use crate::state::item::{self, Item};
+use crate::state::item::Item;
+use crate::state::items;
 use crate::state::mark::Tone;
 use crate::state::{Confirm, Dialog, Model, Screen};
 
@@ -62,7 +64,7 @@ pub(super) fn send(model: &mut Model, question: Confirm) {
 
 /// What an action would do to what is selected or marked.
 pub(super) fn plan(model: &Model, action: Action) -> Result<Plan, String> {
-    let targets = item::targets(model);
+    let targets = items::targets(model);
     match action {
         Action::StartRun => start_run(model, &targets),
         Action::StopRun | Action::PauseRun => of_runs(model, action, &targets),
@@ -113,7 +115,7 @@ fn start_run(model: &Model, targets: &[Item]) -> Result<Plan, String> {
 
 /// The form of its parameters, where it has any.
 pub(super) fn form_of_run(model: &Model) -> Option<Form> {
-    let (namespace, workflow) = workflow_of(model, &item::targets(model)).ok()?;
+    let (namespace, workflow) = workflow_of(model, &items::targets(model)).ok()?;
     let current = model.state().current_snapshot(namespace.as_str(), workflow.as_str())?;
     Form::of_run(&namespace, &current.spec)
 }

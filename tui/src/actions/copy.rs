@@ -4,7 +4,8 @@
 
 use super::{lines, palette};
 use crate::state::chore::Chore;
-use crate::state::item::{self, Item};
+use crate::state::item::Item;
+use crate::state::items;
 use crate::state::mark::Tone;
 use crate::state::{Dialog, Model, Screen, link, text, why};
 
@@ -42,7 +43,7 @@ fn selected_text(model: &Model) -> Option<String> {
     if model.screen == Screen::Log {
         return model.log.as_ref()?.copied();
     }
-    match item::selected(model)? {
+    match items::selected(model)? {
         Item::Event(offset) => {
             let seen = model.recent().get(offset)?;
             Some(format!("{} {}", seen.key, seen.value.as_str()))

@@ -5,9 +5,11 @@
 use aiflow_model::{EventKey, JsonText};
 
 use crate::cli::parse::value;
-use crate::conn::{Command, Request};
+use crate::state::command::Command;
+use crate::state::exchange::Request;
 use crate::state::form::{About, Form};
-use crate::state::item::{self, Item};
+use crate::state::item::Item;
+use crate::state::items;
 use crate::state::{Dialog, Model};
 
 /// Opens the form of an event; on an event it begins with that event's key and value.
@@ -15,7 +17,7 @@ pub(super) fn begin(model: &mut Model) {
     if !model.may_change() {
         return;
     }
-    let like = match item::selected(model) {
+    let like = match items::selected(model) {
         Some(Item::Event(offset)) if model.event_cursor.is_some() => model.recent().get(offset),
         _ => None,
     };

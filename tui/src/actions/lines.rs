@@ -4,7 +4,8 @@
 
 use aiflow_model::RunId;
 
-use crate::state::item::{self, Item};
+use crate::state::item::Item;
+use crate::state::items;
 use crate::state::{Model, Screen};
 
 /// The command line that shows what a screen shows.
@@ -19,7 +20,7 @@ pub(crate) fn line_of_screen(model: &Model, screen: Screen) -> String {
             format!("workflow show {}", workflow.as_deref().unwrap_or("WORKFLOW"))
         }
         Screen::Task => {
-            let item = item::selected(model).filter(|_| model.screen == Screen::Task);
+            let item = items::selected(model).filter(|_| model.screen == Screen::Task);
             match item {
                 Some(Item::Execution(run, task, n)) => {
                     format!("task-execution show {run}.{task}.{n}")
@@ -32,7 +33,7 @@ pub(crate) fn line_of_screen(model: &Model, screen: Screen) -> String {
             _ => "event list".to_owned(),
         },
         Screen::Log => {
-            let line = item::selected(model).as_ref().and_then(line_of_log);
+            let line = items::selected(model).as_ref().and_then(line_of_log);
             return line.unwrap_or_else(|| format!("aiflow logs {run} TASK -f"));
         }
         Screen::Clocks => "workflow-schedule list".to_owned(),

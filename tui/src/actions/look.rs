@@ -4,7 +4,8 @@ use aiflow_model::Sequence;
 use aiflow_model::state::ExecutionStatus;
 
 use crate::state::chore::Chore;
-use crate::state::item::{self, Item};
+use crate::state::item::Item;
+use crate::state::items;
 use crate::state::mark::Tone;
 use crate::state::{Model, Screen};
 use crate::view::theme::THEMES;
@@ -31,7 +32,7 @@ pub(super) fn match_from(model: &mut Model, back: bool) {
 
 /// The next execution down the list that failed, or the one above.
 fn failed_from(model: &mut Model, back: bool) {
-    let items = item::items(model);
+    let items = items::items(model);
     let at = model.cursor_in(&items);
     let has_failed = |item: &Item| {
         let Item::Execution(run, task, sequence) = item else { return false };
@@ -53,7 +54,7 @@ fn failed_from(model: &mut Model, back: bool) {
 pub(super) fn fold(model: &mut Model) {
     match model.screen {
         Screen::Overview => {
-            if let Some(Item::Workflow(namespace, workflow)) = item::selected(model) {
+            if let Some(Item::Workflow(namespace, workflow)) = items::selected(model) {
                 let folded = (namespace, workflow);
                 if !model.folded.remove(&folded) {
                     model.folded.insert(folded);

@@ -1,12 +1,12 @@
 //! Marks: what is done next is done to all that carry one.
 
 use crate::state::Model;
-use crate::state::item;
+use crate::state::items;
 use crate::state::mark::Tone;
 
 /// Marks the selected line, or takes its mark away, and goes on to the next.
 pub(super) fn toggle(model: &mut Model) {
-    let Some(item) = item::selected(model) else { return };
+    let Some(item) = items::selected(model) else { return };
     if !model.marks.remove(&item) {
         model.marks.insert(item.clone());
     }
@@ -17,7 +17,7 @@ pub(super) fn toggle(model: &mut Model) {
 
 /// Marks everything from the last mark to here.
 pub(super) fn range(model: &mut Model) {
-    let items = item::items(model);
+    let items = items::items(model);
     let at = model.cursor_in(&items);
     let last = model.last_mark.as_ref();
     let from = last.and_then(|last| items.iter().position(|item| item == last)).unwrap_or(at);

@@ -26,13 +26,13 @@ pub(crate) use action::Action;
 pub(crate) use form::command as command_of;
 pub(crate) use navigate::follow;
 
-use crate::conn::Request;
 use crate::state::bars;
 use crate::state::dialog::Diff;
-use crate::state::item;
+use crate::state::exchange::Request;
 use crate::state::mark::Tone;
-use crate::state::past::{self, Kind, Wanted};
+use crate::state::past::{Kind, Wanted};
 use crate::state::{Asked, Dialog, Model};
+use crate::state::{items, travel};
 use palette::Does;
 
 /// Does what a key means at present.
@@ -111,9 +111,9 @@ fn travel(model: &mut Model, action: Action) {
         Action::FailureForward => step(Kind::Failure, false),
         Action::GoToOffset => return prompt::begin(model, Asked::Offset),
         Action::GoToTime => return prompt::begin(model, Asked::Time),
-        _ => return past::toggle(model),
+        _ => return travel::toggle(model),
     };
-    past::enter(model, wanted);
+    travel::enter(model, wanted);
 }
 
 const fn is_of_look(action: Action) -> bool {
@@ -161,10 +161,13 @@ fn look(model: &mut Model, action: Action) {
 
 /// Asks how the selected run, or else the open one, differs from the last that succeeded.
 fn diff(model: &mut Model) {
-    let selected = item::selected(model).and_then(|item| item.run());
+    let selected = items::selected(model).and_then(|item| item.run());
     let Some(run) = selected.or(model.run) else {
         return model.say("no run is selected", Tone::Wait);
     };
+    if model.past.is_some() {
+        return model.say("runs are compared as they are now; q goes back to now", Tone::Wait);
+    }
     model.outbox.push(Request::Diff(run));
     model.dialog = Some(Dialog::Diff(Diff { run, told: None, scroll: 0 }));
 }
@@ -178,7 +181,7 @@ fn start_run(model: &mut Model) {
 }
 
 fn why(model: &mut Model) {
-    let Some(about) = item::selected(model) else {
+    let Some(about) = items::selected(model) else {
         return model.say("nothing is selected here", Tone::Wait);
     };
     // How it came to be is in the log, which only the daemon reads.

@@ -5,7 +5,8 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
 use super::{Action, navigate, perform};
-use crate::state::{Model, Screen, item};
+use crate::state::items;
+use crate::state::{Model, Screen};
 use crate::view;
 
 /// Lines that one turn of the wheel moves.
@@ -32,7 +33,7 @@ fn click(model: &mut Model, mouse: MouseEvent, area: Rect) {
     }
     let is_list = matches!(model.screen, Screen::Overview | Screen::Events | Screen::Clocks);
     let Some(line) = view::line_at(area, model, mouse.row).filter(|_| is_list) else { return };
-    let items = item::items(model);
+    let items = items::items(model);
     let at = model.cursor_in(&items);
     let height = view::list_height(area, model);
     let first = view::first_shown(at, items.len(), height);

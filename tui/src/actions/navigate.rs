@@ -6,12 +6,13 @@ use aiflow_model::spec::TaskKind;
 use aiflow_model::{RunId, TaskName};
 
 use super::palette;
-use crate::state::item::{self, Item};
+use crate::state::item::Item;
 use crate::state::link::Link;
 use crate::state::log::{LogTarget, LogView};
 use crate::state::mark::Tone;
-use crate::state::past::{self, Wanted};
+use crate::state::past::Wanted;
 use crate::state::{Asked, Dialog, Model, Pane, Screen};
+use crate::state::{items, travel};
 
 /// Tasks whose output is merged at most.
 const MERGED_MAX: usize = 16;
@@ -33,7 +34,7 @@ pub(crate) fn by(model: &mut Model, by: isize) {
         }
         _ => {}
     }
-    let items = item::items(model);
+    let items = items::items(model);
     let at = model.cursor_in(&items);
     let at = at.saturating_add_signed(by).min(items.len().saturating_sub(1));
     set_cursor(model, at, items.get(at));
@@ -146,7 +147,7 @@ pub(super) fn open(model: &mut Model) {
     if model.screen == Screen::Task {
         return open_log(model);
     }
-    match item::selected(model) {
+    match items::selected(model) {
         Some(Item::Event(offset)) if model.screen == Screen::Events => open_started(model, offset),
         Some(Item::Event(_)) => {
             model.filter.clear();
@@ -208,7 +209,7 @@ pub(crate) fn choose_run(model: &mut Model, run: RunId) {
 
 /// The log of what is selected.
 pub(super) fn open_log(model: &mut Model) {
-    match item::selected(model) {
+    match items::selected(model) {
         Some(Item::Execution(run, task, sequence)) => {
             model.open_log(run, task, Some(sequence));
             show(model, Screen::Log);
@@ -322,7 +323,7 @@ fn leave_log(model: &mut Model) {
 fn leave_run(model: &mut Model) {
     let run = model.run;
     show(model, Screen::Overview);
-    let items = item::items(model);
+    let items = items::items(model);
     if let Some(at) = items.iter().position(|item| run.is_some_and(|run| *item == Item::Run(run))) {
         model.runs_cursor = at;
     }
@@ -353,7 +354,7 @@ pub(super) fn go_to(model: &mut Model, item: &Item) {
     };
     show(model, item.screen());
     if let (Screen::Clocks, Item::Trigger(_)) = (model.screen, item) {
-        let items = item::items(model);
+        let items = items::items(model);
         model.clock_cursor = items.iter().position(|one| one == item).unwrap_or(0);
     }
 }
@@ -372,6 +373,6 @@ pub(crate) fn follow(model: &mut Model, link: &Link) {
     model.event_cursor = link.event;
     show(model, link.screen);
     if let Some(offset) = link.offset {
-        past::enter(model, Wanted::Offset(offset));
+        travel::enter(model, Wanted::Offset(offset));
     }
 }

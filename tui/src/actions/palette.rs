@@ -7,7 +7,8 @@ use super::place::Place;
 use super::{control, lines};
 use crate::palette_history;
 use crate::state::chore::Chore;
-use crate::state::item::{self, Item};
+use crate::state::item::Item;
+use crate::state::items;
 use crate::state::link::Link;
 use crate::state::palette::{self, Palette};
 use crate::state::runs::{self, Row};
@@ -115,12 +116,12 @@ fn goes(model: &Model) -> Vec<Entry> {
 fn line_of(model: &Model, action: Action) -> Option<String> {
     match action {
         Action::Show(screen) => Some(lines::line_of_screen(model, screen)),
-        Action::Why => item::selected(model).as_ref().and_then(lines::line_of_why),
+        Action::Why => items::selected(model).as_ref().and_then(lines::line_of_why),
         Action::Diff => {
-            let selected = item::selected(model).and_then(|item| item.run());
+            let selected = items::selected(model).and_then(|item| item.run());
             selected.or(model.run).map(lines::line_of_diff)
         }
-        Action::Logs => item::selected(model).as_ref().and_then(lines::line_of_log),
+        Action::Logs => items::selected(model).as_ref().and_then(lines::line_of_log),
         Action::Emit => Some("aiflow emit KEY VALUE".to_owned()),
         action => control::plan(model, action).ok()?.commands.first().map(|one| one.line()),
     }

@@ -6,12 +6,12 @@ use aiflow_model::time::{Span, Timestamp};
 use aiflow_model::{Offset, RunId, TaskName};
 
 use super::control::{self, Plan};
-use crate::conn::Command;
+use crate::state::command::Command;
 use crate::state::input_line::InputLine;
-use crate::state::item;
 use crate::state::mark::Tone;
-use crate::state::past::{self, Wanted};
+use crate::state::past::Wanted;
 use crate::state::{Asked, Dialog, Model, Prompt, Screen, text};
+use crate::state::{items, travel};
 
 /// Begins to write a line.
 pub(super) fn begin(model: &mut Model, asked: Asked) {
@@ -27,7 +27,7 @@ pub(super) fn begin_backfill(model: &mut Model) {
     if !model.may_change() {
         return;
     }
-    match item::selected(model).and_then(|item| item.task()) {
+    match items::selected(model).and_then(|item| item.task()) {
         Some((run, task)) => begin(model, Asked::Backfill { run, task }),
         None => model.say("select a task first", Tone::Wait),
     }
@@ -72,13 +72,13 @@ pub(super) fn take(model: &mut Model, prompt: Prompt) {
         Asked::Filter { .. } | Asked::Search { .. } => Ok(()),
         Asked::Offset => match text.replace(',', "").trim_start_matches('@').parse() {
             Ok(offset) => {
-                past::enter(model, Wanted::Offset(Offset(offset)));
+                travel::enter(model, Wanted::Offset(Offset(offset)));
                 Ok(())
             }
             Err(_) => Err("write a number, such as 48213".to_owned()),
         },
         Asked::Time => time_of(text, model.time()).map(|time| {
-            past::enter(model, Wanted::Time(time));
+            travel::enter(model, Wanted::Time(time));
         }),
         Asked::Backfill { run, task } => backfill(*run, task, text).map(|plan| {
             control::put(model, plan);

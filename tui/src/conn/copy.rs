@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::{Message, Request};
+use crate::state::exchange::{Message, Request};
 
 /// Records before the end that are brought at first, so that there are events to see.
 const RECENT: u32 = 2_000;

@@ -11,8 +11,9 @@ use aiflow_model::{ErrorCode, Offset, State};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Message, Request, perform};
+use super::perform;
 use crate::chain::chain;
+use crate::state::exchange::{Message, Request};
 
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);

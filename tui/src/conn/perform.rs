@@ -7,8 +7,9 @@ use aiflow_model::wire::{DiffRequest, EventRef, Moment, SliceQuery, WhyRequest};
 use aiflow_model::{RunId, TaskName, Timestamp};
 use serde_json::Value;
 
-use super::{Command, Message};
 use crate::chain::chain;
+use crate::state::command::Command;
+use crate::state::exchange::Message;
 use crate::state::foretell;
 use crate::state::item::Item;
 

@@ -11,8 +11,8 @@ use aiflow_model::wire::{LogPiece, LogRead};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use super::Message;
 use crate::chain::chain;
+use crate::state::exchange::Message;
 use crate::state::log::LogTarget;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@ use super::form::Form;
 use super::input_line::InputLine;
 use super::item::Item;
 use super::palette::Palette;
-use crate::conn::Command;
+use crate::state::command::Command;
 
 /// What has the keys, when it is not a screen.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,8 +4,9 @@
 
 use aiflow_model::{Offset, RunId, Sequence, TaskName};
 
+use super::items;
 use super::model::Model;
-use super::{Screen, item, item::Item};
+use super::{Screen, item::Item};
 
 const SCHEME: &str = "aiflow://";
 
@@ -84,7 +85,7 @@ pub(crate) fn here(model: &Model) -> Link {
         event: None,
         offset: shown.checked_sub(1).map(Offset),
     };
-    match (model.screen, item::selected(model)) {
+    match (model.screen, items::selected(model)) {
         (Screen::Events, Some(Item::Event(offset))) => link.event = Some(offset),
         (Screen::Streams | Screen::Run | Screen::Workflow, _) => link.run = model.run,
         (Screen::Task | Screen::Log, Some(Item::Execution(run, task, sequence))) => {

@@ -25,7 +25,8 @@ use super::streams::Sight;
 use super::world::World;
 use super::{Dialog, runs, tasks};
 use crate::actions::keymap::Keymap;
-use crate::conn::{Command, Request};
+use crate::state::command::Command;
+use crate::state::exchange::Request;
 
 /// How the connection is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -314,28 +315,6 @@ impl Model {
     pub(crate) fn open_workflow(&self) -> Option<(Namespace, WorkflowName)> {
         let of_run = || self.open_run().map(|run| (run.namespace.clone(), run.workflow.clone()));
         self.workflow.clone().or_else(of_run)
-    }
-
-    /// Where the cursor of the open screen stands among its items.
-    pub(crate) fn cursor_in(&self, items: &[Item]) -> usize {
-        match (self.screen, self.pane) {
-            (Screen::Overview, _) => self.runs_cursor,
-            (Screen::Events, _) | (Screen::Streams, Pane::Events) => {
-                let Some(cursor) = self.event_cursor else { return 0 };
-                let is_there = |item: &Item| matches!(item, Item::Event(at) if *at <= cursor);
-                items.iter().position(is_there).unwrap_or(0)
-            }
-            (Screen::Streams | Screen::Run, _) => self.task_cursor,
-            (Screen::Task, _) => {
-                let shown = super::task_detail::shown(self).map(|execution| execution.sequence);
-                let is_it =
-                    |item: &Item| matches!(item, Item::Execution(_, _, n) if Some(*n) == shown);
-                items.iter().position(is_it).unwrap_or(0)
-            }
-            (Screen::Workflow, _) => self.workflow_cursor,
-            (Screen::Clocks, _) => self.clock_cursor,
-            (Screen::Log | Screen::System, _) => 0,
-        }
     }
 
     /// Whether something may be changed from here; says why not.

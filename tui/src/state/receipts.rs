@@ -1,15 +1,13 @@
-//! The receipt of the event that is looked at: what each rule made of it, as the daemon finds in
-//! the log.
+//! What each rule made of the event that is looked at, as the daemon found in the log.
 //!
-//! Must never ask for more than one at a time, nor for each event of a feed that rushes by.
+//! Must never be asked for more than one at a time, nor for each event of a feed that rushes by.
 
+use aiflow_model::Offset;
 use aiflow_model::time::{Span, Timestamp};
 use aiflow_model::wire::{EventFate, EventRef, Receipt};
 
 use super::mark::{Mark, Tone};
 use super::recent::Fate;
-use super::{Model, Screen};
-use crate::conn::Request;
 
 /// Between two looks at the newest event of a feed, while nobody has chosen one.
 const NEWEST_EVERY: Span = Span::from_seconds(1);
@@ -51,56 +49,40 @@ impl Receipts {
         }
     }
 
+    /// Whether an answer is to come.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Notes that it is asked for.
+    pub(crate) fn note(&mut self, about: EventRef, fate: Fate) {
+        self.asked = Some((about, fate));
+    }
+
+    /// Whether what is known will not do. `is_chosen`: somebody looks at this one, rather than at
+    /// the newest; `ends`: the log goes on to there.
+    pub(crate) fn is_due(
+        &self,
+        about: EventRef,
+        fate: &Fate,
+        is_chosen: bool,
+        (now, ends): (Timestamp, Offset),
+    ) -> bool {
+        let Some(known) = &self.known else { return true };
+        let since = now.since(known.at);
+        if known.about != about {
+            return is_chosen || since >= NEWEST_EVERY;
+        }
+        let Ok(receipt) = &known.told else { return false };
+        let is_open = receipt.rules.iter().any(|rule| rule.fate == EventFate::Held);
+        let may_have_changed = is_open && receipt.looked_until < ends && since >= AGAIN_EVERY;
+        about.until.is_none() && (known.fate != *fate || may_have_changed)
+    }
+
     /// There is somebody to ask again.
     pub(crate) fn forget_fault(&mut self) {
         self.known.take_if(|known| known.told.is_err());
     }
-}
-
-/// Asks for the receipt of the event that is looked at, unless what is known will do.
-pub(crate) fn ask(model: &mut Model) {
-    let Some((about, fate)) = wanted(model) else { return };
-    if model.receipts.asked.is_some() || !is_due(model, about, fate) {
-        return;
-    }
-    model.receipts.asked = Some((about, fate.clone()));
-    model.outbox.push(Request::Receipt(about));
-}
-
-/// Whether an answer to come is shown.
-pub(crate) fn is_waiting(model: &Model) -> bool {
-    model.receipts.asked.is_some() && model.screen == Screen::Events
-}
-
-/// The event that is looked at, as it is to be asked about; with what is seen of its fate here.
-fn wanted(model: &Model) -> Option<(EventRef, &Fate)> {
-    if model.screen != Screen::Events || (model.is_zoomed && model.view() == 0) {
-        return None;
-    }
-    let about = about(model)?;
-    Some((about, &model.recent().get(about.offset)?.fate))
-}
-
-/// The event that is looked at; in the past only what had become of it by then is asked for.
-pub(crate) fn about(model: &Model) -> Option<EventRef> {
-    let until = match &model.past {
-        Some(past) => Some(past.record()?.offset.next()),
-        None => None,
-    };
-    Some(EventRef { offset: model.selected_event()?.offset, until })
-}
-
-fn is_due(model: &Model, about: EventRef, fate: &Fate) -> bool {
-    let Some(known) = &model.receipts.known else { return true };
-    let since = model.now.since(known.at);
-    if known.about != about {
-        return model.event_cursor.is_some() || model.past.is_some() || since >= NEWEST_EVERY;
-    }
-    let Ok(receipt) = &known.told else { return false };
-    let is_open = receipt.rules.iter().any(|rule| rule.fate == EventFate::Held);
-    let is_behind = receipt.looked_until < model.live.state.next_offset;
-    let may_have_changed = is_open && is_behind && since >= AGAIN_EVERY;
-    about.until.is_none() && (known.fate != *fate || may_have_changed)
 }
 
 /// A fate, shown.

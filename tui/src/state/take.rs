@@ -10,7 +10,7 @@ use super::model::{Link, Model, Notice};
 use super::runs;
 use super::screen::Screen;
 use super::world::World;
-use crate::conn::{Message, Request};
+use crate::state::exchange::{Message, Request};
 
 impl Model {
     /// Takes in what came from the connection.
@@ -40,7 +40,7 @@ impl Model {
             Message::Past(events) => self.live.take_past(events),
             Message::Records(records) => self.take_records(&records),
             Message::Status(status) => self.health.take(*status, self.now),
-            Message::Slice(slice) => super::past::take(self, slice),
+            Message::Slice(slice) => super::travel::take(self, slice),
             Message::Since(digest) => self.digest = Some(*digest),
             Message::Chain(item, links) => self.chain = Some((item, links)),
             Message::Receipt(about, told) => self.receipts.take(about, told, self.now),

@@ -5,7 +5,7 @@ use aiflow_model::{Record, State};
 
 use super::model_of;
 use super::recording::Recording;
-use crate::conn::{Message, Request};
+use crate::state::exchange::{Message, Request};
 use crate::state::log::LogView;
 use crate::state::streams::clocks;
 use crate::state::{Model, fate, tasks, windows};

@@ -6,7 +6,8 @@ use aiflow_model::{EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskN
 
 use super::recording::Recording;
 use super::{model_of, press};
-use crate::conn::{Command, Message, Request};
+use crate::state::command::Command;
+use crate::state::exchange::{Message, Request};
 use crate::state::{Dialog, Model, Pane, Screen};
 
 fn story() -> Model {

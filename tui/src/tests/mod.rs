@@ -14,8 +14,8 @@ use aiflow_model::wire::{CommitTimes, DiskRoom, Queues, Status};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::actions;
-use crate::conn::Message;
 use crate::state::Model;
+use crate::state::exchange::Message;
 use recording::Recording;
 
 /// A model that has followed a recording from its beginning.

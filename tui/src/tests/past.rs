@@ -5,7 +5,8 @@ use aiflow_model::{Offset, Record, State};
 
 use super::recording::Recording;
 use super::{model_of, press};
-use crate::conn::{Command, Message, Request};
+use crate::state::command::Command;
+use crate::state::exchange::{Message, Request};
 use crate::state::{Dialog, Model, Screen, tasks};
 
 /// What the daemon answers: the state before the slice as it is sent, and the records.
@@ -119,11 +120,12 @@ fn one_steps_by_event_and_by_failure_and_goes_to_a_place_or_time() {
 
 #[test]
 fn the_past_refuses_actions_and_goes_back_to_now() {
-    for keys in ["s", "t", "S", "e", "r"] {
+    for keys in ["s", "t", "S", "e", "r", "d"] {
         let (_, mut model) = travelled("o100<enter>");
         // The keys of the past come first: `t` goes to a time there.
         press(&mut model, keys);
-        let asks = matches!(&model.dialog, Some(Dialog::Confirm(_) | Dialog::Form(_)));
+        let asks =
+            matches!(&model.dialog, Some(Dialog::Confirm(_) | Dialog::Form(_) | Dialog::Diff(_)));
         assert!(!asks && model.outbox.is_empty(), "{keys}");
     }
     let (_, mut model) = travelled("o100<enter>");

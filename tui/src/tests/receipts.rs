@@ -6,8 +6,9 @@ use aiflow_model::{LoggedRecord, Offset, Record, State};
 
 use super::recording::Recording;
 use super::{model_of, press, screens};
-use crate::conn::{Message, Request};
-use crate::state::{Model, receipts};
+use crate::state::Model;
+use crate::state::asking;
+use crate::state::exchange::{Message, Request};
 
 /// What the daemon finds, by the same code: batches of the recording are told apart by time.
 fn receipt(log: &[LoggedRecord], about: EventRef) -> Box<Receipt> {
@@ -31,7 +32,7 @@ fn receipt(log: &[LoggedRecord], about: EventRef) -> Box<Receipt> {
 
 /// What the loop would ask now.
 fn asked(model: &mut Model) -> Vec<EventRef> {
-    receipts::ask(model);
+    asking::ask(model);
     let requests = std::mem::take(&mut model.outbox).into_iter();
     requests
         .map(|request| if let Request::Receipt(about) = request { about } else { panic!() })

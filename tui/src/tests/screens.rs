@@ -8,7 +8,7 @@ use ratatui::style::Color;
 
 use super::recording::Recording;
 use super::{model_of, press};
-use crate::conn::{Message, Request};
+use crate::state::exchange::{Message, Request};
 use crate::state::{Model, Screen};
 use crate::view::{self, theme::Theme};
 

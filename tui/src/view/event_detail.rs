@@ -8,19 +8,22 @@ use ratatui::text::{Line, Span};
 
 use super::table::{cut, wrapped};
 use super::theme::Theme;
+use crate::state::asking;
 use crate::state::recent::{BRIEF_BYTES_MAX, Seen};
 use crate::state::streams::reported;
 use crate::state::{Model, fate, receipts, text};
 
 /// A tree with fewer lines than this shows too little.
 const TREE_LINES_MIN: usize = 6;
+/// Cells for the name of a field.
+const LABEL: usize = 8;
 /// Levels of a value that are shown before they are unfolded.
 const FOLDED_BELOW: usize = 2;
 
 /// What there is room for.
 pub(super) fn lines<'a>(model: &Model, seen: &Seen, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
     let (width, height) = (usize::from(area.width), usize::from(area.height));
-    let mut lines = head(seen, theme);
+    let mut lines = head(model, seen, width, theme);
     let room = height.saturating_sub(lines.len());
     let rules = rules(model, seen, width, theme);
     let needed: usize = rules.iter().map(Vec::len).sum();
@@ -32,8 +35,9 @@ pub(super) fn lines<'a>(model: &Model, seen: &Seen, area: Rect, theme: &Theme) -
 
 /// All of it, from where it is scrolled to.
 pub(super) fn whole<'a>(model: &Model, seen: &Seen, area: Rect, theme: &Theme) -> Vec<Line<'a>> {
-    let mut lines = head(seen, theme);
-    lines.extend(rules(model, seen, usize::from(area.width), theme).into_iter().flatten());
+    let width = usize::from(area.width);
+    let mut lines = head(model, seen, width, theme);
+    lines.extend(rules(model, seen, width, theme).into_iter().flatten());
     lines.extend(value_lines(seen, usize::MAX, true));
     let height = usize::from(area.height);
     let scroll = model.scroll.min(lines.len().saturating_sub(height));
@@ -47,33 +51,39 @@ pub(super) fn whole<'a>(model: &Model, seen: &Seen, area: Rect, theme: &Theme) -
     shown
 }
 
-fn head<'a>(seen: &Seen, theme: &Theme) -> Vec<Line<'a>> {
-    let (words, tone) = fate::words(&seen.fate);
-    let field = |name: &str, value: String| {
-        Line::from(vec![Span::styled(format!(" {name:<8}"), theme.dim()), Span::raw(value)])
-    };
+/// What it is; in a word what became of it, until each rule's word is known.
+fn head<'a>(model: &Model, seen: &Seen, width: usize, theme: &Theme) -> Vec<Line<'a>> {
     let scope = match seen.run {
         Some(run) => format!("{} · run {run} only", seen.namespace),
         None => format!("{} · all runs", seen.namespace),
     };
-    vec![
-        Line::styled(format!(" {}", seen.key), theme.strong()),
-        field(
-            "offset",
-            format!("{} · {}", text::grouped(seen.offset.0), text::date_time(seen.time)),
-        ),
-        field("source", format!("{} · id {}", seen.source, seen.id)),
-        field("scope", scope),
-        Line::from(vec![
-            Span::styled(format!(" {:<8}", "fate"), theme.dim()),
+    let offset = format!("{} · {}", text::grouped(seen.offset.0), text::date_time(seen.time));
+    let source = text::printable(&format!("{} · id {}", seen.source, seen.id));
+    let mut lines = vec![Line::styled(format!(" {}", seen.key), theme.strong())];
+    for (name, value) in [("offset", offset), ("source", source), ("scope", scope)] {
+        let mut name = name;
+        for piece in wrapped(&value, width.saturating_sub(LABEL + 1)) {
+            lines.push(Line::from(vec![
+                Span::styled(format!(" {name:<LABEL$}"), theme.dim()),
+                Span::raw(piece),
+            ]));
+            name = "";
+        }
+    }
+    let receipt = asking::about(model).and_then(|about| model.receipts.of(about));
+    if !receipt.is_some_and(|told| told.is_ok_and(|receipt| !receipt.rules.is_empty())) {
+        let (words, tone) = fate::words(&seen.fate);
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {:<LABEL$}", "fate"), theme.dim()),
             Span::styled(words, theme.of(tone)),
-        ]),
-    ]
+        ]));
+    }
+    lines
 }
 
 /// What each rule made of it, a block of lines for each; until that is known, what it started.
 fn rules<'a>(model: &Model, seen: &Seen, width: usize, theme: &Theme) -> Vec<Vec<Line<'a>>> {
-    let known = receipts::about(model).and_then(|about| model.receipts.of(about));
+    let known = asking::about(model).and_then(|about| model.receipts.of(about));
     match known {
         None => {
             let each = fate::started_one_by_one(&seen.fate).into_iter();

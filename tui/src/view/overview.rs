@@ -10,7 +10,7 @@ use ratatui::widgets::Paragraph;
 use super::table::{cut_line, fit, fit_right};
 use super::theme::Theme;
 use super::{draw_empty, first_shown, panel, picked, title};
-use crate::state::item;
+use crate::state::items;
 use crate::state::mark::{Mark, Tone};
 use crate::state::runs::{Row, WorkflowRow, chips, run_counts, shown};
 use crate::state::{Model, text};
@@ -32,7 +32,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: &The
         frame.render_widget(Line::styled(" nothing fits the filter", theme.dim()), inside);
         return;
     }
-    let items = item::items(model);
+    let items = items::items(model);
     let (width, height) = (usize::from(inside.width), usize::from(inside.height));
     let at = model.runs_cursor.min(rows.len().saturating_sub(1));
     let first = first_shown(at, rows.len(), height);
