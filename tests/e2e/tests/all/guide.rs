@@ -17,7 +17,9 @@ fn come_to_rest(daemon: &Daemon) {
         let alive: Value = serde_json::from_str(&daemon.ok(&["-o", "json", "ps"])).unwrap();
         let tasks = alive.as_array().unwrap().iter().filter(|one| !one["task"].is_null());
         let busy = tasks.filter(|one| BUSY.contains(&one["status"].as_str().unwrap())).count();
-        (busy == 0).then_some(())
+        // The hook of a run that has ended is no task of one that is alive.
+        let status = daemon.socket().call("daemon.status", &json!({})).unwrap();
+        (busy == 0 && status["alive_attempts"] == 0).then_some(())
     });
 }
 
