@@ -22,7 +22,7 @@ use crate::state::text;
 pub(crate) enum Verb {
     /// Start a run; prints its id.
     Start(Start),
-    /// List runs.
+    /// List runs: those that are alive and those that have ended lately, or with any option, all.
     List {
         /// Only of this workflow
         name: Option<WorkflowName>,
