@@ -5,13 +5,14 @@
 use aiflow_model::compare::RunDiff;
 use aiflow_model::why::Why;
 use aiflow_model::wire::{
-    AddTrigger, Backfill, BackfillReply, BacktestReply, BacktestRequest, Call, DiffRequest, Emit,
-    EmitReply, Empty, EventCount, EventPage, EventQuery, EventRef, ExecutionReply, ExecutionView,
-    FilePiece, Heartbeat, LogPiece, LogRead, LogSlice, Moment, NamedWorkflow, NamespaceFilter,
-    NamespaceName, NamespaceProperties, NamespaceView, OptionalWorkflow, OutputQuery, OutputView,
-    Receipt, RerunTask, RuleView, RunQuery, RunRef, RunReply, RunView, SetOutput, SinceReply,
-    SliceQuery, StartRun, StateReply, Status, StopReply, TaskControl, TaskRef, TaskRequest,
-    TriggerRef, TriggerReply, TriggerView, Upload, UploadReply, WhyRequest, WorkflowView,
+    AddTrigger, Backfill, BackfillReply, BacktestReply, BacktestRequest, Call, DiffRequest,
+    DraftRef, DraftReply, DraftView, DraftWorkflow, Emit, EmitReply, Empty, EventCount, EventPage,
+    EventQuery, EventRef, ExecutionReply, ExecutionView, FilePiece, Heartbeat, LogPiece, LogRead,
+    LogSlice, Moment, NamedWorkflow, NamespaceFilter, NamespaceName, NamespaceProperties,
+    NamespaceView, OptionalWorkflow, OutputQuery, OutputView, PromoteDraft, Receipt, RerunTask,
+    RuleView, RunQuery, RunRef, RunReply, RunView, SetOutput, SinceReply, SliceQuery, StartRun,
+    StateReply, Status, StopReply, TaskControl, TaskRef, TaskRequest, TriggerRef, TriggerReply,
+    TriggerView, Upload, UploadReply, WhyRequest, WorkflowView,
 };
 use serde::de::IgnoredAny;
 
@@ -45,6 +46,14 @@ typed! {
     list_workflows(NamespaceFilter) -> Vec<WorkflowView> = Call::WorkflowList;
     /// Shows a workflow with its text.
     show_workflow(NamedWorkflow) -> WorkflowView = Call::WorkflowShow;
+    /// Watches a definition on what comes; it acts on nothing.
+    start_draft(Box<DraftWorkflow>) -> DraftReply = Call::DraftStart;
+    /// Lists drafts.
+    list_drafts(OptionalWorkflow) -> Vec<DraftView> = Call::DraftList;
+    /// Shows a draft: its rules and what they would have done.
+    show_draft(DraftRef) -> DraftView = Call::DraftShow;
+    /// Makes the text of a draft the workflow's definition.
+    promote_draft(PromoteDraft) -> UploadReply = Call::DraftPromote;
     /// Puts a trigger or schedule on a workflow.
     add_trigger(AddTrigger) -> TriggerReply = Call::TriggerAdd;
     /// Lists triggers and schedules.
@@ -117,6 +126,8 @@ macro_rules! acknowledged {
 }
 
 acknowledged! {
+    /// Throws a draft away.
+    discard_draft(DraftRef) = Call::DraftDiscard;
     /// Says that a task lives.
     heartbeat(Heartbeat) = Call::Heartbeat;
     /// Says something of a task's work, from inside of it.

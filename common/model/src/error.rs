@@ -61,6 +61,8 @@ codes! {
     UnknownExecution = "E0105", -32105;
     /// The trigger does not exist.
     UnknownTrigger = "E0106", -32106;
+    /// The draft does not exist.
+    UnknownDraft = "E0107", -32107;
     /// The definition of a workflow is wrong.
     InvalidDefinition = "E0201", -32201;
     /// A name breaks its rule.
@@ -85,6 +87,10 @@ codes! {
     WorkflowDisabled = "E0304", -32304;
     /// Something of it is still alive or there.
     StillAlive = "E0305", -32305;
+    /// A draft could not tell what the definition would do.
+    DraftImpossible = "E0306", -32306;
+    /// The workflow has another definition than when the draft began.
+    DraftOutdated = "E0307", -32307;
     /// The disk has no room for new work.
     DiskFull = "E0401", -32401;
     /// The daemon is going down.

@@ -253,11 +253,15 @@ number_type!(
     TriggerId, u64
 );
 number_type!(
+    /// One definition that is watched before it counts: from 1, never reused.
+    DraftId, u64
+);
+number_type!(
     /// Which rule of a snapshot, counted over its tasks in the order of the file: from 0.
     RuleIndex, u32
 );
 
-/// One condition that is looked at: a rule of a run's task, or a trigger.
+/// One condition that is looked at: a rule of a run's task, a trigger, or a condition of a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RuleId {
     /// A rule on a task of a run.
@@ -269,6 +273,13 @@ pub enum RuleId {
     },
     /// A trigger of a workflow.
     Trigger(TriggerId),
+    /// A condition of a draft.
+    Draft {
+        /// The draft.
+        draft: DraftId,
+        /// Which of its conditions: see `WorkflowSpec::watched`.
+        rule: RuleIndex,
+    },
 }
 
 /// One instance of a task in a run. Reads `run.task.sequence`.

@@ -25,9 +25,9 @@ pub mod wire;
 
 pub use error::{ErrorCode, Rejection};
 pub use id::{
-    AttemptId, AttemptNumber, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace, Offset,
-    OutputName, PluginName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber, TaskName,
-    TriggerId, WorkflowName,
+    AttemptId, AttemptNumber, DraftId, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace,
+    Offset, OutputName, PluginName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber,
+    TaskName, TriggerId, WorkflowName,
 };
 pub use json::JsonText;
 pub use record::{LoggedRecord, Record};

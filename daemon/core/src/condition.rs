@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aiflow_model::record::{Event, MissedTicks, StopReason, TriggerChange};
+use aiflow_model::record::{DraftChange, Event, MissedTicks, StopReason, TriggerChange};
 use aiflow_model::spec::{Action, Condition};
 use aiflow_model::state::{ExecutionStatus, Firing, NodeState, TaskState};
 use aiflow_model::time::Window;
@@ -25,6 +25,7 @@ impl Transaction<'_> {
             match id {
                 RuleId::Task { run, rule } => self.offer_to_rule(run, rule, stimulus),
                 RuleId::Trigger(trigger) => self.offer_to_trigger(trigger, stimulus),
+                RuleId::Draft { draft, rule } => self.offer_to_draft(draft, rule, stimulus),
             }
         }
     }
@@ -55,15 +56,39 @@ impl Transaction<'_> {
         match stimulus {
             Stimulus::Event { event, .. } => {
                 let (namespace, key) = (event.namespace.as_str(), event.key.as_str());
-                self.state.subscriptions.matching(namespace, key, event.execution)
+                let found = self.state.subscriptions.matching(namespace, key, event.execution);
+                self.in_turn(found)
             }
             Stimulus::TaskChanged { run, task, .. } | Stimulus::ContactLost { run, task, .. } => {
                 let Some(snapshot) = self.state.snapshot_of(*run) else { return Vec::new() };
                 let looking = snapshot.spec.rules_that_look_at(task).iter();
-                looking.map(|rule| RuleId::Task { run: *run, rule: *rule }).collect()
+                let own = looking.map(|rule| RuleId::Task { run: *run, rule: *rule });
+                let drafts = self.state.subscriptions.drafts_beside(*run);
+                let drafts = drafts.filter_map(|draft| self.state.drafts.get(&draft));
+                let of_drafts = drafts.flat_map(|draft| {
+                    let looking = draft.began.spec.rules_that_look_at(task).iter();
+                    looking.map(|rule| RuleId::Draft { draft: draft.id(), rule: *rule })
+                });
+                self.in_turn(own.chain(of_drafts).collect())
             }
             Stimulus::Due(rule) => vec![*rule],
         }
+    }
+
+    /// A rule of a draft looks just before the rule of that number of the run beside it acts: it
+    /// finds what that one finds.
+    fn in_turn(&self, mut found: Vec<RuleId>) -> Vec<RuleId> {
+        if found.iter().any(|id| matches!(id, RuleId::Draft { .. })) {
+            found.sort_by_key(|id| match id {
+                RuleId::Task { run, rule } => (0, *run, *rule, 1),
+                RuleId::Draft { rule, .. } => match self.state.run_looked_at(*id) {
+                    Some(run) => (0, run, *rule, 0),
+                    None => (2, RunId(0), *rule, 0),
+                },
+                RuleId::Trigger(_) => (1, RunId(0), RuleIndex(0), 0),
+            });
+        }
+        found
     }
 
     fn offer_to_rule(&mut self, run: RunId, index: RuleIndex, stimulus: &Stimulus) {
@@ -186,8 +211,8 @@ impl Transaction<'_> {
         filter: &Option<String>,
         met: &Firing,
     ) -> bool {
-        let (Some(filter), RuleId::Task { run, .. }) = (filter, at) else { return true };
-        let scene = Scene::of_run(self.state, run, (None, met.window), self.now);
+        let Some(filter) = filter else { return true };
+        let scene = Scene::of_rule(self.state, at, None, self.now).within(met.window);
         match self.expressions.passes(filter, &scene) {
             Ok(passes) => passes,
             Err(reason) => {
@@ -242,8 +267,12 @@ impl Transaction<'_> {
 
     /// Nothing of a run that has ended is looked for.
     pub(crate) fn forget_missing(&mut self, run: RunId) {
-        let rule = |rule| (RuleId::Task { run, rule: RuleIndex(rule) }, 0);
-        let own = self.missing.range(rule(0)..rule(u32::MAX)).map(|(place, _)| *place);
+        self.forget_missing_of(|rule| RuleId::Task { run, rule });
+    }
+
+    pub(crate) fn forget_missing_of(&mut self, rule: impl Fn(RuleIndex) -> RuleId) {
+        let place = |number| (rule(RuleIndex(number)), 0);
+        let own = self.missing.range(place(0)..place(u32::MAX)).map(|(place, _)| *place);
         let own: Vec<(RuleId, u32)> = own.collect();
         own.iter().for_each(|place| drop(self.missing.remove(place)));
     }
@@ -305,6 +334,10 @@ impl Transaction<'_> {
         };
         let advanced = match at {
             RuleId::Task { run, rule } => Record::ConditionAdvanced { run, rule, node, state },
+            RuleId::Draft { draft, rule } => {
+                let change = DraftChange::Advanced { rule, node, state };
+                Record::DraftChanged { draft, change }
+            }
             RuleId::Trigger(trigger) => {
                 let change = TriggerChange::Advanced { node, state };
                 Record::TriggerChanged { trigger, change }
@@ -334,6 +367,10 @@ impl Transaction<'_> {
     pub(crate) fn filter_failed(&mut self, at: RuleId, node: u32, event: Offset, reason: String) {
         let failed = match at {
             RuleId::Task { run, rule } => Record::FilterFailed { run, rule, node, event, reason },
+            RuleId::Draft { draft, rule } => {
+                let change = DraftChange::FilterFailed { rule, node, event, reason };
+                Record::DraftChanged { draft, change }
+            }
             RuleId::Trigger(trigger) => {
                 let change = TriggerChange::FilterFailed { node, event, reason };
                 Record::TriggerChanged { trigger, change }
@@ -345,6 +382,10 @@ impl Transaction<'_> {
     pub(crate) fn ticks_missed(&mut self, at: RuleId, node: u32, missed: MissedTicks) {
         let record = match at {
             RuleId::Task { run, rule } => Record::TicksMissed { run, rule, node, missed },
+            RuleId::Draft { draft, rule } => {
+                let change = DraftChange::TicksMissed { rule, node, missed };
+                Record::DraftChanged { draft, change }
+            }
             RuleId::Trigger(trigger) => {
                 let change = TriggerChange::TicksMissed { node, missed };
                 Record::TriggerChanged { trigger, change }

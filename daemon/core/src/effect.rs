@@ -50,6 +50,8 @@ pub fn effect_of(state: &State, record: &Record) -> Option<Effect> {
         | Record::TriggerAdded(_)
         | Record::TriggerChanged { .. }
         | Record::WorkflowEnabled { .. }
+        | Record::DraftStarted(_)
+        | Record::DraftChanged { .. }
         | Record::NamespaceDeleted { .. }
         | Record::BackfillRequested(_)
         | Record::FanStarted(_)

@@ -38,6 +38,8 @@ impl Transaction<'_> {
                         let change = TriggerChange::EmissionFailed { reason };
                         Record::TriggerChanged { trigger, change }
                     }
+                    // Nothing follows where a draft fires.
+                    RuleId::Draft { .. } => return,
                 };
                 self.record(Some(cause), failed);
             }
@@ -60,6 +62,7 @@ impl Transaction<'_> {
                 let known = self.state.run(run).ok_or("there is no such run")?;
                 (known.namespace.clone(), format!("rule {rule} of run {run}"), Some(run))
             }
+            RuleId::Draft { .. } => return Err("a draft derives no event".to_owned()),
             RuleId::Trigger(id) => {
                 let known = self.state.triggers.get(&id).ok_or("there is no such trigger")?;
                 (known.namespace.clone(), format!("trigger {id}"), None)

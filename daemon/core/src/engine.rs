@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use aiflow_model::record::{EventFacts, TrimReason};
+use aiflow_model::record::{DraftEnd, EventFacts, TrimReason};
 use aiflow_model::state::ApplyError;
 use aiflow_model::{
     LoggedRecord, Namespace, Offset, Record, Rejection, RuleId, State, TaskName, Timestamp,
@@ -132,6 +132,9 @@ impl Transaction<'_> {
             Input::PauseTrigger(id) => self.pause_trigger(id),
             Input::ResumeTrigger(id) => self.resume_trigger(id),
             Input::DeleteTrigger(id) => self.delete_trigger(id),
+            Input::StartDraft(ask) => self.start_draft(*ask),
+            Input::PromoteDraft(ask) => self.promote_draft(ask),
+            Input::DiscardDraft(id) => self.discard_draft(id),
             Input::EnableWorkflow(namespace, workflow, enabled) => {
                 self.enable_workflow(namespace, workflow, enabled)
             }
@@ -163,6 +166,9 @@ impl Transaction<'_> {
                 aiflow_model::state::Deadline::Execution(id) => self.execution_due(&id),
                 aiflow_model::state::Deadline::Late(run) => self.run_late(run),
                 aiflow_model::state::Deadline::Contact(id) => self.contact_due(&id),
+                aiflow_model::state::Deadline::Draft(id) => {
+                    self.end_draft(id, DraftEnd::Expired, None);
+                }
                 aiflow_model::state::Deadline::Condition { rule, .. } => {
                     self.stimulate(Stimulus::Due(rule));
                     // One condition a batch: its windows may be many.

@@ -38,7 +38,7 @@ impl Question {
     pub fn run(&self) -> Option<RunId> {
         match self.rule {
             RuleId::Task { run, .. } => Some(run),
-            RuleId::Trigger(_) => None,
+            RuleId::Trigger(_) | RuleId::Draft { .. } => None,
         }
     }
 }

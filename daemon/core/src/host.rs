@@ -110,6 +110,8 @@ impl Transaction<'_> {
     fn question(&self, at: RuleId, node: u32, host: &Host, event: &Arc<Event>) -> Option<Question> {
         let snapshot = match at {
             RuleId::Task { run, .. } => self.state.run(run)?.snapshot,
+            // A draft whose conditions ask hosts is refused.
+            RuleId::Draft { .. } => return None,
             RuleId::Trigger(trigger) => {
                 let trigger = self.state.triggers.get(&trigger)?;
                 let (namespace, workflow) = (trigger.namespace.as_str(), trigger.workflow.as_str());

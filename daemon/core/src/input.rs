@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 
 use aiflow_model::error::Diagnostic;
 use aiflow_model::record::{DaemonStarted, FileEntry, Mark, Outcome, TrimReason, Usage};
-use aiflow_model::wire::{AddTrigger, Backfill, RerunTask, StartRun, TaskControl, TaskRequest};
+use aiflow_model::wire::{
+    AddTrigger, Backfill, DraftWorkflow, PromoteDraft, RerunTask, StartRun, TaskControl,
+    TaskRequest,
+};
 use aiflow_model::{
-    AttemptId, EventKey, ExecutionId, JsonText, LoggedRecord, Namespace, Offset, OutputName, RunId,
-    SnapshotNumber, TaskName, TriggerId, WorkflowName,
+    AttemptId, DraftId, EventKey, ExecutionId, JsonText, LoggedRecord, Namespace, Offset,
+    OutputName, RunId, SnapshotNumber, TaskName, TriggerId, WorkflowName,
 };
 
 /// One input. The imperative ones are requests; the others tell what happened to a process.
@@ -79,6 +82,12 @@ pub enum Input {
     ResumeTrigger(TriggerId),
     /// Take a trigger away.
     DeleteTrigger(TriggerId),
+    /// Watch a definition whose files are in place.
+    StartDraft(Box<DraftWorkflow>),
+    /// Make the text of a draft the workflow's definition.
+    PromoteDraft(PromoteDraft),
+    /// Throw a draft away.
+    DiscardDraft(DraftId),
     /// Let a workflow start runs, or not.
     EnableWorkflow(Namespace, WorkflowName, bool),
     /// Delete a workflow and its runs, none of which is alive.
@@ -112,7 +121,9 @@ impl Input {
             | Self::RestartTask(_)
             | Self::RerunTask(_)
             | Self::Backfill(_)
-            | Self::AddTrigger(_) => true,
+            | Self::AddTrigger(_)
+            | Self::StartDraft(_)
+            | Self::PromoteDraft(_) => true,
             Self::StartDaemon(_)
             | Self::StopRun(_)
             | Self::StopTask(..)
@@ -122,6 +133,7 @@ impl Input {
             | Self::PauseTrigger(_)
             | Self::ResumeTrigger(_)
             | Self::DeleteTrigger(_)
+            | Self::DiscardDraft(_)
             | Self::EnableWorkflow(..)
             | Self::DeleteWorkflow(..)
             | Self::DeleteRun(_)
@@ -167,6 +179,15 @@ pub enum Answer {
     Backfilled(u32),
     /// The new trigger.
     Trigger(TriggerId),
+    /// The draft, new or begun by the same request before.
+    Draft {
+        /// Its id.
+        draft: DraftId,
+        /// The run beside it.
+        beside: Option<RunId>,
+        /// What the definition says and hardly means.
+        warnings: Vec<Diagnostic>,
+    },
     /// The execution that was marked, or that does another one anew.
     Execution(ExecutionId),
     /// So many executions are being stopped.

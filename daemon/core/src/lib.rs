@@ -13,6 +13,7 @@ mod condition;
 mod contact;
 mod control;
 pub mod definition;
+mod draft;
 mod dynamic;
 mod effect;
 mod emission;

@@ -76,6 +76,12 @@ impl Transaction<'_> {
             return Err(Rejection::new(ErrorCode::StillAlive, message)
                 .hint(format!("aiflow workflow delete {workflow} -n {namespace}")));
         }
+        let draft = self.state.drafts.values().find(|draft| draft.began.namespace == namespace);
+        if let Some(id) = draft.map(aiflow_model::state::Draft::id) {
+            let message = format!("namespace {namespace} cannot be deleted: draft {id} listens");
+            return Err(Rejection::new(ErrorCode::StillAlive, message)
+                .hint(format!("aiflow workflow discard {id}")));
+        }
         self.record(None, Record::NamespaceDeleted { namespace });
         Ok(Answer::Done)
     }

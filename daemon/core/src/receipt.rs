@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aiflow_model::record::{Event, TriggerChange};
+use aiflow_model::record::{DraftChange, Event, TriggerChange};
 use aiflow_model::spec::Condition;
 use aiflow_model::state::{Firing, NodeState};
 use aiflow_model::wire::{EventFate, RuleReceipt};
-use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, Timestamp};
+use aiflow_model::{
+    DraftId, LoggedRecord, Offset, Record, RuleId, RuleIndex, RunId, State, Timestamp,
+};
 
 use crate::engine::Engine;
 use crate::expression::Expressions;
@@ -103,7 +105,7 @@ impl Tracker {
         let open = self.rules.iter().filter(|(_, looking)| looking.fate.is_none());
         open.map(|(id, _)| match id {
             RuleId::Task { run, .. } => Some(*run),
-            RuleId::Trigger(_) => None,
+            RuleId::Trigger(_) | RuleId::Draft { .. } => None,
         })
         .collect()
     }
@@ -117,12 +119,13 @@ impl Tracker {
                 let text = "it counts; the rule waits for more".to_owned();
                 (EventFate::Held, Vec::new(), text)
             });
-            let (run, rule, trigger) = match id {
-                RuleId::Task { run, rule } => (Some(run), Some(rule), None),
-                RuleId::Trigger(trigger) => (None, None, Some(trigger)),
+            let (run, rule, trigger, draft) = match id {
+                RuleId::Task { run, rule } => (Some(run), Some(rule), None, None),
+                RuleId::Trigger(trigger) => (None, None, Some(trigger), None),
+                RuleId::Draft { draft, rule } => (None, Some(rule), None, Some(draft)),
             };
             let condition = condition.to_string();
-            RuleReceipt { run, rule, task, trigger, condition, fate, records, text }
+            RuleReceipt { run, rule, task, trigger, draft, condition, fate, records, text }
         };
         self.rules.into_iter().map(receipt).collect()
     }
@@ -151,6 +154,7 @@ impl Tracker {
                     | TriggerChange::Resumed => {}
                 }
             }
+            Record::DraftChanged { draft, change } => self.draft(*draft, change, logged.offset),
             Record::FilterFailed { run, rule, event, reason, .. } => {
                 self.failed(RuleId::Task { run: *run, rule: *rule }, *event, logged.offset, reason);
             }
@@ -174,6 +178,30 @@ impl Tracker {
                 self.consequence(logged, &format!("the derived event {}", logged.offset));
             }
             _ => {}
+        }
+    }
+
+    fn draft(&mut self, draft: DraftId, change: &DraftChange, offset: Offset) {
+        let id = |rule: &RuleIndex| RuleId::Draft { draft, rule: *rule };
+        match change {
+            DraftChange::Advanced { rule, node, state } => self.advanced(id(rule), *node, state),
+            DraftChange::Fired { rule, would, firing } => {
+                self.firing(id(rule), firing, offset);
+                let fired = self.fired.get(&offset).and_then(|id| self.rules.get_mut(id));
+                if let Some((_, _, text)) = fired.and_then(|looking| looking.fate.as_mut()) {
+                    *text += &format!(": a draft, it would {would}");
+                }
+            }
+            DraftChange::FilterFailed { rule, event, reason, .. } => {
+                self.failed(id(rule), *event, offset, reason);
+            }
+            DraftChange::Ended { .. } => {
+                self.ended(
+                    |id| matches!(id, RuleId::Draft { draft: of, .. } if of == draft),
+                    offset,
+                );
+            }
+            DraftChange::TicksMissed { .. } => {}
         }
     }
 
@@ -237,6 +265,11 @@ fn condition_of(state: &State, id: RuleId) -> Option<(Condition, Option<aiflow_m
             Some((rule.condition.clone(), Some(task.name.clone())))
         }
         RuleId::Trigger(trigger) => Some((state.triggers.get(&trigger)?.condition.clone(), None)),
+        RuleId::Draft { draft, rule } => {
+            let draft = state.drafts.get(&draft)?;
+            let task = draft.began.spec.rule(rule).map(|(task, _)| task.name.clone());
+            Some((draft.began.spec.watched_at(rule)?.clone(), task))
+        }
     }
 }
 

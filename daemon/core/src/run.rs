@@ -179,6 +179,7 @@ impl Transaction<'_> {
             if let Some(hook) = Hook::of(status) {
                 self.run_hook(id, hook, finished);
             }
+            self.end_drafts_beside(id, finished);
             self.forget_missing(id);
             self.begin_waiting_runs(&namespace, &workflow, Some(finished));
         }

@@ -21,13 +21,15 @@ pub(crate) struct Scene<'a> {
     now: Timestamp,
     run: Option<(&'a Run, &'a WorkflowSpec)>,
     window: Option<Window>,
+    /// The parameters of a draft, of which the run beside it has some.
+    defaults: Option<&'a WorkflowSpec>,
 }
 
 impl<'a> Scene<'a> {
     /// Nothing but an event.
     #[cfg(test)]
     pub(crate) const fn of_event(event: &'a Event, now: Timestamp) -> Self {
-        Self { event: Some(event), now, run: None, window: None }
+        Self { event: Some(event), now, run: None, window: None, defaults: None }
     }
 
     /// What a rule sees of an event.
@@ -37,11 +39,17 @@ impl<'a> Scene<'a> {
         event: Option<&'a Event>,
         now: Timestamp,
     ) -> Self {
-        let run = match at {
-            RuleId::Task { run, .. } => Some(run),
-            RuleId::Trigger(_) => None,
+        let run = state.run_looked_at(at).and_then(|id| look(state, id));
+        let defaults = match at {
+            RuleId::Draft { draft, .. } => state.drafts.get(&draft).map(|draft| &draft.began.spec),
+            RuleId::Task { .. } | RuleId::Trigger(_) => None,
         };
-        Self { event, now, run: run.and_then(|id| look(state, id)), window: None }
+        Self { event, now, run, window: None, defaults }
+    }
+
+    /// The same, of tasks those executions that work on a window.
+    pub(crate) const fn within(self, window: Option<Window>) -> Self {
+        Self { window, ..self }
     }
 
     /// What a derived event is made from.
@@ -51,7 +59,7 @@ impl<'a> Scene<'a> {
         (event, window): (&'a Event, Option<Window>),
         now: Timestamp,
     ) -> Self {
-        Self { window, ..Self::of_rule(state, at, Some(event), now) }
+        Self::of_rule(state, at, Some(event), now).within(window)
     }
 
     /// What is seen of a run, of its tasks those executions that work on a window.
@@ -61,7 +69,7 @@ impl<'a> Scene<'a> {
         (event, window): (Option<&'a Event>, Option<Window>),
         now: Timestamp,
     ) -> Self {
-        Self { event, now, run: look(state, run), window }
+        Self { event, now, run: look(state, run), window, defaults: None }
     }
 
     /// The scope of an evaluation; `params` and `tasks` only where they are looked at.
@@ -74,13 +82,19 @@ impl<'a> Scene<'a> {
         scope.push_constant("source", text(self.event.map(|event| event.source.as_str())));
         scope.push_constant("time", self.now.to_string());
         if let Some((run, spec)) = self.run.filter(|_| looks_at_run) {
-            scope.push_constant("params", params(run));
+            scope.push_constant("params", self.params(run));
             scope.push_constant("tasks", self.tasks(run, spec));
         } else {
             scope.push_constant("params", Map::new());
             scope.push_constant("tasks", Map::new());
         }
         scope
+    }
+
+    fn params(&self, run: &Run) -> Map {
+        let defaults = self.defaults.into_iter().flat_map(|spec| &spec.params);
+        let params = defaults.chain(&run.params);
+        params.map(|(name, value)| (name.as_str().into(), to_dynamic(value.to_value()))).collect()
     }
 
     /// Of each task that has run `status` and `outputs`.
@@ -104,11 +118,6 @@ impl<'a> Scene<'a> {
 
 fn look(state: &State, run: RunId) -> Option<(&Run, &WorkflowSpec)> {
     Some((state.run(run)?, &state.snapshot_of(run)?.spec))
-}
-
-fn params(run: &Run) -> Map {
-    let params = run.params.iter();
-    params.map(|(name, value)| (name.as_str().into(), to_dynamic(value.to_value()))).collect()
 }
 
 /// What a task said of its work, as those see it that come after.

@@ -135,6 +135,7 @@ pub(crate) fn due_of(at: RuleId, node: u32, tick: Timestamp, longest: Option<Spa
     let rule = match at {
         RuleId::Task { run, rule } => format!("{run}.{rule}"),
         RuleId::Trigger(trigger) => format!("trigger {trigger}"),
+        RuleId::Draft { draft, rule } => format!("draft {draft}.{rule}"),
     };
     tick.plus(jitter(&format!("{rule}.{node}.{tick}"), longest))
 }

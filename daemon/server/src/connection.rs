@@ -317,6 +317,10 @@ impl Source {
                 Ok(upload) => self.request(Call::WorkflowUpload(upload), reply).await,
                 Err(rejection) => reply.refuse(rejection),
             },
+            Call::DraftStart(ask) => match self.gate.files.check_draft(ask).await {
+                Ok(ask) => self.request(Call::DraftStart(ask), reply).await,
+                Err(rejection) => reply.refuse(rejection),
+            },
             call => self.request(call, reply).await,
         }
     }

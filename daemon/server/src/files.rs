@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aiflow_model::RunId;
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::FileEntry;
-use aiflow_model::wire::{FILE_BYTES_MAX, FILE_PIECE_BYTES_MAX, FilePiece, Upload};
+use aiflow_model::wire::{DraftWorkflow, FILE_BYTES_MAX, FILE_PIECE_BYTES_MAX, FilePiece, Upload};
 use aiflow_supervise::User;
 use base64::Engine as _;
 use rustix::fs::{Mode, OFlags, ResolveFlags, fchown, mkdirat, openat2};
@@ -102,6 +102,15 @@ impl FileStore {
         let done =
             tokio::task::spawn_blocking(move || store.check_blocking(&upload).map(|()| upload));
         done.await.unwrap_or_else(|error| Err(invalid(format!("files not checked: {error}"))))
+    }
+
+    /// The same for what is to be watched.
+    pub(crate) async fn check_draft(
+        &self,
+        mut ask: Box<DraftWorkflow>,
+    ) -> Result<Box<DraftWorkflow>, Rejection> {
+        ask.upload = *self.check(Box::new(ask.upload)).await?;
+        Ok(ask)
     }
 
     fn check_blocking(&self, upload: &Upload) -> Result<(), Rejection> {

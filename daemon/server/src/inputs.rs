@@ -6,8 +6,8 @@ use aiflow_core::{Answer, Effect, Input, Preview};
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::record::Mark;
 use aiflow_model::wire::{
-    BackfillReply, Call, DryRunReply, EffectView, Emit, EmitReply, ExecutionReply, NamedWorkflow,
-    RunReply, StopReply, TriggerReply, UploadReply,
+    BackfillReply, Call, DraftReply, DryRunReply, EffectView, Emit, EmitReply, ExecutionReply,
+    NamedWorkflow, RunReply, StopReply, TriggerReply, UploadReply,
 };
 
 use serde_json::value::RawValue;
@@ -49,6 +49,9 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         Call::WorkflowDelete(NamedWorkflow { namespace, workflow }) => {
             Input::DeleteWorkflow(namespace, workflow)
         }
+        Call::DraftStart(ask) => Input::StartDraft(ask),
+        Call::DraftPromote(ask) => Input::PromoteDraft(ask),
+        Call::DraftDiscard(it) => Input::DiscardDraft(it.draft),
         Call::TriggerAdd(add) => Input::AddTrigger(add),
         Call::TriggerPause(it) => Input::PauseTrigger(it.trigger),
         Call::TriggerResume(it) => Input::ResumeTrigger(it.trigger),
@@ -70,6 +73,8 @@ pub(crate) fn asked(call: Call, tokens: &TokenKey, is_inside: bool) -> Result<As
         | Call::FilePut(_)
         | Call::WorkflowList(_)
         | Call::WorkflowShow(_)
+        | Call::DraftList(_)
+        | Call::DraftShow(_)
         | Call::TriggerList(_)
         | Call::TriggerShow(_)
         | Call::RunList(_)
@@ -140,6 +145,9 @@ pub(crate) fn reply(answer: Answer) -> Result<String, Rejection> {
         Answer::Emitted { offset, duplicate } => to_json(&EmitReply { offset, duplicate }),
         Answer::Uploaded { namespace, workflow, snapshot, unchanged, warnings } => {
             to_json(&UploadReply { workflow, namespace, snapshot, unchanged, warnings })
+        }
+        Answer::Draft { draft, beside, warnings } => {
+            to_json(&DraftReply { draft, beside, warnings })
         }
         Answer::Backfilled(windows) => to_json(&BackfillReply { windows }),
         Answer::Run(run) => to_json(&RunReply { run }),

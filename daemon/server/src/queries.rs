@@ -5,9 +5,9 @@
 use aiflow_model::error::{ErrorCode, Rejection};
 use aiflow_model::state::{Snapshot, State};
 use aiflow_model::wire::{
-    ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView, OptionalWorkflow, OutputQuery,
-    OutputView, RuleView, RunQuery, RunRef, RunView, TaskLine, TriggerRef, TriggerView,
-    WorkflowView,
+    DraftRef, DraftView, ExecutionView, NamedWorkflow, NamespaceFilter, NamespaceView,
+    OptionalWorkflow, OutputQuery, OutputView, RuleView, RunQuery, RunRef, RunView, TaskLine,
+    TriggerRef, TriggerView, WorkflowView,
 };
 use aiflow_model::{RunId, spec::TaskKind};
 use serde::Serialize;
@@ -100,6 +100,22 @@ pub(crate) fn triggers(state: &State, filter: &OptionalWorkflow) -> Result<Strin
             && filter.workflow.as_ref().is_none_or(|workflow| *workflow == trigger.workflow)
     });
     to_json(&wanted.map(|trigger| TriggerView::of(state, trigger)).collect::<Vec<_>>())
+}
+
+pub(crate) fn drafts(state: &State, filter: &OptionalWorkflow) -> Result<String, Rejection> {
+    let wanted = state.drafts.values().filter(|draft| {
+        filter.namespace.as_ref().is_none_or(|namespace| *namespace == draft.began.namespace)
+            && filter.workflow.as_ref().is_none_or(|workflow| *workflow == draft.began.spec.name)
+    });
+    to_json(&wanted.map(DraftView::of).collect::<Vec<_>>())
+}
+
+pub(crate) fn draft(state: &State, DraftRef { draft }: DraftRef) -> Result<String, Rejection> {
+    let found = state.drafts.get(&draft).ok_or_else(|| {
+        Rejection::new(ErrorCode::UnknownDraft, format!("there is no draft {draft}"))
+            .hint("aiflow workflow drafts")
+    })?;
+    to_json(&DraftView::whole(found))
 }
 
 pub(crate) fn trigger(

@@ -74,6 +74,8 @@ impl Daemon {
             Call::NamespaceList(_) => queries::namespaces(state),
             Call::WorkflowList(filter) => queries::workflows(state, &filter),
             Call::WorkflowShow(named) => queries::workflow(state, &named),
+            Call::DraftList(filter) => queries::drafts(state, &filter),
+            Call::DraftShow(asked) => queries::draft(state, asked),
             Call::TriggerList(filter) => queries::triggers(state, &filter),
             Call::TriggerShow(trigger) => queries::trigger(state, trigger),
             Call::RunList(query) if !query.is_plain() => return self.list_past_runs(query, reply),

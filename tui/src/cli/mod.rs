@@ -14,6 +14,7 @@ mod db;
 mod definition;
 mod diagnostics;
 pub(crate) mod diff;
+mod draft;
 mod dry_run;
 mod emit;
 mod event;
@@ -283,6 +284,8 @@ mod tests {
             namespace update n --property a=1|\
             namespace list|\
             workflow upload f.yaml -n x|workflow check f.yaml|workflow list|workflow show w|\
+            workflow draft f.yaml --expires 7d --beside 3|workflow drafts|workflow drafts 1|\
+            workflow promote 1 --anyway|workflow discard 1|\
             workflow-execution start w --param a=1 --param b=x -n y|workflow-execution list|\
             workflow-execution list w|workflow-execution show 3|workflow-execution stop 3|\
             workflow-execution rules 3|bundle|bundle --redact --keep values,reasons f|diff 3|\

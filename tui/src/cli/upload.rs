@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::IgnoredAny;
 
-use super::definition;
+use super::definition::{self, Definition};
 use super::failure::Failure;
 use super::files::{self, FoundFile, unreadable};
 use super::options::InNamespace;
@@ -32,18 +32,13 @@ pub(crate) async fn perform(
     within: InNamespace,
     interpreter: &Interpreter,
 ) -> Result<(), Failure> {
-    let definitions = definition::read(file, interpreter)?;
-    let directory = file.parent().unwrap_or(Path::new(""));
+    let uploads = read(file, &further, &within, interpreter)?;
     let client = session.connect().await?;
-    let mut uploads = Vec::new();
-    for definition in definitions {
-        let mut found = files::find(directory, &files::listed(&definition.source))?;
-        found.extend(files::find_further(directory, &further, &found)?);
-        let entries = found.iter().map(|file| file.entry.clone()).collect();
-        let namespace = definition.namespace.clone().unwrap_or(within.namespace.clone());
-        let upload = Upload { namespace, source: definition.source.clone(), files: entries };
-        uploads.push((definition, found, Call::WorkflowUpload(Box::new(upload))));
-    }
+    let call = |upload| Call::WorkflowUpload(Box::new(upload));
+    let uploads: Vec<(Definition, Vec<FoundFile>, Call)> = uploads
+        .into_iter()
+        .map(|(definition, found, upload)| (definition, found, call(upload)))
+        .collect();
     if uploads.len() > 1 && !session.dry_run {
         // All or none: each is tried before the first is stored.
         for (definition, _, call) in &uploads {
@@ -70,14 +65,34 @@ pub(crate) async fn perform(
     }
 }
 
-fn summary(reply: &UploadReply) -> String {
+/// The definitions in a file, each with the files that it needs.
+pub(super) fn read(
+    file: &Path,
+    further: &[String],
+    within: &InNamespace,
+    interpreter: &Interpreter,
+) -> Result<Vec<(Definition, Vec<FoundFile>, Upload)>, Failure> {
+    let directory = file.parent().unwrap_or(Path::new(""));
+    let mut uploads = Vec::new();
+    for definition in definition::read(file, interpreter)? {
+        let mut found = files::find(directory, &files::listed(&definition.source))?;
+        found.extend(files::find_further(directory, further, &found)?);
+        let entries = found.iter().map(|file| file.entry.clone()).collect();
+        let namespace = definition.namespace.clone().unwrap_or(within.namespace.clone());
+        let upload = Upload { namespace, source: definition.source.clone(), files: entries };
+        uploads.push((definition, found, upload));
+    }
+    Ok(uploads)
+}
+
+pub(super) fn summary(reply: &UploadReply) -> String {
     let UploadReply { workflow, namespace, snapshot, unchanged, .. } = reply;
     let verb = if *unchanged { "unchanged" } else { "uploaded" };
     format!("{verb} {namespace}/{workflow} snapshot {snapshot}")
 }
 
 /// Brings all files, several pieces at a time.
-async fn bring(client: &Client, files: &[FoundFile]) -> Result<(), Failure> {
+pub(super) async fn bring(client: &Client, files: &[FoundFile]) -> Result<(), Failure> {
     let mut replies: VecDeque<Reply<IgnoredAny>> = VecDeque::new();
     for file in files {
         let mut handle = File::open(&file.path).map_err(|source| unreadable(&file.path, source))?;

@@ -4,12 +4,13 @@
 
 use std::path::PathBuf;
 
-use aiflow_model::WorkflowName;
 use aiflow_model::wire::{Call, NamedWorkflow, NamespaceFilter};
+use aiflow_model::{DraftId, WorkflowName};
 use clap::Subcommand;
 
 use super::check;
 use super::confirm::Confirmation;
+use super::draft::{self, Draft, Drafts};
 use super::failure::Failure;
 use super::options::{InNamespace, WithinNamespace};
 use super::python::Interpreter;
@@ -55,6 +56,23 @@ pub(crate) enum Verb {
         #[command(flatten)]
         within: InNamespace,
     },
+    /// Watch a definition on what comes: where its rules fire is recorded, and nothing follows.
+    Draft(Draft),
+    /// List drafts; with an id: what its rules would have done.
+    Drafts(Drafts),
+    /// Make the text of a draft the workflow's definition; the draft ends.
+    Promote {
+        /// Its id
+        draft: DraftId,
+        /// Also when another definition was uploaded since it began
+        #[arg(long)]
+        anyway: bool,
+    },
+    /// Throw a draft away.
+    Discard {
+        /// Its id
+        draft: DraftId,
+    },
     /// Let a workflow start runs again.
     Enable {
         /// Its name
@@ -83,7 +101,7 @@ pub(crate) enum Verb {
 impl Verb {
     /// Whether it changes nothing and ends by itself.
     pub(crate) fn looks(&self) -> bool {
-        matches!(self, Self::List { .. } | Self::Show { .. })
+        matches!(self, Self::List { .. } | Self::Show { .. } | Self::Drafts(_))
     }
 
     pub(crate) async fn perform(self, session: &Session) -> Result<(), Failure> {
@@ -101,6 +119,10 @@ impl Verb {
                 let name = NamedWorkflow { namespace: within.namespace, workflow };
                 session.output.show(&session.connect().await?.show_workflow(name).await?)
             }
+            Self::Draft(ask) => ask.perform(session).await,
+            Self::Drafts(which) => which.perform(session).await,
+            Self::Promote { draft, anyway } => draft::promote(session, draft, anyway).await,
+            Self::Discard { draft } => draft::discard(session, draft).await,
             Self::Enable { name: workflow, within } => {
                 let text = format!("workflow {workflow} starts runs again");
                 let name = NamedWorkflow { namespace: within.namespace, workflow };

@@ -2,7 +2,7 @@
 //!
 //! Must never be parsed, and never fail on a record that it has no words for.
 
-use aiflow_model::record::{RunControl, StopReason, TriggerChange};
+use aiflow_model::record::{DraftChange, RunControl, StopReason, TriggerChange};
 use aiflow_model::{ExecutionId, Record};
 
 use super::text;
@@ -72,6 +72,15 @@ fn of_part(record: &Record) -> String {
         Record::TriggerChanged { trigger, change } => match change {
             TriggerChange::Fired { .. } => format!("trigger {trigger} fires"),
             _ => format!("trigger {trigger} changes"),
+        },
+        Record::DraftStarted(started) => {
+            format!("draft {} of {} watches", started.draft, started.spec.name)
+        }
+        Record::DraftChanged { draft, change } => match change {
+            DraftChange::Fired { would, .. } => format!("draft {draft} would {would}"),
+            DraftChange::FilterFailed { reason, .. } => format!("draft {draft}: {reason}"),
+            DraftChange::Ended { end } => format!("draft {draft} ends: {}", end.words()),
+            _ => format!("draft {draft} changes"),
         },
         Record::WorkflowEnabled { workflow, enabled, .. } => {
             format!("{workflow} {}", if *enabled { "enabled" } else { "disabled" })

@@ -6,6 +6,7 @@
 mod attempt;
 mod backfill;
 mod control;
+mod draft;
 mod event;
 mod fan;
 mod output;
@@ -14,6 +15,7 @@ mod trigger;
 pub use attempt::{Outcome, StopReason, Usage};
 pub use backfill::BackfillRequested;
 pub use control::{Mark, RunControl, RunControlled};
+pub use draft::{DraftChange, DraftEnd, DraftStarted, Would};
 pub use event::{Event, EventFacts, EventIdentity};
 pub use fan::{FanStarted, Item};
 pub use output::OutputSet;
@@ -28,7 +30,7 @@ use crate::spec::WorkflowSpec;
 use crate::status::{ExecutionStatus, RunStatus};
 use crate::time::{Timestamp, Window};
 use crate::{
-    AttemptId, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId, Sequence,
+    AttemptId, DraftId, ExecutionId, JsonText, Namespace, Offset, RuleIndex, RunId, Sequence,
     SnapshotNumber, TaskName, TriggerId, WorkflowName,
 };
 
@@ -304,6 +306,15 @@ pub enum Record<E = Event> {
         /// Which.
         namespace: Namespace,
     },
+    /// A definition is watched on what comes, and acts on nothing.
+    DraftStarted(Box<DraftStarted>),
+    /// Something happened to a draft.
+    DraftChanged {
+        /// Which.
+        draft: DraftId,
+        /// What.
+        change: DraftChange,
+    },
     /// The beginning of the log is no longer kept: what was below may be gone.
     LogTrimmed {
         /// First offset that is kept.
@@ -327,6 +338,8 @@ impl Record {
             | Self::WorkflowEnabled { .. }
             | Self::WorkflowDeleted { .. }
             | Self::NamespaceDeleted { .. }
+            | Self::DraftStarted(_)
+            | Self::DraftChanged { .. }
             | Self::LogTrimmed { .. } => None,
             Self::EventEmitted(event) => event.execution,
             Self::RunStarted(started) => Some(started.run),

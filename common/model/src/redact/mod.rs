@@ -14,8 +14,8 @@ use serde_json::{Number, Value};
 
 use crate::firing::NodeState;
 use crate::record::{
-    BackfillRequested, DaemonStarted, Event, FanStarted, Item, Outcome, OutputSet, RunControlled,
-    RunStarted, TriggerAdded, TriggerChange, WorkflowUploaded,
+    BackfillRequested, DaemonStarted, DraftChange, DraftStarted, Event, FanStarted, Item, Outcome,
+    OutputSet, RunControlled, RunStarted, TriggerAdded, TriggerChange, WorkflowUploaded,
 };
 use crate::{JsonText, Record};
 
@@ -258,6 +258,8 @@ impl<'a> Redactor<'a> {
             }
             Record::TriggerAdded(added) => self.trigger_added(added),
             Record::TriggerChanged { trigger: _, change } => self.change(change),
+            Record::DraftStarted(started) => self.draft_started(started),
+            Record::DraftChanged { draft: _, change } => self.draft_change(change),
             other => harmless(other),
         }
     }
@@ -292,6 +294,36 @@ impl<'a> Redactor<'a> {
         self.condition(condition);
         self.emission(emission);
         self.request(request);
+    }
+
+    fn draft_started(&self, started: &mut DraftStarted) {
+        let DraftStarted {
+            draft: _,
+            namespace: _,
+            spec,
+            source,
+            files,
+            beside: _,
+            current: _,
+            expires: _,
+            request,
+        } = started;
+        self.spec(spec);
+        self.definition(source);
+        self.files(files);
+        self.request(request);
+    }
+
+    fn draft_change(&self, change: &mut DraftChange) {
+        match change {
+            DraftChange::Advanced { rule: _, node: _, state } => self.node(state),
+            DraftChange::FilterFailed { rule: _, node: _, event: _, reason } => {
+                self.reason(reason);
+            }
+            DraftChange::TicksMissed { rule: _, node: _, missed: _ }
+            | DraftChange::Fired { rule: _, would: _, firing: _ }
+            | DraftChange::Ended { end: _ } => {}
+        }
     }
 
     fn change(&self, change: &mut TriggerChange) {
@@ -352,7 +384,9 @@ fn harmless(record: &Record) {
         | Record::AttemptEnded { .. }
         | Record::OutputSet(_)
         | Record::TriggerAdded(_)
-        | Record::TriggerChanged { .. } => {}
+        | Record::TriggerChanged { .. }
+        | Record::DraftStarted(_)
+        | Record::DraftChanged { .. } => {}
     }
 }
 

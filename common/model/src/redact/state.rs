@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::Redactor;
 use crate::State;
 use crate::state::{
-    Attempt, Backfill, Execution, Identities, NamespaceState, Run, Snapshot, TaskState, Trigger,
+    Attempt, Backfill, Draft, Execution, Identities, NamespaceState, Run, Snapshot, TaskState,
+    Trigger,
 };
 
 impl Redactor<'_> {
@@ -28,6 +29,8 @@ impl Redactor<'_> {
             last_snapshot: _,
             triggers,
             last_trigger: _,
+            drafts,
+            last_draft: _,
             requests,
             run_requests,
             event_ids,
@@ -45,10 +48,28 @@ impl Redactor<'_> {
         }
         runs.values_mut().for_each(|run| self.run(run));
         triggers.values_mut().for_each(|trigger| self.trigger(trigger));
+        drafts.values_mut().for_each(|draft| self.draft(draft));
         requests.clear();
         *run_requests = Identities::default();
         *event_ids = Identities::default();
         state.with_derived()
+    }
+
+    fn draft(&self, draft: &mut Draft) {
+        let Draft {
+            began,
+            started_at: _,
+            offset: _,
+            conditions,
+            firings: _,
+            failures: _,
+            failure,
+            recent: _,
+        } = draft;
+        self.draft_started(Arc::make_mut(began));
+        let nodes = conditions.iter_mut().flat_map(|nodes| nodes.values_mut());
+        nodes.for_each(|node| self.node(node));
+        failure.iter_mut().for_each(|failure| self.reason(failure));
     }
 
     fn by_request<T>(&self, (mut request, told): (String, T)) -> (String, T) {

@@ -45,6 +45,7 @@ fn records() -> Vec<Value> {
     let of_trigger = |change: Value| json!({"TriggerChanged": {"trigger": 1, "change": change}});
     let sum = json!({"sum": {"total": 4242.0, "so_far": {}}});
     let script = json!({"script": {"state": secret}});
+    let of_draft = |change: Value| json!({"DraftChanged": {"draft": 1, "change": change}});
     let failed = json!({"run": 1, "rule": 0, "node": 0, "event": 1, "reason": "hidden"});
     vec![
         json!({"DaemonStarted": {"version": "1", "epoch": 1, "boot_id": "hidden", "pid": 3}}),
@@ -59,6 +60,11 @@ fn records() -> Vec<Value> {
         json!({"RunControlled": {"run": 1, "control": "paused", "request": "hidden"}}),
         json!({"BackfillRequested": {"run": 1, "task": "t", "from": 0, "to": 1, "parallel": 1,
             "request": "hidden"}}),
+        json!({"DraftStarted": {"draft": 1, "namespace": "n", "spec": spec, "source": "hidden",
+            "files": [file], "expires": 1, "request": "hidden"}}),
+        of_draft(json!({"filter_failed":
+            {"rule": 0, "node": 0, "event": 1, "reason": "hidden"}})),
+        of_draft(json!({"advanced": {"rule": 0, "node": 0, "state": sum}})),
         of_node(sum.clone()),
         of_node(script.clone()),
         of_node(json!({"parts": {"k": sum}})),

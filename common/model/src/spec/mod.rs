@@ -11,6 +11,7 @@ mod param;
 mod plugin;
 mod pool;
 mod task;
+mod watched;
 
 pub use condition::{Clock, Condition, Host, Late, Missed, Reset};
 pub use confinement::{Confinement, Limits};

@@ -149,6 +149,8 @@ impl State {
                 let gone = self.namespaces.remove(namespace);
                 gone.map(drop).ok_or_else(|| format!("no namespace {namespace}"))
             }
+            Record::DraftStarted(started) => self.fold_draft_started(started, at),
+            Record::DraftChanged { draft, change } => self.fold_draft(*draft, change, at),
             Record::LogTrimmed { before, .. } => {
                 self.first_offset = *before;
                 Ok(())

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::{Clock, Condition, WorkflowSpec};
-use crate::state::{Execution, NodeState, Run, Trigger};
+use crate::state::{Draft, Execution, NodeState, Run, Trigger};
 use crate::time::Timestamp;
-use crate::{ExecutionId, RuleId, RunId};
+use crate::{DraftId, ExecutionId, RuleId, RunId};
 
 /// Something that falls due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,8 @@ pub enum Deadline {
         /// The node's number.
         node: u32,
     },
+    /// The time of a draft is over.
+    Draft(DraftId),
 }
 
 /// All that falls due, earliest first.
@@ -76,6 +78,21 @@ impl Deadlines {
     pub(super) fn remove_trigger(&mut self, trigger: &Trigger) {
         let rule = RuleId::Trigger(trigger.id);
         self.each_node(rule, &trigger.condition, &trigger.nodes, Self::clear);
+    }
+
+    pub(super) fn add_draft(&mut self, draft: &Draft) {
+        self.each_of_draft(draft, Self::set);
+    }
+
+    pub(super) fn remove_draft(&mut self, draft: &Draft) {
+        self.each_of_draft(draft, Self::clear);
+    }
+
+    fn each_of_draft(&mut self, draft: &Draft, act: Act) {
+        for ((rule, condition), nodes) in draft.rules().zip(&draft.conditions) {
+            self.each_node(rule, condition, nodes, act);
+        }
+        act(self, Deadline::Draft(draft.id()), Some(draft.began.expires));
     }
 
     pub(super) fn add_run(&mut self, run: &Run, spec: &WorkflowSpec) {

@@ -8,6 +8,7 @@ mod apply_control;
 mod apply_workflow;
 mod contact;
 mod deadline;
+mod draft;
 mod execution;
 mod fan;
 mod identities;
@@ -21,6 +22,7 @@ mod undo;
 
 pub use apply::ApplyError;
 pub use deadline::{Deadline, Deadlines};
+pub use draft::{DRAFT_FIRINGS_KEPT, Draft, DraftFiring};
 pub use execution::{Attempt, Backfill, Execution, Lane, PendingRestart, TaskState};
 pub use fan::Fan;
 pub use identities::{IDENTITIES_MAX, Identities, Identity};
@@ -44,8 +46,8 @@ use crate::record::FileEntry;
 use crate::spec::{TaskSpec, WorkflowSpec};
 use crate::time::Timestamp;
 use crate::{
-    AttemptId, ExecutionId, JsonText, Namespace, Offset, RuleId, RunId, SnapshotNumber, TaskName,
-    TriggerId, WorkflowName,
+    AttemptId, DraftId, ExecutionId, JsonText, Namespace, Offset, RuleId, RunId, SnapshotNumber,
+    TaskName, TriggerId, WorkflowName,
 };
 
 /// The fold of all records before [`State::next_offset`].
@@ -77,6 +79,12 @@ pub struct State {
     pub triggers: BTreeMap<TriggerId, Trigger>,
     /// Highest id that a trigger has had.
     pub last_trigger: TriggerId,
+    /// Drafts by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub drafts: BTreeMap<DraftId, Draft>,
+    /// Highest id that a draft has had.
+    #[serde(skip_serializing_if = "is_none_yet")]
+    pub last_draft: DraftId,
     /// Which request started which run, as builds before 0.2 stored it: read, and taken into
     /// [`Self::run_requests`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -97,6 +105,10 @@ pub struct State {
     /// Who is active, who waits and who has ended. Derived.
     #[serde(skip)]
     pub pools: Pools,
+}
+
+const fn is_none_yet(id: &DraftId) -> bool {
+    id.0 == 0
 }
 
 /// One namespace.
@@ -166,6 +178,8 @@ impl State {
         self.place_all();
         let triggers: Vec<TriggerId> = self.triggers.keys().copied().collect();
         triggers.into_iter().for_each(|id| self.look(id));
+        let drafts: Vec<DraftId> = self.drafts.keys().copied().collect();
+        drafts.into_iter().for_each(|id| self.watch(id));
         self
     }
 
@@ -193,6 +207,9 @@ impl State {
         match rule {
             RuleId::Task { run, rule } => self.runs.get(&run)?.node_state(rule, node),
             RuleId::Trigger(trigger) => self.triggers.get(&trigger)?.nodes.get(&node),
+            RuleId::Draft { draft, rule } => {
+                self.drafts.get(&draft)?.conditions.get(rule.0 as usize)?.get(&node)
+            }
         }
     }
 

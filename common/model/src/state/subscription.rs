@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::spec::WorkflowSpec;
-use crate::state::{Run, Trigger};
-use crate::{KeyPattern, Namespace, RuleId, RunId, TriggerId};
+use crate::state::{Draft, Run, Trigger};
+use crate::{DraftId, KeyPattern, Namespace, RuleId, RunId, TriggerId};
 
 /// Rules by namespace and key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +14,8 @@ pub struct Subscriptions {
     namespaces: BTreeMap<Namespace, Keys>,
     /// Those of all rules and triggers that ask a host.
     asking: BTreeSet<RuleId>,
+    /// The drafts that look at the tasks of a run.
+    beside: BTreeMap<RunId, BTreeSet<DraftId>>,
 }
 
 /// Rules of one namespace.
@@ -27,7 +29,7 @@ struct Keys {
 
 impl Subscriptions {
     /// What looks at an event of this key, in order. An event that is scoped to a run reaches of
-    /// all rules only those of this run; triggers see either.
+    /// all rules only those of this run; triggers see either, and drafts choose by themselves.
     #[must_use]
     pub fn matching(&self, namespace: &str, key: &str, scope: Option<RunId>) -> Vec<RuleId> {
         let Some(keys) = self.namespaces.get(namespace) else { return Vec::new() };
@@ -53,6 +55,11 @@ impl Subscriptions {
     #[must_use]
     pub fn ask_hosts(&self) -> bool {
         !self.asking.is_empty()
+    }
+
+    /// The drafts that look at the tasks of a run.
+    pub fn drafts_beside(&self, run: RunId) -> impl Iterator<Item = DraftId> {
+        self.beside.get(&run).into_iter().flatten().copied()
     }
 
     pub(super) fn add_run(&mut self, run: &Run, spec: &WorkflowSpec) {
@@ -81,6 +88,24 @@ impl Subscriptions {
         let id = RuleId::Trigger(trigger.id);
         self.asking.remove(&id);
         self.remove(&trigger.namespace, trigger.condition.event_keys(), id);
+    }
+
+    pub(super) fn add_draft(&mut self, draft: &Draft) {
+        for (id, condition) in draft.rules() {
+            self.add(&draft.began.namespace, condition.event_keys(), id);
+        }
+        if let Some(run) = draft.began.beside {
+            self.beside.entry(run).or_default().insert(draft.id());
+        }
+    }
+
+    pub(super) fn remove_draft(&mut self, draft: &Draft) {
+        for (id, condition) in draft.rules() {
+            self.remove(&draft.began.namespace, condition.event_keys(), id);
+        }
+        if let Some(run) = draft.began.beside {
+            take(&mut self.beside, &run, &draft.id());
+        }
     }
 
     fn add(&mut self, space: &Namespace, looks_at: impl Iterator<Item = KeyPattern>, id: RuleId) {
@@ -116,16 +141,16 @@ impl Subscriptions {
     }
 }
 
-/// The rules of one run, and all triggers.
+/// The rules of one run, and all triggers and drafts.
 fn in_scope(rules: &BTreeSet<RuleId>, run: RunId) -> impl Iterator<Item = RuleId> {
     let rule = |number| RuleId::Task { run, rule: crate::RuleIndex(number) };
     let own = rules.range(rule(0)..=rule(u32::MAX));
     own.chain(rules.range(RuleId::Trigger(TriggerId(0))..)).copied()
 }
 
-fn take<K, V>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &str, value: &V)
+fn take<K, V, Q: Ord + ?Sized>(sets: &mut BTreeMap<K, BTreeSet<V>>, key: &Q, value: &V)
 where
-    K: Ord + std::borrow::Borrow<str>,
+    K: Ord + std::borrow::Borrow<Q>,
     V: Ord,
 {
     let Some(set) = sets.get_mut(key) else { return };

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::identities::{Displaced, Identity};
-use super::{Deadline, NamespaceState, Run, Snapshot, State, Trigger};
+use super::{Deadline, Draft, NamespaceState, Run, Snapshot, State, Trigger};
 use crate::record::Record;
 use crate::status::RunStatus;
-use crate::{Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
+use crate::{DraftId, Namespace, Offset, RunId, SnapshotNumber, TriggerId, WorkflowName};
 
 /// What the state was before some records.
 #[derive(Debug)]
@@ -23,12 +23,14 @@ pub struct Undo {
     last_run: RunId,
     last_snapshot: SnapshotNumber,
     last_trigger: TriggerId,
+    last_draft: DraftId,
     namespaces: BTreeMap<Namespace, Option<NamespaceState>>,
     snapshots: BTreeMap<SnapshotNumber, Option<Arc<Snapshot>>>,
     runs: BTreeMap<RunId, Option<Run>>,
     /// Whether a run was archived.
     archived: BTreeMap<RunId, bool>,
     triggers: BTreeMap<TriggerId, Option<Trigger>>,
+    drafts: BTreeMap<DraftId, Option<Draft>>,
     /// Of each request that started a run, and of each event, in order.
     run_requests: Vec<Displaced>,
     event_ids: Vec<Displaced>,
@@ -46,11 +48,13 @@ impl State {
             last_run: self.last_run,
             last_snapshot: self.last_snapshot,
             last_trigger: self.last_trigger,
+            last_draft: self.last_draft,
             namespaces: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             runs: BTreeMap::new(),
             archived: BTreeMap::new(),
             triggers: BTreeMap::new(),
+            drafts: BTreeMap::new(),
             run_requests: Vec::new(),
             event_ids: Vec::new(),
         }
@@ -59,6 +63,7 @@ impl State {
     /// Brings back what was there before all that `undo` was told of.
     pub fn undo(&mut self, undo: Undo) {
         undo.triggers.keys().for_each(|id| self.look_away(*id));
+        undo.drafts.keys().for_each(|id| self.watch_no_more(*id));
         undo.runs.keys().for_each(|id| self.forget_derived(*id));
         self.next_offset = undo.next_offset;
         self.first_offset = undo.first_offset;
@@ -67,6 +72,7 @@ impl State {
         self.last_run = undo.last_run;
         self.last_snapshot = undo.last_snapshot;
         self.last_trigger = undo.last_trigger;
+        self.last_draft = undo.last_draft;
         put_back(&mut self.namespaces, undo.namespaces);
         put_back(&mut self.snapshots, undo.snapshots);
         let (requests, events) = (undo.run_requests.into_iter(), undo.event_ids.into_iter());
@@ -81,6 +87,9 @@ impl State {
         let triggers: Vec<TriggerId> = undo.triggers.keys().copied().collect();
         put_back(&mut self.triggers, undo.triggers);
         triggers.into_iter().for_each(|id| self.look(id));
+        let drafts: Vec<DraftId> = undo.drafts.keys().copied().collect();
+        put_back(&mut self.drafts, undo.drafts);
+        drafts.into_iter().for_each(|id| self.watch(id));
     }
 
     fn derive(&mut self, id: RunId) {
@@ -163,6 +172,8 @@ impl Undo {
             }
             Record::TriggerAdded(added) => self.trigger(state, added.trigger),
             Record::TriggerChanged { trigger, .. } => self.trigger(state, *trigger),
+            Record::DraftStarted(started) => self.draft(state, started.draft),
+            Record::DraftChanged { draft, .. } => self.draft(state, *draft),
             Record::WorkflowEnabled { namespace, workflow, .. } => {
                 self.workflow(state, namespace, workflow);
             }
@@ -201,6 +212,10 @@ impl Undo {
 
     fn trigger(&mut self, state: &State, id: TriggerId) {
         self.triggers.entry(id).or_insert_with(|| state.triggers.get(&id).cloned());
+    }
+
+    fn draft(&mut self, state: &State, id: DraftId) {
+        self.drafts.entry(id).or_insert_with(|| state.drafts.get(&id).cloned());
     }
 
     fn workflow(&mut self, state: &State, namespace: &Namespace, workflow: &WorkflowName) {

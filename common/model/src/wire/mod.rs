@@ -6,6 +6,7 @@ mod backfill;
 mod backtest;
 mod bundle;
 mod control;
+mod draft;
 mod dry_run;
 mod output;
 mod past;
@@ -23,6 +24,10 @@ pub use backfill::{Backfill, BackfillReply};
 pub use backtest::{BacktestReply, BacktestRequest, WouldFire};
 pub use bundle::{BUNDLE_VERSION, BundleBatch, BundleEnd, BundleHead};
 pub use control::{ExecutionReply, RerunTask, TaskControl, TaskRequest};
+pub use draft::{
+    DRAFT_LASTS, DRAFT_LASTS_MAX, DraftFiringView, DraftRef, DraftReply, DraftRuleView, DraftView,
+    DraftWorkflow, PromoteDraft,
+};
 pub use dry_run::{DryRun, DryRunReply, EffectView};
 pub use output::{OUTPUT_BYTES_MAX, OUTPUTS_MAX, OutputQuery, OutputView, SetOutput};
 pub use past::{Moment, SinceReply, StateReply};

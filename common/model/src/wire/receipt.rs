@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::EventView;
-use crate::{Offset, RuleIndex, RunId, TaskName, TriggerId};
+use crate::{DraftId, Offset, RuleIndex, RunId, TaskName, TriggerId};
 
 /// An event by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub struct RuleReceipt {
     /// The trigger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<TriggerId>,
+    /// The draft, which acts on nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<DraftId>,
     /// Its condition in words.
     pub condition: String,
     /// What it made of the event.
@@ -61,6 +64,10 @@ impl RuleReceipt {
     /// Whose rule it is, in words.
     #[must_use]
     pub fn of(&self) -> String {
+        if let Some(draft) = self.draft {
+            let task = self.task.as_ref().map(|task| format!("{task} of ")).unwrap_or_default();
+            return format!("{task}draft {draft}");
+        }
         match (self.run, &self.task, self.trigger) {
             (Some(run), Some(task), _) => format!("{task} of run {run}"),
             (_, _, Some(trigger)) => format!("trigger {trigger}"),

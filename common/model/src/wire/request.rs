@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 use crate::error::{ErrorCode, Rejection};
 use crate::record::FileEntry;
 use crate::wire::{
-    Backfill, BacktestRequest, DiffRequest, DryRun, EventRef, Moment, OutputQuery, RerunTask,
-    RunQuery, SetOutput, SliceQuery, TaskControl, TaskRequest, WhyRequest,
+    Backfill, BacktestRequest, DiffRequest, DraftRef, DraftWorkflow, DryRun, EventRef, Moment,
+    OutputQuery, PromoteDraft, RerunTask, RunQuery, SetOutput, SliceQuery, TaskControl,
+    TaskRequest, WhyRequest,
 };
 use crate::{
     AttemptNumber, EventKey, JsonText, Namespace, Offset, RunId, Sequence, TaskName, Timestamp,
@@ -94,6 +95,16 @@ calls! {
     WorkflowDisable(NamedWorkflow) = "workflow.disable";
     /// Deletes a workflow with all of its runs, which have ended.
     WorkflowDelete(NamedWorkflow) = "workflow.delete";
+    /// Watches a definition on what comes; it acts on nothing.
+    DraftStart(Box<DraftWorkflow>) = "draft.start";
+    /// Lists drafts.
+    DraftList(OptionalWorkflow) = "draft.list";
+    /// Shows a draft: its rules and what they would have done.
+    DraftShow(DraftRef) = "draft.show";
+    /// Makes the text of a draft the workflow's definition.
+    DraftPromote(PromoteDraft) = "draft.promote";
+    /// Throws a draft away.
+    DraftDiscard(DraftRef) = "draft.discard";
     /// Puts a trigger or schedule on a workflow.
     TriggerAdd(AddTrigger) = "trigger.add";
     /// Lists triggers and schedules.

@@ -13,6 +13,8 @@ mod contact;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod emissions;
 #[cfg(test)]
 mod examples;

@@ -21,6 +21,8 @@ mod command_line;
 #[cfg(test)]
 mod confinement;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod dry_run;
 #[cfg(test)]
 mod flights;
