@@ -56,8 +56,7 @@ impl Transaction<'_> {
         match stimulus {
             Stimulus::Event { event, .. } => {
                 let (namespace, key) = (event.namespace.as_str(), event.key.as_str());
-                let found = self.state.subscriptions.matching(namespace, key, event.execution);
-                self.in_turn(found)
+                self.in_turn(self.state.rules_reached(namespace, key, event.execution))
             }
             Stimulus::TaskChanged { run, task, .. } | Stimulus::ContactLost { run, task, .. } => {
                 let Some(snapshot) = self.state.snapshot_of(*run) else { return Vec::new() };

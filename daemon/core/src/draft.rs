@@ -15,13 +15,14 @@ use crate::definition;
 use crate::expression::{self, Kind, Sight};
 use crate::input::Answer;
 use crate::transaction::{Stimulus, Transaction};
+use crate::workflow::read_definition;
 
 impl Transaction<'_> {
     pub(crate) fn start_draft(&mut self, ask: DraftWorkflow) -> Result<Answer, Rejection> {
         let DraftWorkflow { upload, lasts, beside, request } = ask;
         let (namespace, source, files) = (upload.namespace, upload.source, upload.files);
         self.check_namespace(&namespace)?;
-        let spec = read(&source)?;
+        let spec = read_definition(&source)?;
         let warnings = definition::warnings(&source, &spec);
         let same = self.state.drafts.values().map(|draft| &draft.began);
         let same = same.filter(|_| request.is_some()).find(|began| began.request == request);
@@ -87,9 +88,7 @@ impl Transaction<'_> {
     }
 
     pub(crate) fn offer_to_draft(&mut self, id: DraftId, rule: RuleIndex, stimulus: &Stimulus) {
-        let Some(draft) = self.state.drafts.get(&id).filter(|d| sees(d, rule, stimulus)) else {
-            return;
-        };
+        let Some(draft) = self.state.drafts.get(&id) else { return };
         let began = draft.began.clone();
         let Some(condition) = began.spec.watched_at(rule) else { return };
         for firing in self.offer(RuleId::Draft { draft: id, rule }, 0, condition, stimulus) {
@@ -152,22 +151,6 @@ impl Transaction<'_> {
                 .hint("aiflow workflow drafts")
         })
     }
-}
-
-/// What is sent to one run reaches the rules that look at this run; triggers see either.
-fn sees(draft: &Draft, rule: RuleIndex, stimulus: &Stimulus) -> bool {
-    let Stimulus::Event { event, .. } = stimulus else { return true };
-    let scope = event.execution.filter(|_| draft.is_of_task(rule));
-    scope.is_none() || scope == draft.began.beside
-}
-
-fn read(source: &str) -> Result<WorkflowSpec, Rejection> {
-    definition::read(source).map_err(|diagnostics| {
-        let message = "the definition is not understood; no draft began";
-        let mut rejection = Rejection::new(ErrorCode::InvalidDefinition, message);
-        rejection.diagnostics = diagnostics;
-        rejection
-    })
 }
 
 /// A draft that could not tell what its rules would do is refused: it would tell something wrong.

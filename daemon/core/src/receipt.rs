@@ -62,7 +62,7 @@ impl Tracker {
     pub fn new(engine: &mut Engine, offset: Offset, event: &Event, now: Timestamp) -> Self {
         let (state, expressions) = engine.parts();
         let (namespace, key) = (event.namespace.as_str(), event.key.as_str());
-        let matching = state.subscriptions.matching(namespace, key, event.execution);
+        let matching = state.rules_reached(namespace, key, event.execution);
         let rules = matching.into_iter().filter_map(|id| {
             let (condition, task) = condition_of(state, id)?;
             let scene = Scene::of_rule(state, id, Some(event), now);

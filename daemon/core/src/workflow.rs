@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aiflow_model::record::{FileEntry, WorkflowUploaded};
 use aiflow_model::state::Snapshot;
-use aiflow_model::{ErrorCode, Namespace, Record, Rejection, RuleId, WorkflowName};
+use aiflow_model::{ErrorCode, Namespace, Record, Rejection, RuleId, WorkflowName, WorkflowSpec};
 
 use crate::definition;
 use crate::input::Answer;
@@ -20,14 +20,7 @@ impl Transaction<'_> {
         files: Vec<FileEntry>,
     ) -> Result<Answer, Rejection> {
         self.check_namespace(&namespace)?;
-        let spec = definition::read(&source).map_err(|diagnostics| {
-            let count = diagnostics.len();
-            let noun = if count == 1 { "fault" } else { "faults" };
-            let message = format!("the definition has {count} {noun}; nothing was stored");
-            let mut rejection = Rejection::new(ErrorCode::InvalidDefinition, message);
-            rejection.diagnostics = diagnostics;
-            rejection
-        })?;
+        let spec = read_definition(&source)?;
         let workflow = spec.name.clone();
         let warnings = definition::warnings(&source, &spec);
         if let Some(current) = self.state.current_snapshot(namespace.as_str(), workflow.as_str())
@@ -105,4 +98,16 @@ impl Transaction<'_> {
         self.record(None, Record::WorkflowDeleted { namespace, workflow });
         Ok(Answer::Done)
     }
+}
+
+/// What a definition says; else what is wrong with it, and where.
+pub(crate) fn read_definition(source: &str) -> Result<WorkflowSpec, Rejection> {
+    definition::read(source).map_err(|diagnostics| {
+        let count = diagnostics.len();
+        let noun = if count == 1 { "fault" } else { "faults" };
+        let message = format!("the definition has {count} {noun}; nothing was stored");
+        let mut rejection = Rejection::new(ErrorCode::InvalidDefinition, message);
+        rejection.diagnostics = diagnostics;
+        rejection
+    })
 }

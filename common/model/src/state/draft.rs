@@ -127,6 +127,22 @@ impl State {
         }
     }
 
+    /// What looks at an event of this key, in order. One that is scoped to a run reaches of rules
+    /// on tasks only those that look at this run; triggers see either.
+    #[must_use]
+    pub fn rules_reached(&self, namespace: &str, key: &str, scope: Option<RunId>) -> Vec<RuleId> {
+        let mut found = self.subscriptions.matching(namespace, key, scope);
+        if let Some(scope) = scope {
+            found.retain(|id| match id {
+                RuleId::Draft { draft, rule } => self.drafts.get(draft).is_some_and(|draft| {
+                    !draft.is_of_task(*rule) || draft.began.beside == Some(scope)
+                }),
+                RuleId::Task { .. } | RuleId::Trigger(_) => true,
+            });
+        }
+        found
+    }
+
     pub(super) fn fold_draft_started(&mut self, started: &DraftStarted, at: At) -> Fit {
         let id = started.draft;
         self.last_draft = self.last_draft.max(id);

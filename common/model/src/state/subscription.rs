@@ -29,7 +29,8 @@ struct Keys {
 
 impl Subscriptions {
     /// What looks at an event of this key, in order. An event that is scoped to a run reaches of
-    /// all rules only those of this run; triggers see either, and drafts choose by themselves.
+    /// all rules only those of this run; triggers see either. Of drafts all are found: see
+    /// [`super::State::rules_reached`].
     #[must_use]
     pub fn matching(&self, namespace: &str, key: &str, scope: Option<RunId>) -> Vec<RuleId> {
         let Some(keys) = self.namespaces.get(namespace) else { return Vec::new() };

@@ -60,6 +60,32 @@ fn emitted(s: &Scenario, at: usize) -> Offset {
 }
 
 #[test]
+fn a_receipt_tells_of_drafts_that_they_are_drafts() {
+    let source = "workflow: w\ntasks:\n  a: {bash: x, start: {count: {of: {on: go}, n: 2}}}\n";
+    let mut s = Scenario::of(source);
+    let (namespace, source) = (aiflow_model::Namespace::default_namespace(), source.to_owned());
+    let upload = aiflow_model::wire::Upload { namespace, source, files: vec![] };
+    let ask =
+        aiflow_model::wire::DraftWorkflow { upload, lasts: None, beside: None, request: None };
+    s.give(aiflow_core::Input::StartDraft(Box::new(ask)));
+    let mut batches = Batches { seen: 0, batches: Vec::new() };
+    batches.note(&s);
+    for value in ["1", "2", "3"] {
+        s.emit("go", value);
+        batches.note(&s);
+    }
+    let fates = |at| {
+        let told = receipt(&batches.batches, emitted(&s, at)).into_iter();
+        told.map(|one| (one.of(), one.fate, one.text)).collect::<Vec<_>>()
+    };
+    let (first, last) = (fates(0), fates(2));
+    assert_eq!(first.len(), 1, "{first:?}");
+    assert_eq!((first[0].0.as_str(), first[0].1), ("a of draft 1", EventFate::Consumed));
+    assert!(first[0].2.ends_with(": a draft, it would start a"), "{first:?}");
+    assert_eq!(last[0].1, EventFate::Held);
+}
+
+#[test]
 fn each_fate_is_told() {
     let mut s = Scenario::new(
         "a: {bash: x, start: {on: k, if: value > 3}}\n\
