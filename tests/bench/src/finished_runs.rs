@@ -13,8 +13,11 @@ use crate::daemon::{Connection, Daemon, WAITING};
 use crate::figures::{Row, mebibytes, median, milliseconds, number, rate};
 use crate::processes::field;
 
-/// Runs that have ended before the first look: more than the daemon keeps.
-const BEFORE: u64 = 10_000;
+/// Runs that have ended before the first look: until then what is bounded grows, the runs and
+/// requests that are known and the labels of the segment that is written.
+const BEFORE: u64 = 600_000;
+/// Those of a young home, whose memory is told beside.
+const YOUNG: u64 = 10_000;
 /// Requests that are under way at once.
 const DEPTH: u64 = 500;
 /// Runs that are started and stopped one after the other at each look.
@@ -27,6 +30,7 @@ const TIME_MAX: f64 = 1.2;
 /// Memory and times of a daemon.
 struct Look {
     resident_kib: u64,
+    anonymous_kib: u64,
     start_ns: f64,
     stop_ns: f64,
 }
@@ -38,17 +42,28 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<Vec<Row>> {
     control.start_run(&definition)?;
     let mut next = 2;
     let begin = Instant::now();
-    end_runs(&mut control, &mut next, BEFORE)?;
+    end_runs(&mut control, &mut next, YOUNG)?;
+    let young = look(&daemon, &mut control, &mut next)?;
+    end_runs(&mut control, &mut next, BEFORE - YOUNG)?;
     let before = look(&daemon, &mut control, &mut next)?;
     end_runs(&mut control, &mut next, bench.records)?;
-    let speed = number(bench.records + BEFORE) / begin.elapsed().as_secs_f64();
+    let seconds = begin.elapsed().saturating_sub(2 * SETTLE).as_secs_f64();
+    let speed = number(bench.records + BEFORE) / seconds;
     let after = look(&daemon, &mut control, &mut next)?;
     let work = |what: &str| format!("{what}, {next} ended runs beside {BEFORE}");
     let memory = Row {
         work: work("memory"),
         measured: mebibytes(after.resident_kib),
         bare: mebibytes(before.resident_kib),
-        notes: vec![format!("ended runs: {} started and stopped", rate(speed))],
+        notes: vec![
+            format!("ended runs: {} started and stopped", rate(speed)),
+            format!(
+                "memory of the daemon: {} after {YOUNG} ended runs, {} of it anonymous; {} in the end",
+                mebibytes(young.resident_kib),
+                mebibytes(young.anonymous_kib),
+                mebibytes(after.anonymous_kib)
+            ),
+        ],
         ..Row::default()
     };
     let (now, then) = (number(after.resident_kib), number(before.resident_kib));
@@ -90,6 +105,7 @@ fn end_runs(control: &mut Connection, next: &mut u64, count: u64) -> anyhow::Res
 fn look(daemon: &Daemon, control: &mut Connection, next: &mut u64) -> anyhow::Result<Look> {
     std::thread::sleep(SETTLE);
     let resident_kib = field(daemon.pid(), "status", "VmRSS")?;
+    let anonymous_kib = field(daemon.pid(), "status", "RssAnon")?;
     let (mut starts, mut stops) = (Vec::new(), Vec::new());
     let ns = |begin: Instant| number(u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX));
     for _ in 0..TIMED {
@@ -102,5 +118,5 @@ fn look(daemon: &Daemon, control: &mut Connection, next: &mut u64) -> anyhow::Re
         stops.push(ns(begin));
         *next = run + 1;
     }
-    Ok(Look { resident_kib, start_ns: median(&starts), stop_ns: median(&stops) })
+    Ok(Look { resident_kib, anonymous_kib, start_ns: median(&starts), stop_ns: median(&stops) })
 }
