@@ -51,7 +51,7 @@ Without a ROW all are measured:
   idle               memory and wake-ups when nothing is due
   tui                the terminal interface: frames at 10,000 events/s, opening, at rest
 --dir DIR            where homes and files of comparison lie [default: below the build directory]
---records N          length of the log of `queries` and `answers`, runs of `finished`
+--records N          length of the log of `queries`, `answers` and `tui`, runs of `finished`
                      [default: 1,000,000]
 ";
 
