@@ -13,8 +13,8 @@ use aiflow_model::wire::{BUNDLE_VERSION, BundleBatch, BundleEnd, BundleHead};
 use aiflow_model::{Offset, State, Timestamp};
 use anyhow::{Context, bail, ensure};
 
-use crate::log_command::state_hash;
 use crate::records;
+use crate::state_hash::state_hash;
 
 /// Longest line that is read: a batch is no larger than its frame, and JSON of it not much more.
 const LINE_BYTES_MAX: u64 = 2 << 30;

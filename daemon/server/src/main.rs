@@ -47,6 +47,7 @@ mod snapshots;
 mod socket;
 mod spool;
 mod start;
+mod state_hash;
 mod subject;
 mod sweep;
 mod token;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::daemon::Connection;
-use crate::figures::{Row, median, milliseconds, number, percentile, progress, rate};
+use crate::figures::{Row, milliseconds, number, progress, rate};
 use crate::history;
 use crate::queries::{ns, settle};
 
@@ -46,7 +46,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<Vec<Row>> {
         times.push(took);
         bytes = bytes.max(length);
     }
-    let mut state = row("state.at: a random offset", &times, "< 200 ms", STATE_NS_MAX);
+    let mut state = Row::timed("state.at: a random offset", &times, "< 200 ms", STATE_NS_MAX);
     state.notes.push(format!(
         "state.at: {end} records, {RUNS_KEPT} ended runs kept; the largest answer {} KiB; the first question of all, at the end: {}",
         bytes >> 10,
@@ -121,7 +121,7 @@ fn receipts(connection: &mut Connection, end: u64) -> anyhow::Result<Row> {
         ensure!(receipt["rules"][0]["fate"] == "consumed", "{receipt:.200}");
         times.push(took);
     }
-    Ok(row("event.show: what became of an event", &times, "< 200 ms", STATE_NS_MAX))
+    Ok(Row::timed("event.show: what became of an event", &times, "< 200 ms", STATE_NS_MAX))
 }
 
 /// Two whole runs side by side.
@@ -134,16 +134,5 @@ fn differences(connection: &mut Connection) -> anyhow::Result<Row> {
         ensure!(diff["runs"][1]["run"] == 2, "{diff:.200}");
         times.push(took);
     }
-    Ok(row("execution.diff: two runs of 100 executions", &times, "< 200 ms", STATE_NS_MAX))
-}
-
-fn row(work: &str, times: &[f64], budget: &str, most: f64) -> Row {
-    let (middle, slowest) = (median(times), percentile(times, 100));
-    let row = Row {
-        work: work.to_owned(),
-        measured: milliseconds(middle),
-        notes: vec![format!("{work}: slowest of {} {}", times.len(), milliseconds(slowest))],
-        ..Row::default()
-    };
-    row.judged(budget, middle < most)
+    Ok(Row::timed("execution.diff: two runs of 100 executions", &times, "< 200 ms", STATE_NS_MAX))
 }

@@ -24,6 +24,18 @@ impl Row {
         Self { work: name.to_owned(), measured: "failed".to_owned(), notes, ..Self::default() }
     }
 
+    /// The median of some times, in nanoseconds, of which less than `most` is wanted.
+    pub(crate) fn timed(work: &str, times: &[f64], budget: &str, most: f64) -> Self {
+        let (middle, slowest) = (median(times), percentile(times, 100));
+        let row = Self {
+            work: work.to_owned(),
+            measured: milliseconds(middle),
+            notes: vec![format!("{work}: slowest of {} {}", times.len(), milliseconds(slowest))],
+            ..Self::default()
+        };
+        row.judged(budget, middle < most)
+    }
+
     /// Sets the ratio of two figures.
     pub(crate) fn compared(mut self, measured: f64, bare: f64) -> Self {
         self.ratio = if bare > 0.0 { format!("{:.2}x", measured / bare) } else { String::new() };

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::daemon::{Connection, Daemon};
-use crate::figures::{Row, median, milliseconds, number, percentile, rate};
+use crate::figures::{Row, number, rate};
 use crate::history;
 
 const ROUNDS: usize = 7;
@@ -82,8 +82,13 @@ fn rounds(bench: &Bench, home: &Path, form: &str) -> anyhow::Result<Vec<Row>> {
     }
     let daemon = daemon.context("a daemon was started")?;
     let mut rows = vec![
-        row(&format!("restart with a snapshot{form}"), &restarts, "< 1 s", RESTART_NS_MAX),
-        row(&format!("query: first after a start{form}"), &first_queries, "< 50 ms", QUERY_NS_MAX),
+        Row::timed(&format!("restart with a snapshot{form}"), &restarts, "< 1 s", RESTART_NS_MAX),
+        Row::timed(
+            &format!("query: first after a start{form}"),
+            &first_queries,
+            "< 50 ms",
+            QUERY_NS_MAX,
+        ),
     ];
     for question in questions(&daemon, bench.records)? {
         let mut connection = daemon.connect()?;
@@ -93,7 +98,7 @@ fn rounds(bench: &Bench, home: &Path, form: &str) -> anyhow::Result<Vec<Row>> {
             times.push(ask(&mut connection, &question)?);
         }
         let work = format!("{}{form}", question.name);
-        rows.push(row(&work, &times, "< 50 ms", QUERY_NS_MAX));
+        rows.push(Row::timed(&work, &times, "< 50 ms", QUERY_NS_MAX));
     }
     Ok(rows)
 }
@@ -155,17 +160,6 @@ fn ask(connection: &mut Connection, question: &Question) -> anyhow::Result<f64> 
         (None, None) => bail!("{name}: {answer:.200}"),
     }
     Ok(took)
-}
-
-fn row(work: &str, times: &[f64], budget: &str, most: f64) -> Row {
-    let (middle, slowest) = (median(times), percentile(times, 100));
-    let row = Row {
-        work: work.to_owned(),
-        measured: milliseconds(middle),
-        notes: vec![format!("{work}: slowest of {} {}", times.len(), milliseconds(slowest))],
-        ..Row::default()
-    };
-    row.judged(budget, middle < most)
 }
 
 fn note(home: &Path, records: u64, cold: bool, first: Duration) -> anyhow::Result<String> {

@@ -13,7 +13,7 @@ mod verify;
 use std::path::PathBuf;
 
 use aiflow_log::DirectoryLock;
-use aiflow_model::{State, exit_code};
+use aiflow_model::exit_code;
 use clap::Subcommand;
 
 use crate::failure::Failure;
@@ -88,9 +88,4 @@ fn written(written: Written) -> Result<(), Failure> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-/// SHA-256 of a state as it is stored, in hex: equal states have equal ones.
-pub(crate) fn state_hash(state: &State) -> serde_json::Result<String> {
-    Ok(verify::hash(&state.to_stored()?))
 }

@@ -12,9 +12,10 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Written, state_hash};
+use super::Written;
 use crate::bundle::Bundle;
 use crate::failure::Failure;
+use crate::state_hash::state_hash;
 use crate::{kept, records};
 
 /// What is folded, and how far.

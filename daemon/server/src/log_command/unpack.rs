@@ -12,10 +12,11 @@ use aiflow_model::{Offset, exit_code};
 use anyhow::{Context, ensure};
 use clap::Args;
 
-use super::{Written, state_hash};
+use super::Written;
 use crate::bundle::Bundle;
 use crate::failure::Failure;
 use crate::records;
+use crate::state_hash::state_hash;
 
 /// Size of the log's segments: nobody writes on, so none is reserved for that.
 const SEGMENT_BYTES: u64 = 8 << 20;

@@ -6,13 +6,13 @@ use std::io::Write;
 
 use aiflow_log::Report;
 use aiflow_model::{State, exit_code};
-use sha2::{Digest, Sha256};
 
 use super::Written;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::kept;
 use crate::start::refuse;
+use crate::state_hash::hash;
 
 /// Runs it.
 pub(super) fn run(home: &Home, deep: bool) -> Result<Written, Failure> {
@@ -87,8 +87,4 @@ fn compare_states(home: &Home, report: &Report) -> Result<Written, Failure> {
     let what = format!("{differ} snapshots in {} are wrong", home.log().display());
     Err(Failure::new(exit_code::LOG_REFUSED, what)
         .hint(format!("rm {}/*.snapshot: the log itself is whole", home.log().display())))
-}
-
-pub(super) fn hash(stored: &[u8]) -> String {
-    Sha256::digest(stored).iter().map(|byte| format!("{byte:02x}")).collect()
 }
