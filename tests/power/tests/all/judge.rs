@@ -136,11 +136,9 @@ impl Judge {
             Message::Dropping(before) => {
                 let known = self.least.max(self.late);
                 assert!(before <= known, "life {life} drops before {before}");
-                // What was decided on late acknowledgements came after the cut: nothing of it may
-                // be on the disk.
-                if before <= self.least {
-                    self.kept_from = self.kept_from.max(before);
-                }
+                // The cut has a beginning and an end. What was decided in between, on
+                // acknowledgements that do not count, may be on the disk or not.
+                self.kept_from = self.kept_from.max(before);
             }
             Message::Dropped(first, _) => {
                 assert!(first <= self.kept_from, "life {life} dropped before {first}");
@@ -255,10 +253,16 @@ impl Judge {
     }
 
     /// Every snapshot that has its name is whole and belongs to the log; the last one that was
-    /// told to be installed is there, or a newer one. Gives the newest. One that was removed, and
-    /// is there again, may hold what another file wrote, where ext4 allows that.
+    /// told to be installed is there, or a newer one. A log of which something was dropped has all
+    /// that are kept. Gives the newest. One that was removed, and is there again, may hold what
+    /// another file wrote, where ext4 allows that.
     fn check_snapshots(&mut self, storage: &DiskStorage, first: u64, next: u64) -> Option<u64> {
         let offsets = snapshot::offsets(storage).unwrap();
+        let enough = first == 0 || offsets.len() >= SNAPSHOTS_KEPT;
+        assert!(
+            enough,
+            "lost: the log begins at {first}, and of the snapshots are left {offsets:?}"
+        );
         for (at, offset) in offsets.iter().enumerate() {
             let found = match Snapshot::load(storage, *offset) {
                 Err(SnapshotError::Damaged(_))
