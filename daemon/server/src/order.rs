@@ -21,8 +21,9 @@ use crate::home::Home;
 use crate::records;
 use crate::token::TokenKey;
 
-/// Output kept of an attempt: so many files of so many bytes.
-const LOG_BYTES_MAX: u64 = 16 << 20;
+/// Output kept of an attempt whose definition does not say how much.
+const OUTPUT_BYTES_MAX: u64 = 64 << 20;
+/// The files that it is kept in.
 const LOG_FILES_MAX: u32 = 4;
 /// `AIFLOW_EVENT` longer than this goes to a file: the kernel takes 128 KiB a variable.
 const EVENT_VARIABLE_BYTES_MAX: usize = 32 << 10;
@@ -80,6 +81,7 @@ impl Order {
         environment.extend(self.event_variable()?);
         let own = std::mem::take(&mut self.plan.environment).into_iter();
         environment.extend(own.map(|(name, value)| (name.into(), value.into())));
+        let output_bytes = self.plan.confinement.limits.output.unwrap_or(OUTPUT_BYTES_MAX);
         let mut words = std::mem::take(&mut self.plan.command).into_iter().map(OsString::from);
         let order = Launch {
             shim: self.shim,
@@ -90,7 +92,7 @@ impl Order {
             environment,
             working_directory: self.home.work(run, user.map(|user| user.uid)),
             grace: self.plan.grace.to_std(),
-            log_bytes_max: LOG_BYTES_MAX,
+            log_bytes_max: output_bytes / u64::from(LOG_FILES_MAX),
             log_files_max: LOG_FILES_MAX,
             confinement,
         };
@@ -135,7 +137,9 @@ impl Order {
 
 /// What the definition says, in terms of this host.
 fn confine(wanted: &spec::Confinement) -> Result<Confinement, String> {
-    let spec::Limits { memory, open_files, processes, file_size, cpu_time } = wanted.limits;
+    // What is kept of the output is no limit of the task.
+    let spec::Limits { memory, open_files, processes, file_size, cpu_time, output: _ } =
+        wanted.limits;
     let limits = [
         (Limit::Memory, memory),
         (Limit::OpenFiles, open_files),

@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use rustix::fs::{FallocateFlags, fallocate, fdatasync};
 
 use crate::figures::number;
 
-/// As much as a segment of the log.
+/// As much as a segment of the log, which makes a new one when one is full as well: blocks that were
+/// written before are synced faster than new ones.
 const FILE_BYTES: u64 = 64 << 20;
 /// Threads that spawn at once.
 const SPAWNERS: u32 = 8;
@@ -21,6 +22,7 @@ const SPAWNERS: u32 = 8;
 /// A preallocated file that grows as the log does: written at its end, synced each time.
 #[derive(Debug)]
 pub(crate) struct SyncedFile {
+    path: PathBuf,
     file: File,
     position: u64,
 }
@@ -28,16 +30,13 @@ pub(crate) struct SyncedFile {
 impl SyncedFile {
     pub(crate) fn create(directory: &Path) -> anyhow::Result<Self> {
         let path = directory.join("bare");
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).open(&path)?;
-        fallocate(&file, FallocateFlags::empty(), 0, FILE_BYTES).context("fallocate")?;
-        file.sync_all()?;
-        Ok(Self { file, position: 0 })
+        Ok(Self { file: preallocated(&path)?, path, position: 0 })
     }
 
-    /// One write and one sync. At the end of the file it begins anew.
+    /// One write and one sync. At the end of the file there is a new one.
     pub(crate) fn commit(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         if self.position + bytes.len() as u64 > FILE_BYTES {
+            self.file = preallocated(&self.path)?;
             self.position = 0;
         }
         self.file.write_all_at(bytes, self.position)?;
@@ -61,6 +60,13 @@ impl SyncedFile {
         }
         Ok(number(commits) / begin.elapsed().as_secs_f64())
     }
+}
+
+fn preallocated(path: &Path) -> anyhow::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    fallocate(&file, FallocateFlags::empty(), 0, FILE_BYTES).context("fallocate")?;
+    file.sync_all()?;
+    Ok(file)
 }
 
 /// Spawns per second of a program that does nothing, eight at once, each waited for.

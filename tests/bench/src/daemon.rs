@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 /// Longest wait for anything.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+const WAIT_MAX: Duration = Duration::from_secs(300);
 /// A task that waits for what never comes, so that its run does not end when the others have.
 pub(crate) const WAITING: &str = "  wait:\n    exec: [\"false\"]\n    start: {on: never}\n";
 

@@ -32,7 +32,7 @@ impl Confinement {
     }
 }
 
-/// Most of each resource that each process of a task may use.
+/// Most of each resource that each process of a task may use, and what is kept of its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
@@ -51,6 +51,9 @@ pub struct Limits {
     /// Time of a processor, in whole seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_time: Option<Span>,
+    /// Bytes of the output of an attempt that are kept, the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
 }
 
 impl Limits {

@@ -3,6 +3,8 @@
 //! Must never read a secret: the path alone is the definition's.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use aiflow_model::spec::{Confinement, Limits};
 use aiflow_model::time::Span;
@@ -13,11 +15,13 @@ use super::reader::{Map, Mapping, Reader};
 
 pub(super) const LIMITS: Mapping = Mapping {
     what: "limits",
-    keys: &["memory", "open_files", "processes", "file_size", "cpu_time"],
+    keys: &["memory", "open_files", "processes", "file_size", "cpu_time", "output"],
 };
 /// Smallest limits with which a program can begin at all.
 const MEMORY_MIN: u64 = 1 << 20;
 const OPEN_FILES_MIN: u64 = 8;
+/// What can be kept of the output of an attempt: four files of the smallest and the largest size.
+const OUTPUT: RangeInclusive<u64> = 4 << 15..=4 << 40;
 
 pub(crate) fn read(reader: &mut Reader, map: Map<'_>) -> Confinement {
     let limits = map.get("limits").and_then(|node| read_limits(reader, node));
@@ -37,11 +41,12 @@ fn read_limits(reader: &mut Reader, node: &Node) -> Option<Limits> {
         Some(span)
     });
     Some(Limits {
-        memory: read_size(reader, map, "memory", MEMORY_MIN),
+        memory: read_size(reader, map, "memory", MEMORY_MIN..=u64::MAX),
         open_files: read_count(reader, map, "open_files", OPEN_FILES_MIN),
         processes: read_count(reader, map, "processes", 1),
-        file_size: read_size(reader, map, "file_size", 0),
+        file_size: read_size(reader, map, "file_size", 0..=u64::MAX),
         cpu_time,
+        output: read_size(reader, map, "output", OUTPUT),
     })
 }
 
@@ -49,13 +54,22 @@ fn read_count(reader: &mut Reader, map: Map<'_>, key: &str, min: u64) -> Option<
     reader.number(map.get(key)?, key, min, u64::from(u32::MAX))
 }
 
-fn read_size(reader: &mut Reader, map: Map<'_>, key: &str, min: u64) -> Option<u64> {
+fn read_size(
+    reader: &mut Reader,
+    map: Map<'_>,
+    key: &str,
+    range: RangeInclusive<u64>,
+) -> Option<u64> {
     let node = map.get(key)?;
     let text = reader.text(node, key)?;
     match text.parse::<ByteSize>() {
-        Ok(size) if size.0 >= min => Some(size.0),
+        Ok(size) if range.contains(&size.0) => Some(size.0),
         _ => {
-            let message = format!("{key} has to be a size of at least {}", ByteSize(min));
+            let mut message =
+                format!("{key} has to be a size of at least {}", ByteSize(*range.start()));
+            if *range.end() < u64::MAX {
+                let _ = write!(message, " and at most {}", ByteSize(*range.end()));
+            }
             reader.fault_with_hint(node.place, message, Some(format!("{key}: 512MiB")));
             None
         }

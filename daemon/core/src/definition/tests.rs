@@ -440,7 +440,7 @@ fn what_a_task_may_use_is_read() {
     let spec = read(
         "workflow: w\ntasks:\n  a:\n    bash: x\n    heartbeat: 30s\n    run_as: nobody\n    \
          limits: {memory: 512MiB, open_files: 64, processes: 9, file_size: 1GB, \
-         cpu_time: 10m}\n    \
+         cpu_time: 10m, output: 6GiB}\n    \
          secrets: {DB_PASSWORD: /etc/aiflow/db}\n",
     );
     let task = spec.unwrap().task("a").unwrap().clone();
@@ -450,8 +450,8 @@ fn what_a_task_may_use_is_read() {
     assert_eq!(secrets["DB_PASSWORD"], "/etc/aiflow/db");
     let (memory, file_size) = (Some(512 << 20), Some(1_000_000_000));
     let cpu_time = Some(Span::from_seconds(600));
-    let (open_files, processes) = (Some(64), Some(9));
-    assert_eq!(limits, Limits { memory, open_files, processes, file_size, cpu_time });
+    let (open_files, processes, output) = (Some(64), Some(9), Some(6 << 30));
+    assert_eq!(limits, Limits { memory, open_files, processes, file_size, cpu_time, output });
 }
 
 #[test]
@@ -464,6 +464,10 @@ fn what_a_task_cannot_use_is_refused() {
             "5:22 memory has to be a size of at least 1.0 MiB | memory: 512MiB",
         ),
         ("limits: {memory: 10}", "5:22 memory has to be a size"),
+        (
+            "limits: {output: 1KiB}",
+            "5:22 output has to be a size of at least 128.0 KiB and at most 4.0 TiB",
+        ),
         ("limits: {mem: 1GiB}", "5:14 limits has no key `mem`"),
         ("limits: {open_files: 0}", "5:26 open_files has to be a whole number from 8"),
         ("limits: {cpu_time: 1500ms}", "5:24 cpu_time has to be whole seconds | cpu_time: 10m"),

@@ -114,6 +114,28 @@ fn what_cannot_run_says_why() {
 }
 
 #[test]
+fn of_much_output_the_newest_is_kept_as_far_as_the_task_says() {
+    let daemon = Daemon::start();
+    let run = daemon.start_run(
+        "workflow: w\ntasks: {a: {bash: seq -w 30000, limits: {output: 128KiB}}, b: {bash: seq -w 30000}}",
+    );
+    for task in ["a", "b"] {
+        daemon.wait_for(run, task, 1, "success");
+    }
+    let kept = |task: &str| {
+        let attempt = daemon.home().join(format!("runs/{run}/attempts/{task}.1.1"));
+        let files = std::fs::read_dir(attempt).unwrap().map(Result::unwrap);
+        let files = files.filter(|file| file.file_name().to_string_lossy().starts_with("output"));
+        files.map(|file| file.metadata().unwrap().len()).sum::<u64>()
+    };
+    let bytes = kept("a");
+    assert!((64 << 10..=128 << 10).contains(&bytes), "{bytes} bytes are kept");
+    let shown = daemon.ok(&["logs", &run.to_string(), "a"]);
+    assert!(shown.ends_with("29999\n30000") && !shown.contains("\n10000\n"), "{shown}");
+    assert!(daemon.ok(&["logs", &run.to_string(), "b"]).starts_with("00001\n00002"));
+}
+
+#[test]
 fn output_goes_after_its_time_and_with_its_run() {
     let mut daemon = Daemon::start();
     let run =
