@@ -14,8 +14,11 @@ use crate::param;
 use crate::task::Start;
 use crate::transaction::Transaction;
 
-/// How many runs that have ended stay in the state, when nothing else is said.
+/// How many runs that have ended stay in the state at most, when nothing else is said.
 pub const ENDED_RUNS_KEPT: usize = 1_000;
+/// How many executions those runs may have together; the last that ended stays in any case. So the
+/// state stays small, and is sent fast to who follows it, however large runs are.
+const ENDED_EXECUTIONS_KEPT: usize = 10_000;
 /// Most runs that leave the state in one batch.
 const ARCHIVED_PER_BATCH_MAX: usize = 16;
 
@@ -139,9 +142,14 @@ impl Transaction<'_> {
     /// a time: the rest leaves with the next decisions.
     pub(crate) fn archive_ended(&mut self, cause: Offset) {
         let ended = self.state.pools.ended();
-        let excess = ended.len().saturating_sub(self.keep_runs).min(ARCHIVED_PER_BATCH_MAX);
+        let (mut runs, mut executions) = (ended.len(), self.state.pools.ended_executions());
+        let first = ended.take(ARCHIVED_PER_BATCH_MAX).take_while(|(_, own)| {
+            let is_excess = runs > self.keep_runs || runs > 1 && executions > ENDED_EXECUTIONS_KEPT;
+            (runs, executions) = (runs - 1, executions - own);
+            is_excess
+        });
         let hooks_ended = |run: &RunId| self.state.hook_alive(*run).is_none();
-        let leaving: Vec<RunId> = ended.take(excess).filter(hooks_ended).collect();
+        let leaving: Vec<RunId> = first.map(|(run, _)| run).filter(hooks_ended).collect();
         for run in leaving {
             self.record(Some(cause), Record::RunArchived { run });
         }

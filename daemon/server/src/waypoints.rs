@@ -38,7 +38,7 @@ pub(crate) struct Waypoints {
     log: DiskStorage,
     own: PathBuf,
     step: u64,
-    /// One at a time thins out.
+    /// One at a time keeps and thins out: a file in the making has one name.
     turn: Arc<Mutex<()>>,
 }
 
@@ -117,6 +117,7 @@ impl Waypoints {
     }
 
     fn keep(&self, state: &State, checksum: u32) -> anyhow::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let own = self.storage()?;
         let offset = state.next_offset.0;
         let near = offset.saturating_sub(self.step / 2)..=offset;
@@ -130,7 +131,6 @@ impl Waypoints {
 
     /// Takes away where they stand closest, until the rest is small beside the log.
     fn thin_out(&self, own: &DiskStorage) -> anyhow::Result<()> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let segments = retention::segments(&self.log)?;
         let log: u64 = segments.iter().map(|segment| segment.file_bytes).sum();
         self.thin_to(own, BYTES_MIN.max(log / LOG_PART))
@@ -268,6 +268,23 @@ pub(crate) mod tests {
             assert_eq!(derived.subscriptions, state.subscriptions);
         }
         assert!(kept(&waypoints).len() > 10, "{:?}", kept(&waypoints));
+    }
+
+    #[test]
+    fn who_asks_at_once_keeps_all_that_is_to_be_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let (waypoints, end) = past(root.path(), 200);
+        let at: Vec<State> =
+            (1..=end / 50).map(|step| waypoints.state_at(step * 50).unwrap()).collect();
+        for _ in 0..20 {
+            std::fs::remove_dir_all(&waypoints.own).unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| at.iter().for_each(|state| waypoints.keep(state, 1).unwrap()));
+                }
+            });
+            assert_eq!(kept(&waypoints).len(), at.len());
+        }
     }
 
     #[test]

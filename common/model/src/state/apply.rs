@@ -322,6 +322,10 @@ impl State {
             offset: at.offset,
         });
         self.place(id);
+        // A hook may come after the end of its run, whose executions are counted.
+        if let Some(run) = self.runs.get(&id.run).filter(|run| run.ended_at.is_some()) {
+            self.pools.place_run(run);
+        }
         Ok(())
     }
 

@@ -20,8 +20,10 @@ pub struct Pools {
     /// Who stands in line for a task of a run: only its next execution, one for each lane.
     heads: BTreeMap<(RunId, TaskName, Lane), Waiter>,
     workflows: BTreeMap<(Namespace, WorkflowName), Runs>,
-    /// Runs that have ended, those that did first before the others.
-    ended: BTreeSet<(Timestamp, RunId)>,
+    /// Executions of the runs that have ended; those that did first before the others.
+    ended: BTreeMap<(Timestamp, RunId), usize>,
+    /// All of them.
+    ended_executions: usize,
 }
 
 /// One pool.
@@ -114,15 +116,26 @@ impl Pools {
         runs.waiting.first().copied()
     }
 
-    /// Runs that have ended, those that did first before the others.
-    pub fn ended(&self) -> impl ExactSizeIterator<Item = RunId> {
-        self.ended.iter().map(|(_, run)| *run)
+    /// Runs that have ended, those that did first before the others, and how many executions each
+    /// has.
+    pub fn ended(&self) -> impl ExactSizeIterator<Item = (RunId, usize)> {
+        self.ended.iter().map(|((_, run), executions)| (*run, *executions))
+    }
+
+    /// How many executions the runs have together that have ended.
+    #[must_use]
+    pub fn ended_executions(&self) -> usize {
+        self.ended_executions
     }
 
     /// Takes in where a run stands.
     pub(super) fn place_run(&mut self, run: &Run) {
         self.remove_run(run);
-        self.ended.extend(run.ended_at.map(|at| (at, run.id)));
+        if let Some(at) = run.ended_at {
+            let executions = run.tasks.iter().map(|task| task.executions.len()).sum();
+            self.ended.insert((at, run.id), executions);
+            self.ended_executions += executions;
+        }
         if run.status.is_alive() {
             let key = (run.namespace.clone(), run.workflow.clone());
             let runs = self.workflows.entry(key).or_default();
@@ -136,9 +149,8 @@ impl Pools {
 
     /// Forgets where a run stands; before it goes on after its end.
     pub(super) fn remove_run(&mut self, run: &Run) {
-        if let Some(at) = run.ended_at {
-            self.ended.remove(&(at, run.id));
-        }
+        let ended = run.ended_at.and_then(|at| self.ended.remove(&(at, run.id)));
+        self.ended_executions -= ended.unwrap_or(0);
         let key = (run.namespace.clone(), run.workflow.clone());
         let Some(runs) = self.workflows.get_mut(&key) else { return };
         runs.active.remove(&run.id);

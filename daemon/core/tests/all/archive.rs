@@ -44,7 +44,7 @@ fn those_that_ended_first_leave_and_what_is_alive_stays() {
     assert_eq!(s.engine.state().archived.len(), 2);
     end(&mut s, "1.a.1.1");
     assert_eq!(known(&s), [1, 5], "it ended last");
-    assert_eq!(s.engine.state().pools.ended().collect::<Vec<_>>(), [RunId(5), old]);
+    assert_eq!(s.engine.state().pools.ended().collect::<Vec<_>>(), [(RunId(5), 1), (old, 1)]);
     assert_eq!(ended_run(&mut s), RunId(6), "ids are not given again");
 }
 
@@ -123,6 +123,27 @@ fn the_request_that_started_it_starts_no_other() {
     assert!(s.engine.state().archived.contains(RunId(1)));
     assert_eq!(s.give(start()), Answer::Run(RunId(1)));
     assert_eq!(s.count(|record| matches!(record, Record::RunStarted(_))), 2);
+}
+
+#[test]
+fn large_runs_leave_sooner_and_the_last_stays() {
+    let definition = "workflow: w\ntasks:\n  part: {bash: x, start: {on: files}, for_each: value, parallel: 1}\n";
+    let mut s = keeping(100, definition);
+    s.replays_each_step = false;
+    let mut end_with = |items: u32| {
+        let run = s.run();
+        let items: Vec<String> = (0..items).map(|item| item.to_string()).collect();
+        s.emit("files", &format!("[{}]", items.join(",")));
+        for at in 1..=items.len() {
+            end(&mut s, &format!("{run}.part.{at}.1"));
+        }
+        known(&s)
+    };
+    assert_eq!(end_with(4_000), [1]);
+    assert_eq!(end_with(6_000), [1, 2], "ten thousand may stay");
+    assert_eq!(end_with(1), [2, 3]);
+    assert_eq!(end_with(10_000), [4], "as large as all that may stay");
+    s.check_replay();
 }
 
 #[test]
