@@ -13,8 +13,8 @@ use rustix::fs::{FallocateFlags, fallocate, fdatasync};
 
 use crate::figures::number;
 
-/// As much as a segment of the log, which makes a new one when one is full as well: blocks that were
-/// written before are synced faster than new ones.
+/// As much as a segment of the log, which makes a new one when one is full as well: blocks that
+/// were written before are synced faster than new ones.
 const FILE_BYTES: u64 = 64 << 20;
 /// Threads that spawn at once.
 const SPAWNERS: u32 = 8;
