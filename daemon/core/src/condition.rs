@@ -52,7 +52,7 @@ impl Transaction<'_> {
         }
     }
 
-    fn rules_that_look_at(&self, stimulus: &Stimulus) -> Vec<RuleId> {
+    pub(crate) fn rules_that_look_at(&self, stimulus: &Stimulus) -> Vec<RuleId> {
         match stimulus {
             Stimulus::Event { event, .. } => {
                 let (namespace, key) = (event.namespace.as_str(), event.key.as_str());

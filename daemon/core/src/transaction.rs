@@ -15,6 +15,10 @@ use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName,
 use crate::expression::Expressions;
 use crate::hearing::Hearing;
 
+/// Most that follows from one input and that rules react to in turn. Stopping so many tasks at once
+/// is in order; more is a circle that nothing executed interrupts.
+const CONSEQUENCES_MAX: usize = 50_000;
+
 /// Something that conditions may react to.
 #[derive(Debug, Clone)]
 pub(crate) enum Stimulus {
@@ -83,6 +87,10 @@ pub(crate) struct Transaction<'a> {
     pub(crate) hearing: Hearing<'a>,
     batch: Vec<LoggedRecord>,
     agenda: VecDeque<Stimulus>,
+    /// How much has followed so far that rules react to in turn.
+    consequences: usize,
+    /// Rules that were told of no more of them.
+    cut_off: BTreeSet<RuleId>,
     /// The key or window for which conditions gather at the moment.
     pub(crate) part: Option<String>,
     /// Pools in which somebody may now find room.
@@ -107,6 +115,8 @@ impl<'a> Transaction<'a> {
             hearing: Hearing::default(),
             batch: Vec::new(),
             agenda: VecDeque::new(),
+            consequences: 0,
+            cut_off: BTreeSet::new(),
             part: None,
             freed: BTreeSet::new(),
             unsettled: BTreeSet::new(),
@@ -130,6 +140,7 @@ impl<'a> Transaction<'a> {
     /// Notes that conditions have something to react to.
     pub(crate) fn stimulate(&mut self, stimulus: Stimulus) {
         self.agenda.push_back(stimulus);
+        self.consequences += 1;
     }
 
     /// Notes that a run may have come to its end.
@@ -139,8 +150,14 @@ impl<'a> Transaction<'a> {
 
     /// Draws all consequences and gives the batch.
     pub(crate) fn finish(&mut self) -> Vec<LoggedRecord> {
+        // What the input itself says, of however many tasks, is no consequence.
+        self.consequences = 0;
         loop {
             while let Some(stimulus) = self.agenda.pop_front() {
+                if self.consequences > CONSEQUENCES_MAX {
+                    self.cut_off(&stimulus);
+                    continue;
+                }
                 self.offer_to_rules(&stimulus);
             }
             // Only when all that wants a place stands in line.
@@ -158,6 +175,18 @@ impl<'a> Transaction<'a> {
             self.archive_ended(first);
         }
         std::mem::take(&mut self.batch)
+    }
+
+    /// Rules react no more, which is recorded once for each: what goes on by itself without that
+    /// anything is executed would never come to an end.
+    fn cut_off(&mut self, stimulus: &Stimulus) {
+        for rule in self.rules_that_look_at(stimulus) {
+            if let (Some(offset), true) = (stimulus.offset(), self.cut_off.insert(rule)) {
+                let reason =
+                    format!("more than {CONSEQUENCES_MAX} things follow at once: a circle");
+                self.filter_failed(rule, 0, offset, reason);
+            }
+        }
     }
 
     /// The snapshot that a run is pinned to.

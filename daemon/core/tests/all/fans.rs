@@ -166,3 +166,22 @@ fn stops_retries_and_restarts_keep_the_fan_whole() {
     assert!(s.executions(run, "join").is_empty());
     assert_eq!(s.executions(run, "part")[3..], ["4:stopped", "5:stopped", "6:stopped"]);
 }
+
+#[test]
+fn a_circle_that_executes_nothing_is_cut_and_the_log_says_so() {
+    let circle = "{any: [{on: go}, {after: {fan: success, other: success}}, {after: fan}]}";
+    let mut s = Scenario::new(&format!(
+        "fan: {{bash: x, start: {circle}, for_each: \"[]\", overlap: queue}}\n\
+         other: {{bash: x, start: {circle}, for_each: \"[]\", overlap: queue}}\n\
+         keep: {{bash: x}}",
+    ));
+    s.replays_each_step = false;
+    let run = s.run();
+    s.emit("go", "1");
+    let told = s.count(|record| {
+        matches!(record, Record::FilterFailed { reason, .. } if reason.contains("a circle"))
+    });
+    assert_eq!(told, 2, "each rule once");
+    assert_eq!(s.status(run), "running");
+    s.check_replay();
+}
