@@ -325,6 +325,36 @@ impl FromStr for ExecutionId {
     }
 }
 
+/// A task of a workflow, whichever run it is in. Reads `workflow/task`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaskOf {
+    /// The workflow.
+    pub workflow: WorkflowName,
+    /// The task.
+    pub task: TaskName,
+}
+
+impl fmt::Display for TaskOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.workflow, self.task)
+    }
+}
+
+impl FromStr for TaskOf {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let parse = || {
+            let (workflow, task) = text.split_once('/')?;
+            Some(Self { workflow: workflow.parse().ok()?, task: task.parse().ok()? })
+        };
+        parse().ok_or_else(|| InvalidName {
+            kind: "task of a workflow",
+            name: text.chars().take(80).collect(),
+            rule: "WORKFLOW/TASK",
+        })
+    }
+}
+
 /// One try of a task execution: the unit that is launched at most once. Reads
 /// `run.task.sequence.attempt`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -27,7 +27,7 @@ pub use error::{ErrorCode, Rejection};
 pub use id::{
     AttemptId, AttemptNumber, DraftId, EventKey, ExecutionId, InvalidName, KeyPattern, Namespace,
     Offset, OutputName, PluginName, PoolName, RuleId, RuleIndex, RunId, Sequence, SnapshotNumber,
-    TaskName, TriggerId, WorkflowName,
+    TaskName, TaskOf, TriggerId, WorkflowName,
 };
 pub use json::JsonText;
 pub use record::{LoggedRecord, Record};

@@ -9,7 +9,9 @@ use aiflow_model::record::{DraftChange, Event, MissedTicks, StopReason, TriggerC
 use aiflow_model::spec::{Action, Condition};
 use aiflow_model::state::{ExecutionStatus, Firing, NodeState, TaskState};
 use aiflow_model::time::Window;
-use aiflow_model::{ExecutionId, JsonText, Offset, Record, RuleId, RuleIndex, RunId, TaskName};
+use aiflow_model::{
+    ExecutionId, JsonText, Offset, Record, RuleId, RuleIndex, RunId, TaskName, TaskOf,
+};
 
 use crate::clock;
 use crate::gather::Gather;
@@ -62,16 +64,30 @@ impl Transaction<'_> {
                 let Some(snapshot) = self.state.snapshot_of(*run) else { return Vec::new() };
                 let looking = snapshot.spec.rules_that_look_at(task).iter();
                 let own = looking.map(|rule| RuleId::Task { run: *run, rule: *rule });
+                let own: Vec<RuleId> = own.collect();
                 let drafts = self.state.subscriptions.drafts_beside(*run);
                 let drafts = drafts.filter_map(|draft| self.state.drafts.get(&draft));
                 let of_drafts = drafts.flat_map(|draft| {
                     let looking = draft.began.spec.rules_that_look_at(task).iter();
                     looking.map(|rule| RuleId::Draft { draft: draft.id(), rule: *rule })
                 });
-                self.in_turn(own.chain(of_drafts).collect())
+                let mut outside = self.rules_that_look_from_outside(*run, task);
+                outside.retain(|rule| !own.contains(rule));
+                self.in_turn(own.into_iter().chain(of_drafts).chain(outside).collect())
             }
             Stimulus::Due(rule) => vec![*rule],
         }
+    }
+
+    /// Rules and triggers that look at a task of a workflow, whichever run it is in.
+    fn rules_that_look_from_outside(&self, run: RunId, task: &TaskName) -> Vec<RuleId> {
+        let Some(run) = self.state.run(run) else { return Vec::new() };
+        let subscriptions = &self.state.subscriptions;
+        if !subscriptions.look_elsewhere(&run.namespace) {
+            return Vec::new();
+        }
+        let of = TaskOf { workflow: run.workflow.clone(), task: task.clone() };
+        subscriptions.looking_at(&run.namespace, &of).collect()
     }
 
     /// A rule of a draft looks just before the rule of that number of the run beside it acts: it
@@ -148,6 +164,7 @@ impl Transaction<'_> {
                 let met = self.offer_after((at, node), tasks, stimulus);
                 met.into_iter().filter(|met| self.passes_after(at, node, filter, met)).collect()
             }
+            Condition::Elsewhere { of, status } => self.offer_elsewhere(of, *status, stimulus),
             Condition::Silent { task: wanted } => match stimulus {
                 Stimulus::ContactLost { offset, run, task, sequence } if task == wanted => {
                     let id = ExecutionId { run: *run, task: task.clone(), sequence: *sequence };
@@ -232,14 +249,13 @@ impl Transaction<'_> {
         let Stimulus::TaskChanged { offset, run, task, sequence, to } = stimulus else {
             return Vec::new();
         };
+        // Another node of the rule may look at tasks of other runs.
+        if self.state.run_looked_at(place.0) != Some(*run) {
+            return Vec::new();
+        }
         let id = ExecutionId { run: *run, task: task.clone(), sequence: *sequence };
         let Some(changed) = self.state.execution(&id) else { return Vec::new() };
-        // That it is ready is no second beginning.
-        let fits = |wanted: ExecutionStatus| match to {
-            ExecutionStatus::Ready => wanted == ExecutionStatus::Ready,
-            _ => to.meets(wanted),
-        };
-        if !tasks.get(task).is_some_and(|wanted| fits(*wanted)) {
+        if !tasks.get(task).is_some_and(|wanted| comes_to(*to, *wanted)) {
             return Vec::new();
         }
         let window = changed.window;
@@ -262,6 +278,24 @@ impl Transaction<'_> {
         self.missing.remove(&place);
         ends.sort_unstable();
         vec![Firing { ends, window, ..self.firing_of_now() }]
+    }
+
+    fn offer_elsewhere(
+        &self,
+        of: &TaskOf,
+        status: ExecutionStatus,
+        stimulus: &Stimulus,
+    ) -> Vec<Firing> {
+        let Stimulus::TaskChanged { offset, run, task, sequence, to } = stimulus else {
+            return Vec::new();
+        };
+        let is_of = self.state.run(*run).is_some_and(|run| run.workflow == of.workflow);
+        if !is_of || *task != of.task || !comes_to(*to, status) {
+            return Vec::new();
+        }
+        let id = ExecutionId { run: *run, task: task.clone(), sequence: *sequence };
+        let window = self.state.execution(&id).and_then(|execution| execution.window);
+        vec![Firing { ends: vec![*offset], window, ..self.firing_of_now() }]
     }
 
     /// Nothing of a run that has ended is looked for.
@@ -391,6 +425,14 @@ impl Transaction<'_> {
             }
         };
         self.record(None, record);
+    }
+}
+
+/// Whether a change is to what is wanted. That it is ready is no second beginning.
+fn comes_to(to: ExecutionStatus, wanted: ExecutionStatus) -> bool {
+    match to {
+        ExecutionStatus::Ready => wanted == ExecutionStatus::Ready,
+        _ => to.meets(wanted),
     }
 }
 

@@ -20,7 +20,12 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from ai_flow import ops
-from ai_flow.model.internal.conditions import MeetAllCondition, SingleEventCondition
+from ai_flow.model.internal.conditions import (
+    MeetAllCondition,
+    SingleEventCondition,
+    TaskStatusAllMetCondition,
+    TaskStatusCondition,
+)
 from ai_flow.model.rule import WorkflowRule
 from ai_flow.model.status import TaskStatus, WorkflowStatus
 from aiflow import AiflowError, Client, Rejected, program
@@ -120,6 +125,8 @@ class Files(Compat):
         elif word in ("log", "waitlog"):
             text = step.split(" ", 2)[2].replace("\\n", "\n")
             self.look_for(run, said[0], text, word == "waitlog")
+        elif word == "before":
+            return run - int(said[0])
         elif word == "stop":
             ops.stop_workflow_execution(run)
         else:
@@ -256,6 +263,22 @@ with Workflow(name=%r) as workflow:
         ops.delete_workflow_triggers("triggered")
         self.assertEqual(ops.list_workflow_triggers("triggered"), [])
         client.close()
+
+    def test_a_trigger_looks_at_a_task_of_another_workflow(self) -> None:
+        self.hello("looked_at")
+        self.hello("looking")
+        done = TaskStatusCondition("looked_at", "a", "default", TaskStatus.SUCCESS)
+        ops.add_workflow_trigger(WorkflowRule(TaskStatusAllMetCondition([done])), "looking")
+        started = lambda: len(ops.list_workflow_executions("looking"))  # noqa: E731
+        for count in (1, 2):
+            ops.start_workflow_execution("looked_at")
+            wait_until("a run was started", lambda: started() == count)  # noqa: B023
+        with self.assertRaisesRegex(AiflowError, "not seen from `default`"):
+            far = TaskStatusCondition("looked_at", "a", "far", TaskStatus.SUCCESS)
+            ops.add_workflow_trigger(WorkflowRule(far), "looking")
+        ops.delete_workflow_triggers("looking")
+        for workflow in ("looked_at", "looking"):
+            ops.stop_workflow_executions(workflow)
 
     def test_a_script_brings_a_condition_of_its_own(self) -> None:
         self.hello("brought")
@@ -427,10 +450,10 @@ class Refused(Compat):
             (
                 "from ai_flow.model.internal.conditions import TaskStatusCondition\n"
                 "with Workflow('w') as w:\n    a = BashOperator('a', 'true')\n"
-                "    other = TaskStatusCondition('other', 'a', 'default', TaskStatus.SUCCESS)\n"
+                "    other = TaskStatusCondition('other', 'a', 'far', TaskStatus.SUCCESS)\n"
                 "    a.action_on_condition(TaskAction.START, other)\n",
                 9,
-                "cannot look at task `a` of workflow `other`",
+                "task `a` of workflow `other` is in namespace `far`",
             ),
             (
                 "with Workflow('w') as w:\n"

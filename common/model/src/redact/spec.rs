@@ -97,7 +97,7 @@ impl Redactor<'_> {
             Condition::On { key: _, filter } | Condition::After { tasks: _, filter } => {
                 filter.iter_mut().for_each(|filter| self.definition(filter));
             }
-            Condition::Silent { task: _ } => {}
+            Condition::Silent { task: _ } | Condition::Elsewhere { of: _, status: _ } => {}
             Condition::All(children) | Condition::Any(children) | Condition::Sequence(children) => {
                 children.iter_mut().for_each(|child| self.condition(child));
             }

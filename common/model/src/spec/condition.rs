@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::firing::NodeState;
 use crate::status::ExecutionStatus;
 use crate::time::{Span, Timestamp};
-use crate::{EventKey, JsonText, KeyPattern, TaskName};
+use crate::{EventKey, JsonText, KeyPattern, TaskName, TaskOf};
 
 /// When something happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,13 @@ pub enum Condition {
         /// Expression over `tasks` and `params`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         filter: Option<String>,
+    },
+    /// An execution of a task of a workflow, in whichever of its runs, has come to the status.
+    Elsewhere {
+        /// Which task of which workflow of the namespace.
+        of: TaskOf,
+        /// What is wanted of it.
+        status: ExecutionStatus,
     },
     /// An execution of the task runs and has not been heard of for as long as its `heartbeat` says.
     Silent {
@@ -253,6 +260,7 @@ impl Condition {
         match self {
             Self::On { .. }
             | Self::After { .. }
+            | Self::Elsewhere { .. }
             | Self::Silent { .. }
             | Self::Every { .. }
             | Self::Cron { .. } => &[],
@@ -300,7 +308,15 @@ impl Condition {
         })
     }
 
-    /// The tasks that can change this node or one below it.
+    /// The tasks of other workflows that can change this node or one below it.
+    pub fn tasks_elsewhere(&self) -> impl Iterator<Item = &TaskOf> {
+        self.nodes().filter_map(|node| match node {
+            Self::Elsewhere { of, .. } => Some(of),
+            _ => None,
+        })
+    }
+
+    /// The tasks of its own run that can change this node or one below it.
     pub fn upstream_tasks(&self) -> impl Iterator<Item = &TaskName> {
         self.nodes().flat_map(|node| -> Box<dyn Iterator<Item = &TaskName>> {
             match node {
@@ -376,6 +392,8 @@ impl fmt::Display for Condition {
                 }
                 filter.iter().try_for_each(|filter| write!(f, " if {filter}"))
             }
+            Self::Elsewhere { of, status: ExecutionStatus::Success } => write!(f, "after {of}"),
+            Self::Elsewhere { of, status } => write!(f, "after {of} {status}"),
             Self::Silent { task } => write!(f, "nothing is heard of {task}"),
             Self::All(children) => join(f, children, " and "),
             Self::Any(children) => join(f, children, " or "),

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::spec::WorkflowSpec;
+use crate::spec::{Condition, WorkflowSpec};
 use crate::state::{Draft, Run, Trigger};
-use crate::{DraftId, KeyPattern, Namespace, RuleId, RunId, TriggerId};
+use crate::{DraftId, KeyPattern, Namespace, RuleId, RunId, TaskOf, TriggerId};
 
 /// Rules by namespace and key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,6 +23,8 @@ pub struct Subscriptions {
 struct Keys {
     /// Those that look at one key.
     exact: BTreeMap<KeyPattern, BTreeSet<RuleId>>,
+    /// Those that look at a task of another workflow, by `workflow/task`.
+    tasks: BTreeMap<TaskOf, BTreeSet<RuleId>>,
     /// Those that look at all keys of a form, by what these keys begin with.
     patterns: BTreeMap<String, BTreeSet<(KeyPattern, RuleId)>>,
 }
@@ -52,6 +54,18 @@ impl Subscriptions {
         found.into_iter().collect()
     }
 
+    /// What looks at a task of a workflow from outside of its runs, in order.
+    pub fn looking_at(&self, namespace: &Namespace, task: &TaskOf) -> impl Iterator<Item = RuleId> {
+        let keys = self.namespaces.get(namespace);
+        keys.and_then(|keys| keys.tasks.get(task)).into_iter().flatten().copied()
+    }
+
+    /// Whether tasks are looked at from outside of their runs at all.
+    #[must_use]
+    pub fn look_elsewhere(&self, namespace: &Namespace) -> bool {
+        self.namespaces.get(namespace).is_some_and(|keys| !keys.tasks.is_empty())
+    }
+
     /// Whether a host may have to be asked before something is decided.
     #[must_use]
     pub fn ask_hosts(&self) -> bool {
@@ -67,7 +81,7 @@ impl Subscriptions {
         for (rule, _, definition) in spec.rules() {
             let id = RuleId::Task { run: run.id, rule };
             self.asking.extend(definition.condition.asks_host().then_some(id));
-            self.add(&run.namespace, definition.condition.event_keys(), id);
+            self.add(&run.namespace, &definition.condition, id);
         }
     }
 
@@ -75,25 +89,25 @@ impl Subscriptions {
         for (rule, _, definition) in spec.rules() {
             let id = RuleId::Task { run: run.id, rule };
             self.asking.remove(&id);
-            self.remove(&run.namespace, definition.condition.event_keys(), id);
+            self.remove(&run.namespace, &definition.condition, id);
         }
     }
 
     pub(super) fn add_trigger(&mut self, trigger: &Trigger) {
         let id = RuleId::Trigger(trigger.id);
         self.asking.extend(trigger.condition.asks_host().then_some(id));
-        self.add(&trigger.namespace, trigger.condition.event_keys(), id);
+        self.add(&trigger.namespace, &trigger.condition, id);
     }
 
     pub(super) fn remove_trigger(&mut self, trigger: &Trigger) {
         let id = RuleId::Trigger(trigger.id);
         self.asking.remove(&id);
-        self.remove(&trigger.namespace, trigger.condition.event_keys(), id);
+        self.remove(&trigger.namespace, &trigger.condition, id);
     }
 
     pub(super) fn add_draft(&mut self, draft: &Draft) {
         for (id, condition) in draft.rules() {
-            self.add(&draft.began.namespace, condition.event_keys(), id);
+            self.add(&draft.began.namespace, condition, id);
         }
         if let Some(run) = draft.began.beside {
             self.beside.entry(run).or_default().insert(draft.id());
@@ -102,15 +116,19 @@ impl Subscriptions {
 
     pub(super) fn remove_draft(&mut self, draft: &Draft) {
         for (id, condition) in draft.rules() {
-            self.remove(&draft.began.namespace, condition.event_keys(), id);
+            self.remove(&draft.began.namespace, condition, id);
         }
         if let Some(run) = draft.began.beside {
             take(&mut self.beside, &run, &draft.id());
         }
     }
 
-    fn add(&mut self, space: &Namespace, looks_at: impl Iterator<Item = KeyPattern>, id: RuleId) {
-        for pattern in looks_at {
+    fn add(&mut self, space: &Namespace, condition: &Condition, id: RuleId) {
+        for task in condition.tasks_elsewhere() {
+            let keys = self.namespaces.entry(space.clone()).or_default();
+            keys.tasks.entry(task.clone()).or_default().insert(id);
+        }
+        for pattern in condition.event_keys() {
             let keys = self.namespaces.entry(space.clone()).or_default();
             if pattern.is_exact() {
                 keys.exact.entry(pattern).or_default().insert(id);
@@ -121,14 +139,10 @@ impl Subscriptions {
         }
     }
 
-    fn remove(
-        &mut self,
-        namespace: &Namespace,
-        looks_at: impl Iterator<Item = KeyPattern>,
-        id: RuleId,
-    ) {
+    fn remove(&mut self, namespace: &Namespace, condition: &Condition, id: RuleId) {
         let Some(keys) = self.namespaces.get_mut(namespace) else { return };
-        for pattern in looks_at {
+        condition.tasks_elsewhere().for_each(|task| take(&mut keys.tasks, task, &id));
+        for pattern in condition.event_keys() {
             if pattern.is_exact() {
                 take(&mut keys.exact, pattern.as_str(), &id);
             } else {
@@ -136,7 +150,7 @@ impl Subscriptions {
                 take(&mut keys.patterns, prefix.as_str(), &(pattern, id));
             }
         }
-        if keys.exact.is_empty() && keys.patterns.is_empty() {
+        if keys.exact.is_empty() && keys.patterns.is_empty() && keys.tasks.is_empty() {
             self.namespaces.remove(namespace);
         }
     }

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Line, NAMES_MAX, Need, Scene, Step, Sum};
 use crate::firing::{Firing, NodeState};
 use crate::spec::{Condition, Reset};
-use crate::state::{ExecutionStatus, TaskState};
+use crate::state::{ExecutionStatus, Run, TaskState};
 use crate::time::{Span, Timestamp};
-use crate::{KeyPattern, Offset, TaskName};
+use crate::{KeyPattern, Offset, TaskName, TaskOf};
 
 /// What a condition waits for.
 pub(super) struct Told {
@@ -65,6 +65,7 @@ impl<'a> Way<'a> {
         match condition {
             Condition::On { key, filter } => self.on(condition, (key, filter.as_deref()), depth),
             Condition::After { tasks, .. } => self.after(tasks, depth),
+            Condition::Elsewhere { of, status } => self.elsewhere(of, *status, depth),
             Condition::Silent { task } => self.silent(task, depth),
             Condition::All(_) => self.all(condition, node, depth),
             Condition::Any(_) => self.any(condition, node, depth),
@@ -176,6 +177,34 @@ impl<'a> Way<'a> {
             missing.extend(all.into_iter().take(1));
         }
         Told { lines, needs: Some(missing) }
+    }
+
+    fn elsewhere(&self, of: &TaskOf, status: ExecutionStatus, depth: u32) -> Told {
+        let namespace = &self.scene.run.namespace;
+        let is_of = |run: &&Run| run.namespace == *namespace && run.workflow == of.workflow;
+        let latest = self.scene.state.runs.values().rev().find(is_of);
+        let stands = match latest {
+            None if self
+                .scene
+                .state
+                .current_snapshot(namespace.as_str(), of.workflow.as_str())
+                .is_none() =>
+            {
+                format!("there is no workflow {}", of.workflow)
+            }
+            None => format!("no run of {} is known", of.workflow),
+            Some(run) => {
+                match self.scene.state.task(run.id, &of.task).and_then(TaskState::latest) {
+                    None => format!("it has not run in run {}", run.id),
+                    Some(known) => format!("in run {} it is {}", run.id, known.status),
+                }
+            }
+        };
+        let text = format!("after {of}: {stands}; it has to come to {status} from now on");
+        let alive = latest.filter(|run| run.status.is_alive()).map(|run| run.id);
+        let (namespace, of) = (namespace.clone(), of.clone());
+        let step = Step::Elsewhere { namespace, of, status, run: alive };
+        Told { lines: vec![Line::new(depth, text)], needs: Some(vec![step.once()]) }
     }
 
     fn silent(&self, task: &TaskName, depth: u32) -> Told {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::status::ExecutionStatus;
 use crate::time::{Span, Timestamp};
-use crate::{EventKey, ExecutionId, KeyPattern, Namespace, RunId, TaskName};
+use crate::{EventKey, ExecutionId, KeyPattern, Namespace, RunId, TaskName, TaskOf};
 
 /// Something that has to come, and how often.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,18 @@ pub enum Step {
         task: TaskName,
         /// Which status.
         status: ExecutionStatus,
+    },
+    /// A task of another workflow has to come to a status, in whichever run.
+    Elsewhere {
+        /// Where.
+        namespace: Namespace,
+        /// Which task of which workflow.
+        of: TaskOf,
+        /// Which status.
+        status: ExecutionStatus,
+        /// A run that is alive; none: one has to be started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
     },
     /// Nothing is heard of a task for as long as its heartbeat says.
     Silence {
@@ -161,6 +173,10 @@ impl Step {
             Self::Rerun { run, task } => format!("aiflow task-execution rerun {run} {task}"),
             Self::Restart { run, task } => format!("aiflow task-execution restart {run} {task}"),
             Self::Task { run, task, .. } => format!("aiflow why {run} {task}"),
+            Self::Elsewhere { of, run: Some(run), .. } => format!("aiflow why {run} {}", of.task),
+            Self::Elsewhere { namespace, of, run: None, .. } => {
+                format!("aiflow run {}{}", of.workflow, within(namespace))
+            }
             Self::Silence { .. } | Self::Time { .. } | Self::Calm { .. } | Self::Room => {
                 return None;
             }
@@ -199,6 +215,7 @@ impl fmt::Display for Step {
                 write!(f, "a first watermark {key}, which arms the clock")
             }
             Self::Task { task, status, .. } => write!(f, "{task} comes to {status}"),
+            Self::Elsewhere { of, status, .. } => write!(f, "{of} comes to {status}"),
             Self::Silence { task, due: Some(due) } => {
                 write!(f, "nothing is heard of {task} until {due}")
             }

@@ -97,7 +97,10 @@ fn can_start(task: &TaskSpec, startable: &BTreeSet<&str>) -> bool {
 
 fn can_be_met(condition: &Condition, startable: &BTreeSet<&str>) -> bool {
     match condition {
-        Condition::On { .. } | Condition::Every { .. } | Condition::Cron { .. } => true,
+        Condition::On { .. }
+        | Condition::Elsewhere { .. }
+        | Condition::Every { .. }
+        | Condition::Cron { .. } => true,
         Condition::After { tasks, .. } => {
             tasks.keys().all(|task| startable.contains(task.as_str()))
         }

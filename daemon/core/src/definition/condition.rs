@@ -281,6 +281,56 @@ pub(crate) fn read_expression(
     Some(text.to_owned())
 }
 
+/// `after: workflow/task` or `after: {workflow/task: failed}`: of another workflow.
+fn read_elsewhere(reader: &mut Reader, map: Map<'_>, subject: &Node) -> Option<Condition> {
+    let (name, place, status) = match &subject.value {
+        Value::Scalar { .. } => {
+            (reader.text(subject, "after")?, subject.place, ExecutionStatus::Success)
+        }
+        Value::Map(entries) => match entries.as_slice() {
+            [entry] => {
+                let status = reader.word(&entry.node, "a status", &STATUSES)?;
+                (entry.key.as_str(), entry.place, status)
+            }
+            _ => return fault_of_several(reader, subject),
+        },
+        Value::List(_) => return fault_of_several(reader, subject),
+    };
+    if let Some(node) = map.get("if") {
+        let hint = Some("let that task emit an event, and look at that".to_owned());
+        let message = "`if` looks at tasks of the run, and this one is of another workflow";
+        reader.fault_with_hint(node.place, message, hint);
+        return None;
+    }
+    match name.parse() {
+        Ok(of) => Some(Condition::Elsewhere { of, status }),
+        Err(error) => {
+            reader.fault(place, format!("after: {error}"));
+            None
+        }
+    }
+}
+
+fn fault_of_several(reader: &mut Reader, subject: &Node) -> Option<Condition> {
+    let message = "tasks of other workflows have no run in common, so each stands by itself";
+    let hint = Some("all: [{after: etl/load}, {after: train}]".to_owned());
+    reader.fault_with_hint(subject.place, message, hint);
+    None
+}
+
+/// Whether some name says a workflow as well.
+fn names_workflow(subject: &Node) -> bool {
+    let of_scalar = |node: &Node| match &node.value {
+        Value::Scalar { text, .. } => text.contains('/'),
+        Value::List(_) | Value::Map(_) => false,
+    };
+    match &subject.value {
+        Value::Scalar { .. } => of_scalar(subject),
+        Value::List(items) => items.iter().any(of_scalar),
+        Value::Map(entries) => entries.iter().any(|entry| entry.key.contains('/')),
+    }
+}
+
 /// `after: a`, `after: [a, b]` or `after: {a: success, b: failed}`.
 fn read_after(
     reader: &mut Reader,
@@ -288,6 +338,9 @@ fn read_after(
     subject: &Node,
     references: &mut Vec<Reference>,
 ) -> Option<Condition> {
+    if names_workflow(subject) {
+        return read_elsewhere(reader, map, subject);
+    }
     let mut tasks = BTreeMap::new();
     let mut add = |reader: &mut Reader, name: &str, place, status| match TaskName::new(name) {
         Ok(task) => {

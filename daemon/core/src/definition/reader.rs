@@ -47,7 +47,9 @@ impl Reader {
     pub(crate) fn refuse_tasks(&mut self, references: Vec<Reference>, what: &str) {
         for Reference { task, place, .. } in references {
             let message = format!("{what} knows no task, so it cannot wait for `{task}`");
-            let hint = Some("let the task emit an event, and look at that".to_owned());
+            let hint = Some(format!(
+                "say of which workflow, as in `after: etl/{task}`, or let the task emit an event"
+            ));
             self.fault_with_hint(place, message, hint);
         }
     }

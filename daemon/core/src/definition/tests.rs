@@ -384,7 +384,11 @@ fn triggers_know_no_tasks() {
         format!("workflow: w\ntriggers:\n  - {trigger}\ntasks:\n  a: {{bash: x}}\n")
     };
     assert_eq!(read(&with("{on: go}")).unwrap().triggers.len(), 1);
-    refused(&with("{after: a}"), "3:13 a trigger knows no task, so it cannot wait for `a`");
+    refused(
+        &with("{after: a}"),
+        "3:13 a trigger knows no task, so it cannot wait for `a` | say of which workflow, as in \
+         `after: etl/a`",
+    );
     refused(&with("{onn: x}"), "3:5 this is no condition | did you mean `on`?");
     refused("workflow: w\ntriggers: {on: x}\ntasks: {a: {bash: x}}", "triggers has to be a list");
     assert!(read_trigger("{on: go}").is_ok());
@@ -483,6 +487,28 @@ fn what_a_task_cannot_use_is_refused() {
             "5:23 task `a` has no heartbeat, so it is never silent | give `a`",
         ),
         ("restart: {silent: b}", "5:23 there is no task `b`"),
+    ] {
+        refused(&task(line), expected);
+    }
+}
+
+#[test]
+fn what_is_no_task_of_another_workflow_is_refused() {
+    let task = |line: &str| format!("workflow: w\ntasks:\n  a:\n    bash: x\n    {line}\n");
+    for (line, expected) in [
+        (
+            "start: {after: [etl/load, a]}",
+            "5:20 tasks of other workflows have no run in common, so each stands by itself | all: [",
+        ),
+        (
+            "start: {after: etl/}",
+            "5:20 after: task of a workflow \"etl/\" is not a valid name: WORKFLOW/TASK",
+        ),
+        ("start: {after: {etl/load: done}}", "5:31 a status cannot be `done` | one of: running"),
+        (
+            "start: {after: etl/load, if: \"true\"}",
+            "5:34 `if` looks at tasks of the run, and this one is of another workflow | let that",
+        ),
     ] {
         refused(&task(line), expected);
     }

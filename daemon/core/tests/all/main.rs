@@ -15,6 +15,7 @@ mod control;
 #[cfg(test)]
 mod drafts;
 #[cfg(test)]
+mod elsewhere;
 mod emissions;
 #[cfg(test)]
 mod examples;

@@ -120,7 +120,7 @@ fn the_schema_has_the_words_that_the_reader_knows() {
         ("/$defs/task/properties/overlap", "overlap: WORD"),
         ("/$defs/restart/properties/on", "restart: {on: WORD, backoff: 1s}"),
         ("/$defs/emit/properties/scope", "emit: {when: {on: p}, key: q, scope: WORD}"),
-        ("/$defs/after/properties/after/anyOf/2/additionalProperties", "stop: {after: {a: WORD}}"),
+        ("/$defs/status", "stop: {after: {a: WORD}}"),
         ("/$defs/every/properties/late", "stop: {every: 1h, clock: {watermark: w}, late: WORD}"),
         ("/$defs/missed", "stop: {every: 1h, missed: WORD}"),
         ("/$defs/param/properties/type", "stop: {on: k}}\nparams: {p: {type: WORD}}\nx: {y: z"),

@@ -57,6 +57,12 @@ const CASES: &[Case] = &[
         &["within 1m", "on a: seen, counts until 2026-01-01T00:01:00Z (40s left)"],
     ),
     (
+        "another workflow",
+        "t: {bash: x, start: {after: etl/load}}",
+        &[],
+        &["there is no workflow etl; it has to come to success", "→ etl/load comes to success"],
+    ),
+    (
         "any",
         "t: {bash: x, start: {any: [{count: {of: {on: a}, n: 3}}, {on: b}]}}",
         &[("a", "1")],
@@ -336,6 +342,16 @@ fn supply(s: &mut Scenario, run: RunId, need: &Need, depth: u32) {
                 s.emit(key.as_str(), &format!("\"{time}\""));
             }
             Step::Task { task, status, .. } => bring(s, run, task, *status, depth),
+            Step::Elsewhere { of, status, run, .. } => {
+                let run = run.unwrap_or_else(|| {
+                    s.upload(&format!(
+                        "workflow: {}\ntasks: {{{}: {{bash: x}}}}",
+                        of.workflow, of.task
+                    ));
+                    s.run_of(of.workflow.as_str())
+                });
+                bring(s, run, &of.task, *status, depth);
+            }
             Step::Silence { due, .. } => s.now = s.now.max(due.unwrap_or(s.now)),
             Step::Time { until } => s.now = s.now.max(*until),
             Step::Calm { span } => s.now = s.now.plus(*span),

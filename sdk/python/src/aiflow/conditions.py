@@ -109,7 +109,10 @@ class On(Condition):
 
 
 class After(Condition):
-    """The latest execution of each of some tasks is in the wanted status."""
+    """The latest execution of each of some tasks is in the wanted status.
+
+    Or one of another workflow, as `workflow/task`, has come to it, in whichever run.
+    """
 
     def __init__(self, tasks: Mapping[str, str], if_: Optional[str] = None) -> None:
         self._tasks = dict(tasks)
@@ -117,7 +120,10 @@ class After(Condition):
 
     def write(self) -> Dict[str, Any]:
         for name, status in self._tasks.items():
-            if not is_word(name):
+            if "/" in name and (len(self._tasks) > 1 or self._if is not None):
+                message = "%r has no run in common with other tasks" % name
+                raise DefinitionError(message, 'all_of(after("etl/load"), after(train))')
+            if name.count("/") > 1 or not all(is_word(part) for part in name.split("/")):
                 raise DefinitionError("after %r, which is no name of a task" % name, WORD_RULE)
             if status not in STATUSES:
                 message = "after %s %r: no status that a task can be waited for" % (name, status)
@@ -130,7 +136,7 @@ class After(Condition):
         return written
 
     def upstream(self) -> Iterator[str]:
-        return iter(self._tasks)
+        return (name for name in self._tasks if "/" not in name)
 
     def _short(self) -> Union[str, List[str], Dict[str, str]]:
         if any(status != "success" for status in self._tasks.values()):
@@ -238,7 +244,8 @@ def after(
 ) -> Condition:
     """The latest executions of all these tasks are in this status.
 
-    Instead of a task: {name: status}. `if_`: and this is true, such as
+    Instead of a task: {name: status}; instead of a name one of another workflow, alone, such as
+    "etl/load", which is met each time that it comes to it in any run. `if_`: and this is true, such as
     `tasks.train.outputs.mae < 15.0`.
     """
     wanted: Dict[str, str] = {}

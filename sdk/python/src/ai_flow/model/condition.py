@@ -5,7 +5,7 @@ Must never decide in the process that writes the workflow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Sequence, Union
+from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
 from aiflow.conditions import Condition as Native
 from aiflow.custom import ConditionContext, PythonCondition
@@ -34,6 +34,6 @@ class Condition(PythonCondition):
 
         return self.is_met(Event.of(event), EventContext(context))
 
-    def native(self) -> Native:
-        """The same in the words of `aiflow`."""
+    def native(self, workflow: Optional[str]) -> Native:
+        """The same in the words of `aiflow`, for a rule of the workflow; None: for a trigger."""
         return self

@@ -12,7 +12,7 @@ from .condition import Condition
 from .internal.conditions import (
     SingleEventCondition,
     TaskStatusCondition,
-    check_tasks,
+    check_namespaces,
     task_statuses,
 )
 from .status import TaskStatus
@@ -30,14 +30,14 @@ class Workflow(Native):
         self, task_name: str, action: TaskAction, condition: Condition
     ) -> None:
         """Acts on a task when a condition is met."""
-        check_tasks(condition, self.name)
-        self._rule(task_name, action, condition.native())
+        check_namespaces(condition, self.namespace)
+        self._rule(task_name, action, condition.native(self.name))
 
     def action_on_event_received(
         self, task_name: str, event_key: str, action: TaskAction
     ) -> None:
         """Acts on a task when an event of the key comes."""
-        self._rule(task_name, action, SingleEventCondition(event_key).native())
+        self._rule(task_name, action, SingleEventCondition(event_key).native(self.name))
 
     def action_on_task_status(
         self,
@@ -50,7 +50,7 @@ class Workflow(Native):
             TaskStatusCondition(self.name, getattr(task, "name", task), "default", status)
             for task, status in upstream_task_status_dict.items()
         ]
-        self._rule(task_name, action, task_statuses(wanted))
+        self._rule(task_name, action, task_statuses(wanted, self.name))
 
     def _rule(self, task_name: str, action: TaskAction, condition: Any) -> None:
         rule = getattr(self.task(task_name), "rule", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, NamedTuple, Optional, Union
 
-from ai_flow.model.internal.conditions import check_tasks
+from ai_flow.model.internal.conditions import check_namespaces
 from ai_flow.model.operator import read_schedule
 from ai_flow.model.rule import WorkflowRule
 from aiflow import Client, Rejected
@@ -43,9 +43,9 @@ def add_workflow_trigger(
         rule, workflow_name = workflow_name, rule
     if not isinstance(rule, WorkflowRule) or not isinstance(workflow_name, str):
         raise TypeError("add_workflow_trigger takes a WorkflowRule and the name of a workflow")
-    check_tasks(rule.condition, None)
+    check_namespaces(rule.condition, namespace)
     with inlined():
-        condition = write_condition(rule.condition.native())
+        condition = write_condition(rule.condition.native(None))
     return _add(workflow_name, namespace, condition)
 
 

@@ -35,7 +35,7 @@ class SingleEventCondition(Condition):
     def is_met(self, event: object, context: Context) -> bool:  # type: ignore[override]
         return getattr(event, "key", None) == self.expect_event_key
 
-    def native(self) -> Native:
+    def native(self, workflow: Optional[str]) -> Native:
         return self if _is_own(self, SingleEventCondition) else on(self.expect_event_key)
 
 
@@ -67,10 +67,10 @@ class MeetAllCondition(_Joined):
         state.update(None if all(now) else now)
         return all(now)
 
-    def native(self) -> Native:
+    def native(self, workflow: Optional[str]) -> Native:
         if _is_own(self, MeetAllCondition):
             return self
-        return all_of(*(condition.native() for condition in self.conditions))
+        return all_of(*(condition.native(workflow) for condition in self.conditions))
 
 
 class MeetAnyCondition(_Joined):
@@ -82,14 +82,14 @@ class MeetAnyCondition(_Joined):
     def is_met(self, event: object, context: Context) -> bool:  # type: ignore[override]
         return any(self._met(event, context))
 
-    def native(self) -> Native:
+    def native(self, workflow: Optional[str]) -> Native:
         if _is_own(self, MeetAnyCondition):
             return self
-        return any_of(*(condition.native() for condition in self.conditions))
+        return any_of(*(condition.native(workflow) for condition in self.conditions))
 
 
 class TaskStatusCondition(Condition):
-    """A task of the workflow has come to a status."""
+    """A task has come to a status: of the own run, or of another workflow, in whichever run."""
 
     def __init__(
         self, workflow_name: str, task_name: str, namespace: str, expect_status: TaskStatus
@@ -100,46 +100,58 @@ class TaskStatusCondition(Condition):
         self.namespace = namespace
         self.expect_status = expect_status
 
-    def native(self) -> Native:
-        return task_statuses([self])
+    def native(self, workflow: Optional[str]) -> Native:
+        return task_statuses([self], workflow)
 
 
 class TaskStatusAllMetCondition(Condition):
-    """All of some tasks are in the wanted status at once."""
+    """All of some tasks are in the wanted status at once.
+
+    Tasks of other workflows have no run in common: each has come to its status since the last time
+    that all had.
+    """
 
     def __init__(self, condition_list: Sequence[TaskStatusCondition]) -> None:
         super().__init__([])
         self.condition_list = list(condition_list)
 
-    def native(self) -> Native:
-        return task_statuses(self.condition_list)
+    def native(self, workflow: Optional[str]) -> Native:
+        return task_statuses(self.condition_list, workflow)
 
 
-def task_statuses(conditions: Sequence[TaskStatusCondition]) -> Native:
-    """All of them at once. Raises `DefinitionError` for a status that cannot be waited for."""
-    wanted: Dict[str, str] = {}
+def task_statuses(conditions: Sequence[TaskStatusCondition], workflow: Optional[str]) -> Native:
+    """All of them, for a rule of the workflow; None: for a trigger, which has no run of its own.
+
+    Raises `DefinitionError` for a status that cannot be waited for.
+    """
+    own: Dict[str, str] = {}
+    elsewhere: List[Native] = []
     for condition in conditions:
         status = TaskStatus(condition.expect_status)
         if status not in AWAITED:
             hint = "one of: " + ", ".join(known.name for known in AWAITED)
             message = "nothing can wait for task `%s` to be %s" % (condition.task_name, status.name)
             raise DefinitionError(message, hint)
-        wanted[condition.task_name] = AWAITED[status]
-    return after(wanted)
+        if condition.workflow_name == workflow:
+            own[condition.task_name] = AWAITED[status]
+        else:
+            task = "%s/%s" % (condition.workflow_name, condition.task_name)
+            elsewhere.append(after({task: AWAITED[status]}))
+    parts = ([after(own)] if own else []) + elsewhere
+    return parts[0] if len(parts) == 1 else all_of(*parts)
 
 
-def check_tasks(condition: Condition, workflow: Optional[str]) -> None:
-    """Raises `DefinitionError` where a status is looked at that cannot be seen from there.
-
-    `workflow`: the one whose rule it is; None for a trigger, which is there before any run.
-    """
+def check_namespaces(condition: Condition, namespace: Optional[str]) -> None:
+    """Raises `DefinitionError` where a task of another namespace is looked at."""
     for part in getattr(condition, "conditions", getattr(condition, "condition_list", [])):
-        check_tasks(part, workflow)
-    if isinstance(condition, TaskStatusCondition) and condition.workflow_name != workflow:
-        task = "task `%s` of workflow `%s`" % (condition.task_name, condition.workflow_name)
-        hint = "let that task send an event, and wait for its key"
-        place = "a trigger" if workflow is None else "workflow `%s`" % workflow
-        raise DefinitionError("%s cannot look at %s" % (place, task), hint)
+        check_namespaces(part, namespace)
+    if isinstance(condition, TaskStatusCondition):
+        # AIFlow's default is no wish: `-n` may say another.
+        if condition.namespace not in ("default", namespace or "default"):
+            message = "task `%s` of workflow `%s` is in namespace `%s`, which is not seen from `%s`"
+            seen = (condition.task_name, condition.workflow_name, condition.namespace)
+            hint = "upload both workflows to one namespace"
+            raise DefinitionError(message % (*seen, namespace or "default"), hint)
 
 
 def _is_own(condition: Condition, ready: "type[Condition]") -> bool:
