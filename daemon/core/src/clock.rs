@@ -10,9 +10,8 @@ use aiflow_model::state::{ClockState, Firing, NodeState, Watermark};
 use aiflow_model::time::{Span, Timestamp, Window};
 use aiflow_model::{EventKey, JsonText, Offset, RuleId};
 
-use crate::engine::WINDOWS_PER_BATCH_MAX;
 use crate::schedule::due_of;
-use crate::transaction::{Stimulus, Transaction};
+use crate::transaction::{Stimulus, Transaction, WINDOWS_PER_BATCH_MAX};
 
 /// A tick of the wall that comes later than this was missed, for a clock that skips such ticks.
 const LATE: Span = Span::from_seconds(60);

@@ -16,8 +16,6 @@ use crate::input::{Answer, Decision, Input};
 use crate::run::ENDED_RUNS_KEPT;
 use crate::transaction::{Stimulus, Transaction};
 
-/// Most clock firings in one batch; what is left falls due at once, in the next.
-pub(crate) const WINDOWS_PER_BATCH_MAX: usize = 1_000;
 /// Most deadlines handled in one batch.
 const DEADLINES_PER_BATCH_MAX: usize = 1_000;
 

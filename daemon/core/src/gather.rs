@@ -11,9 +11,8 @@ use aiflow_model::spec::{Condition, Reset};
 use aiflow_model::state::{Firing, NodeState};
 use aiflow_model::time::{Span, Window};
 
-use crate::engine::WINDOWS_PER_BATCH_MAX;
 use crate::scene::Scene;
-use crate::transaction::{Stimulus, Transaction};
+use crate::transaction::{Stimulus, Transaction, WINDOWS_PER_BATCH_MAX};
 
 /// Most keys that gather by themselves at once, in one condition.
 const KEYS_MAX: usize = 1_000;

@@ -16,8 +16,7 @@ use croner::Cron;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::engine::WINDOWS_PER_BATCH_MAX;
-use crate::transaction::{Stimulus, Transaction};
+use crate::transaction::{Stimulus, Transaction, WINDOWS_PER_BATCH_MAX};
 
 /// A calendar's times in a zone, but for the days that it leaves out.
 pub(crate) struct Calendar {

@@ -15,6 +15,8 @@ use aiflow_model::{LoggedRecord, Offset, Record, RuleId, RunId, State, TaskName,
 use crate::expression::Expressions;
 use crate::hearing::Hearing;
 
+/// Most clock firings in one batch; what is left falls due at once, in the next.
+pub(crate) const WINDOWS_PER_BATCH_MAX: usize = 1_000;
 /// Most that follows from one input and that rules react to in turn. Stopping so many tasks at once
 /// is in order; more is a circle that nothing executed interrupts.
 const CONSEQUENCES_MAX: usize = 50_000;
