@@ -1,8 +1,10 @@
 //! A good definition gives its spec; each bad one gives line, column, message and hint.
 
+mod confinement;
+mod warnings;
+
 use super::*;
-use aiflow_model::spec::{Clock, Condition, Confinement, Limits, RetryOn, TaskKind};
-use aiflow_model::time::Span;
+use aiflow_model::spec::{Clock, Condition, RetryOn, TaskKind};
 
 const FLIGHTS: &str = include_str!("../../../../examples/flight-delays/workflow.yaml");
 
@@ -440,59 +442,6 @@ fn no_text_makes_the_reader_panic() {
 }
 
 #[test]
-fn what_a_task_may_use_is_read() {
-    let spec = read(
-        "workflow: w\ntasks:\n  a:\n    bash: x\n    heartbeat: 30s\n    run_as: nobody\n    \
-         limits: {memory: 512MiB, open_files: 64, processes: 9, file_size: 1GB, \
-         cpu_time: 10m, output: 6GiB}\n    \
-         secrets: {DB_PASSWORD: /etc/aiflow/db}\n",
-    );
-    let task = spec.unwrap().task("a").unwrap().clone();
-    assert_eq!(task.heartbeat, Some(Span::from_seconds(30)));
-    let Confinement { limits, run_as, secrets } = task.confinement;
-    assert_eq!(run_as.as_deref(), Some("nobody"));
-    assert_eq!(secrets["DB_PASSWORD"], "/etc/aiflow/db");
-    let (memory, file_size) = (Some(512 << 20), Some(1_000_000_000));
-    let cpu_time = Some(Span::from_seconds(600));
-    let (open_files, processes, output) = (Some(64), Some(9), Some(6 << 30));
-    assert_eq!(limits, Limits { memory, open_files, processes, file_size, cpu_time, output });
-}
-
-#[test]
-fn what_a_task_cannot_use_is_refused() {
-    let task = |line: &str| format!("workflow: w\ntasks:\n  a:\n    bash: x\n    {line}\n");
-    for (line, expected) in [
-        ("heartbeat: 0s", "5:16 heartbeat has to be at least 1ms"),
-        (
-            "limits: {memory: lots}",
-            "5:22 memory has to be a size of at least 1.0 MiB | memory: 512MiB",
-        ),
-        ("limits: {memory: 10}", "5:22 memory has to be a size"),
-        (
-            "limits: {output: 1KiB}",
-            "5:22 output has to be a size of at least 128.0 KiB and at most 4.0 TiB",
-        ),
-        ("limits: {mem: 1GiB}", "5:14 limits has no key `mem`"),
-        ("limits: {open_files: 0}", "5:26 open_files has to be a whole number from 8"),
-        ("limits: {cpu_time: 1500ms}", "5:24 cpu_time has to be whole seconds | cpu_time: 10m"),
-        ("limits: 5", "5:13 limits has to be a mapping"),
-        ("run_as: \"a b\"", "5:13 run_as has to be the login name of a user | run_as: nobody"),
-        (
-            "secrets: {KEY: key.txt}",
-            "5:20 secret KEY has to be the absolute path of a file | KEY: /etc",
-        ),
-        ("secrets: {1KEY: /k}", "5:15 \"1KEY\" cannot be set as a variable"),
-        (
-            "restart: {silent: a}",
-            "5:23 task `a` has no heartbeat, so it is never silent | give `a`",
-        ),
-        ("restart: {silent: b}", "5:23 there is no task `b`"),
-    ] {
-        refused(&task(line), expected);
-    }
-}
-
-#[test]
 fn what_is_no_task_of_another_workflow_is_refused() {
     let task = |line: &str| format!("workflow: w\ntasks:\n  a:\n    bash: x\n    {line}\n");
     for (line, expected) in [
@@ -512,72 +461,4 @@ fn what_is_no_task_of_another_workflow_is_refused() {
     ] {
         refused(&task(line), expected);
     }
-}
-
-/// Each warning of a good definition, as `line:column message`.
-fn warned(tasks: &str) -> Vec<String> {
-    let text = format!("workflow: w\n{tasks}");
-    let spec = read(&text).unwrap_or_else(|faults| panic!("{text}\n{faults:?}"));
-    let show = |w: Diagnostic| {
-        assert!(w.hint.is_some(), "{w:?}");
-        format!("{}:{} {}", w.line, w.column, w.message)
-    };
-    warnings(&text, &spec).into_iter().map(show).collect()
-}
-
-#[test]
-fn rules_that_never_fire_are_warned_of() {
-    for (rule, why) in [
-        ("{on: k, if: 1 > 2}", "`1 > 2` is always false, whatever the event says"),
-        ("{on: k, if: 6 * 7}", "`6 * 7` is always 42, whatever the event says"),
-        ("{all: [{on: p}, {on: k, if: \"false\"}]}", "`false` is always false"),
-        ("{count: {of: {on: k, if: \"false\"}, n: 3}}", "`false` is always false"),
-        ("{sum: {of: {on: k}, expr: 0, reaches: 5}}", "a sum of 0 reaches nothing"),
-        ("{after: {s: failed}}", "task `s` is tried again for ever, so it is never failed"),
-    ] {
-        let tasks = format!(
-            "tasks:\n  s: {{kind: stream, bash: x, restart: {{on: failure, backoff: 1s}}}}\n  t:\n    bash: x\n    start: {rule}\n"
-        );
-        let told = warned(&tasks);
-        assert_eq!(told.len(), 2, "{rule}: {told:?}");
-        assert!(told[0].starts_with("4:3 task `t` is never started"), "{rule}: {told:?}");
-        assert!(told[1].starts_with("6:5 `start` of task `t` never fires: "), "{rule}: {told:?}");
-        assert!(told[1].contains(why), "{rule}: {told:?}");
-    }
-    let told = warned(
-        "tasks:\n  a: {bash: x, start: {on: k, if: \"false\"}}\n  b: {bash: x, start: {after: a}}\n",
-    );
-    assert!(told.iter().any(|t| t.starts_with("4:3 task `b` is never started")), "{told:?}");
-    let told = warned("triggers:\n  - {on: k, if: \"false\"}\ntasks: {a: {bash: x}}\n");
-    assert_eq!(
-        told,
-        ["3:5 this trigger never fires: `false` is always false, whatever the event says"]
-    );
-}
-
-#[test]
-fn what_fires_on_everything_is_warned_of() {
-    let told = warned("triggers: [{on: \"*\"}]\ntasks: {a: {bash: x}}\n");
-    assert!(told[0].starts_with("2:12 every event of the namespace starts a run"), "{told:?}");
-    let told =
-        warned("tasks:\n  a: {bash: x, start: {any: [{on: k}, {on: \"*\", if: \"true\"}]}}\n");
-    assert!(told[0].starts_with("3:16 every event of the namespace fires `start`"), "{told:?}");
-}
-
-#[test]
-fn circles_that_go_on_by_themselves_are_warned_of_once() {
-    let told = warned("tasks:\n  a: {bash: x, start: {any: [{on: k}, {after: a}]}}\n");
-    assert_eq!(
-        told,
-        [
-            "3:3 task `a` starts again by its own end (a → a): begun once, it goes on until it is stopped"
-        ]
-    );
-    let told = warned(
-        "tasks:\n  a: {bash: x, start: {any: [{on: k}, {after: {c: failed}}]}}\n  b: {bash: x, start: {after: a}}\n  c: {bash: x, start: {after: b}}\n",
-    );
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("(a → b → c → a)"), "{told:?}");
-    let awaited = "tasks:\n  a: {bash: x, start: {any: [{on: k}, {all: [{after: b}, {on: go}]}]}}\n  b: {bash: x, start: {after: a}}\n";
-    assert_eq!(warned(awaited), [""; 0], "somebody has to say go");
 }
