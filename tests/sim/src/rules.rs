@@ -45,12 +45,9 @@ impl RunCheck<'_> {
         self.same("pair", &pairs(&seen), &self.fired("pair").len())?;
         let windows: Vec<Window> = self.run.of("hourly").iter().filter_map(|e| e.window).collect();
         self.same("hourly", &windows_of(&seen), &windows)?;
-        let succeeded = self.run.of("hourly").iter().filter(|execution| {
-            let finished = execution.finished;
-            let end = finished.filter(|(_, status)| *status == ExecutionStatus::Success);
-            end.is_some_and(|(offset, _)| self.run.reacts_at(offset))
-        });
-        self.same("after", &succeeded.count(), &self.run.of("after").len())?;
+        self.same("after", &self.succeeded(self.run), &self.run.of("after").len())?;
+        let in_all_runs = self.history.runs.values().map(|run| self.succeeded(run)).sum::<usize>();
+        self.same("beyond", &in_all_runs, &self.run.of("beyond").len())?;
         self.same("hang", &self.starts_while_idle("hang", &other), &self.fired("hang").concat())?;
         self.ticks()?;
         self.stream()?;
@@ -82,6 +79,16 @@ impl RunCheck<'_> {
             self.run.reacts_at(*offset) && event.execution.is_none_or(|run| run == self.id)
         };
         self.history.events.iter().filter(reaches).copied().collect()
+    }
+
+    /// How many hours of a run have succeeded while this one reacted.
+    fn succeeded(&self, run: &Run<'_>) -> usize {
+        let succeeded = |execution: &&Execution<'_>| {
+            let finished = execution.finished;
+            let end = finished.filter(|(_, status)| *status == ExecutionStatus::Success);
+            end.is_some_and(|(offset, _)| self.run.reacts_at(offset))
+        };
+        run.of("hourly").iter().filter(succeeded).count()
     }
 
     /// For each execution that a rule on events has started, those events.

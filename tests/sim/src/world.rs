@@ -31,6 +31,7 @@ tasks:
   pair: {bash: x, overlap: queue, start: {all: [{on: go}, {on: other}]}}
   hourly: {bash: x, parallel: 2, start: {every: 1h, clock: {watermark: [f, w]}}}
   after: {bash: x, overlap: queue, start: {after: hourly}}
+  beyond: {bash: x, overlap: queue, start: {after: w/hourly}}
   tick: {bash: x, start: {cron: \"* * * * *\"}}
   hang: {bash: x, timeout: 10s, retry: {attempts: 2, backoff: 1s}, start: {on: other}}
   stream: {kind: stream, bash: x, restart: {on: failure, backoff: 1s..4s}}

@@ -122,3 +122,14 @@ fn a_circle_over_runs_is_cut() {
         .count(|r| matches!(r, Record::FilterFailed { reason, .. } if reason.contains("a circle")));
     assert_eq!(told, 2, "each rule once");
 }
+
+#[test]
+fn a_rule_that_looks_from_inside_and_from_outside_is_asked_once() {
+    let mut s = beside(
+        "tasks:\n  a: {bash: x}\n  k: {bash: x}\n  \
+         b: {bash: x, start: {count: {of: {any: [{after: a}, {after: w/a}]}, n: 3}}}\n",
+    );
+    let run = s.run_of("w");
+    s.exit(&format!("{run}.a.1.1"), 0);
+    assert!(s.executions(run, "b").is_empty(), "one end meets each part once");
+}
