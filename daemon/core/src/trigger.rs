@@ -1,6 +1,6 @@
 //! Triggers: each firing starts a run; what puts them on a workflow, and takes them away.
 //!
-//! Must never look at tasks: a trigger knows events and the wall.
+//! Must never look at tasks of a run: a trigger has none; it knows events, workflows and the wall.
 
 use std::collections::BTreeMap;
 
