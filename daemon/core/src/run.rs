@@ -17,8 +17,9 @@ use crate::transaction::Transaction;
 /// How many runs that have ended stay in the state at most, when nothing else is said.
 pub const ENDED_RUNS_KEPT: usize = 1_000;
 /// How many executions those runs may have together; the last that ended stays in any case. So the
-/// state stays small, and is sent fast to who follows it, however large runs are.
-const ENDED_EXECUTIONS_KEPT: usize = 10_000;
+/// state stays small, and is sent fast to who follows it, however large runs are. A fan of most
+/// items stays until about as much has ended after it: what failed of it can be done anew.
+const ENDED_EXECUTIONS_KEPT: usize = 20_000;
 /// Most runs that leave the state in one batch.
 const ARCHIVED_PER_BATCH_MAX: usize = 16;
 
