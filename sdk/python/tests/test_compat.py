@@ -269,10 +269,13 @@ with Workflow(name=%r) as workflow:
         self.hello("looking")
         done = TaskStatusCondition("looked_at", "a", "default", TaskStatus.SUCCESS)
         ops.add_workflow_trigger(WorkflowRule(TaskStatusAllMetCondition([done])), "looking")
-        started = lambda: len(ops.list_workflow_executions("looking"))  # noqa: E731
         for count in (1, 2):
             ops.start_workflow_execution("looked_at")
-            wait_until("a run was started", lambda: started() == count)  # noqa: B023
+
+            def is_there(count: int = count) -> bool:
+                return len(ops.list_workflow_executions("looking")) == count
+
+            wait_until("a run was started", is_there)
         with self.assertRaisesRegex(AiflowError, "not seen from `default`"):
             far = TaskStatusCondition("looked_at", "a", "far", TaskStatus.SUCCESS)
             ops.add_workflow_trigger(WorkflowRule(far), "looking")
