@@ -19,7 +19,7 @@ use crate::records;
 const STEP: u64 = 65_536;
 /// Bytes that waypoints may take in any case, and their part of the log beyond that.
 const BYTES_MIN: u64 = 64 << 20;
-const LOG_PART: u64 = 10;
+const LOG_PART: u64 = 5;
 
 /// Why a state cannot be told.
 #[derive(Debug, thiserror::Error)]
