@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +15,9 @@ use aiflow_log::{DiskStorage, LogReader};
 use aiflow_model::AttemptId;
 use aiflow_model::record::{Outcome, Usage};
 use aiflow_model::wire::EventView;
-use aiflow_supervise::{BootId, Evidence, Launched, Report, ShimHandle, inspect, parse_report};
+use aiflow_supervise::{
+    BootId, Evidence, ForkServer, Launched, Report, ShimHandle, inspect, parse_report, read_outcome,
+};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -48,7 +49,7 @@ pub(crate) struct Attempts {
     home: Home,
     files: FileStore,
     boot_id: BootId,
-    shim: PathBuf,
+    shims: Arc<ForkServer>,
     tokens: TokenKey,
     news: mpsc::UnboundedSender<News>,
     events: Arc<Mutex<LogReader<DiskStorage>>>,
@@ -62,14 +63,15 @@ impl Attempts {
         home: Home,
         files: FileStore,
         boot_id: BootId,
-        (shim, tokens): (PathBuf, TokenKey),
+        (shims, tokens): (ForkServer, TokenKey),
         storage: DiskStorage,
         news: mpsc::UnboundedSender<News>,
     ) -> Self {
         let events = Arc::new(Mutex::new(LogReader::new(storage)));
         let launches = Semaphore::new(LAUNCHES_MAX);
         let stops = RefCell::default();
-        Self { home, files, boot_id, shim, tokens, news, events, launches, stops }
+        let shims = Arc::new(shims);
+        Self { home, files, boot_id, shims, tokens, news, events, launches, stops }
     }
 
     /// Launches a queued attempt and looks after it. `known`: the events that fired it, when they
@@ -139,12 +141,20 @@ impl Attempts {
         match launched {
             Ok(Launched { shim, report }) => {
                 self.read_report(id, report).await;
-                if let Err(reason) = wait_for_end(id, &shim, stop.clone()).await {
-                    tracing::warn!(%id, reason, "an attempt is looked for in its directory");
+                match wait_for_end(id, &shim, stop.clone()).await {
+                    // What its own shim wrote is all the evidence there is, and reading it takes
+                    // less than handing it to another thread.
+                    Ok(()) => match read_outcome(&self.home.attempt(id)) {
+                        Ok(Some(exit)) => translate(exit),
+                        Ok(None) | Err(_) => self.find_end(id, stop).await,
+                    },
+                    Err(reason) => {
+                        tracing::warn!(%id, reason, "an attempt is looked for in its directory");
+                        self.find_end(id, stop).await
+                    }
                 }
-                self.find_end(id, stop).await
             }
-            Err(NotLaunched::Before) => self.find_end(id, stop).await,
+            Err(NotLaunched::Perhaps) => self.find_end(id, stop).await,
             Err(NotLaunched::Failed(reason)) => failed(reason),
         }
     }
@@ -175,7 +185,7 @@ impl Attempts {
             plan,
             home: self.home.clone(),
             files: self.files.clone(),
-            shim: self.shim.clone(),
+            shims: Arc::clone(&self.shims),
             tokens: self.tokens.clone(),
             events,
         }

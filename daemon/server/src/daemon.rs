@@ -4,7 +4,6 @@
 //! published records) waits until they are durable. While one commit syncs, the next inputs are
 //! decided. Must never wait for anything but its inputs.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use aiflow_model::record::TrimReason;
 use aiflow_model::time::Span;
 use aiflow_model::wire::{Call, Queues};
 use aiflow_model::{Timestamp, exit_code};
-use aiflow_supervise::BootId;
+use aiflow_supervise::{BootId, ForkServer};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -151,7 +150,7 @@ impl Daemon {
         let (heard_sender, heard) = mpsc::unbounded_channel();
         let hosts = Hosts::new(home.clone(), files.clone(), heard_sender);
         let tokens = TokenKey::open(&home.token_key())?;
-        let launching = (shim()?, tokens.clone());
+        let launching = (shims(&home)?, tokens.clone());
         let attempts =
             Attempts::new(home.clone(), files, boot_id, launching, storage.clone(), news_sender);
         // One batch at a time: who looks the disk through waits for the loop.
@@ -475,18 +474,18 @@ impl Daemon {
     }
 }
 
-/// The shim stands beside the daemon.
-fn shim() -> Result<PathBuf, Failure> {
+/// Shims are forked from a program that stands beside the daemon.
+fn shims(home: &Home) -> Result<ForkServer, Failure> {
     let own = std::env::current_exe().map_err(|error| {
         Failure::new(exit_code::OPERATING, "cannot find the daemon's own program").because(error)
     })?;
-    let shim = own.with_file_name("aiflow-shim");
-    if shim.exists() {
-        return Ok(shim);
-    }
-    let what = format!("the program aiflow-shim is missing beside {}", own.display());
-    Err(Failure::new(exit_code::OPERATING, what)
-        .hint("cargo build --release --workspace --bins, or install all three programs together"))
+    let environment = vec![("AIFLOW_HOME".into(), home.root().into())];
+    ForkServer::start(own.with_file_name("aiflow-shim"), environment).map_err(|error| {
+        let what = format!("cannot start the program aiflow-shim beside {}", own.display());
+        Failure::new(exit_code::OPERATING, what).because(error).hint(
+            "cargo build --release --workspace --bins, or install all three programs together",
+        )
+    })
 }
 
 fn announce(path: &std::path::Path) {

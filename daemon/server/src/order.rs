@@ -3,7 +3,6 @@
 //! Must never decide whether an attempt may be launched: whoever gives the order has.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aiflow_core::LaunchPlan;
@@ -12,7 +11,9 @@ use aiflow_model::record::Record;
 use aiflow_model::spec;
 use aiflow_model::wire::EventView;
 use aiflow_model::{AttemptId, Offset};
-use aiflow_supervise::{Confinement, Launch, LaunchError, Launched, Limit, User, launch};
+use aiflow_supervise::{
+    Confinement, ForkServer, Launch, LaunchError, Launched, Limit, User, launch,
+};
 
 use crate::environment;
 use crate::failure::chain;
@@ -30,8 +31,8 @@ const EVENT_VARIABLE_BYTES_MAX: usize = 32 << 10;
 
 /// An attempt that could not be launched.
 pub(crate) enum NotLaunched {
-    /// It was before: its directory tells what became of it.
-    Before,
+    /// It was before, or may have been now: its directory tells what became of it.
+    Perhaps,
     /// Nothing of it ran.
     Failed(String),
 }
@@ -42,7 +43,7 @@ pub(crate) struct Order {
     pub(crate) plan: LaunchPlan,
     pub(crate) home: Home,
     pub(crate) files: FileStore,
-    pub(crate) shim: PathBuf,
+    pub(crate) shims: Arc<ForkServer>,
     pub(crate) tokens: TokenKey,
     pub(crate) events: Events,
 }
@@ -84,7 +85,6 @@ impl Order {
         let output_bytes = self.plan.confinement.limits.output.unwrap_or(OUTPUT_BYTES_MAX);
         let mut words = std::mem::take(&mut self.plan.command).into_iter().map(OsString::from);
         let order = Launch {
-            shim: self.shim,
             directory: self.home.attempt(&self.id),
             attempt: self.id.to_string(),
             program: words.next().unwrap_or_default(),
@@ -96,8 +96,10 @@ impl Order {
             log_files_max: LOG_FILES_MAX,
             confinement,
         };
-        launch(&order).map_err(|error| match error {
-            LaunchError::AlreadyClaimed { .. } | LaunchError::Handle { .. } => NotLaunched::Before,
+        launch(&self.shims, &order).map_err(|error| match error {
+            LaunchError::AlreadyClaimed { .. } | LaunchError::Unknown { .. } => {
+                NotLaunched::Perhaps
+            }
             LaunchError::Directory(_)
             | LaunchError::Invalid { .. }
             | LaunchError::WorkingDirectory { .. }

@@ -3,13 +3,15 @@
 //! Everything is opened relative to one descriptor and without following symbolic links. It must
 //! never overwrite a claim, and it never syncs: a power cut is told from a crash by the boot id.
 
+use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, linkat,
-    mkdirat, openat, renameat, renameat_with, unlinkat,
+    mkdirat, openat, readlink, renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -95,6 +97,12 @@ impl AttemptDirectory {
                 Err(DirectoryError::Create { path: path.to_owned(), source: errno.into() })
             }
         }
+    }
+
+    /// Where it lies: absolute, without symbolic links.
+    pub(crate) fn path(&self) -> io::Result<PathBuf> {
+        let link = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+        Ok(OsString::from_vec(readlink(link, Vec::new())?.into_bytes()).into())
     }
 
     /// Whether this directory still lies where it was opened, and has not been put away.

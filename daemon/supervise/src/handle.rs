@@ -32,8 +32,8 @@ impl ShimHandle {
 
     /// Asks for a graceful end: the shim sends the task's process group SIGTERM, and SIGKILL when
     /// the grace period of the launch is over. Asking again changes nothing; a shim that has
-    /// ended is not an error. A shim asked before it has claimed its attempt dies and runs
-    /// nothing.
+    /// ended is not an error. A shim asked before it has let its task go runs nothing, or stops
+    /// it at once.
     ///
     /// # Errors
     /// When the kernel refuses the signal, for example across users.

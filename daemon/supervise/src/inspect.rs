@@ -265,7 +265,7 @@ impl Inspection<'_> {
     }
 
     fn marks(&self) -> Result<Vec<Vec<u8>>, InspectError> {
-        let path = self.path.canonicalize().map_err(|source| {
+        let path = self.directory.path().map_err(|source| {
             InspectError::Directory(DirectoryError::Open { path: self.path.to_owned(), source })
         })?;
         Ok(vec![

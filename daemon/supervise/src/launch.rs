@@ -5,20 +5,21 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
 use crate::confinement::Confinement;
 use crate::directory::{AttemptDirectory, DirectoryError};
+use crate::fork_server::{ForkServer, NotForked};
 use crate::handle::ShimHandle;
-use crate::process::to_pid;
+use crate::order::{ATTEMPT_BYTES_MAX, Order};
 use crate::{ATTEMPT_DIRECTORY_VARIABLE, ATTEMPT_ID_VARIABLE, PROTOCOL_VERSION};
 
 /// Smallest size of one log file, bytes: two of the longest records fit.
@@ -32,8 +33,6 @@ pub(crate) const GRACE_MILLIS_MAX: u64 = u32::MAX as u64;
 /// marks [`ATTEMPT_ID_VARIABLE`] and [`ATTEMPT_DIRECTORY_VARIABLE`], which replace any given.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// The `aiflow-shim` executable, an absolute path.
-    pub shim: PathBuf,
     /// The attempt directory. Its parent must exist; it itself is created, or may exist without a
     /// claim, private to this user.
     pub directory: PathBuf,
@@ -69,7 +68,7 @@ pub struct Launched {
 }
 
 /// An attempt was not launched. Except for [`LaunchError::AlreadyClaimed`] and
-/// [`LaunchError::Handle`] nothing was started, and the attempt may be recorded as failed to
+/// [`LaunchError::Unknown`] nothing was started, and the attempt may be recorded as failed to
 /// spawn.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
@@ -98,8 +97,8 @@ pub enum LaunchError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The shim could not be spawned: it is missing, or arguments and environment are too long,
-    /// or processes, descriptors or memory ran out.
+    /// No shim could be forked: it is missing, or there is more of arguments and environment than
+    /// the kernel takes, or processes, descriptors or memory ran out.
     #[error("the shim {} cannot be spawned", shim.display())]
     Spawn {
         /// Path of the shim.
@@ -107,21 +106,21 @@ pub enum LaunchError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The shim was spawned but could not be held, and so was killed. It may have started the
-    /// task before: inspect the attempt.
-    #[error("the spawned shim cannot be held")]
-    Handle {
+    /// The server died over the order, or the shim that it forked could not be held and was killed.
+    /// The task may have started: inspect the attempt.
+    #[error("it is unknown whether a shim was spawned")]
+    Unknown {
         /// What the kernel said.
         source: io::Error,
     },
 }
 
-/// Creates the attempt directory and spawns the shim in it. Returns as soon as the shim is
-/// spawned; what comes of it is told by [`Launched::report`].
+/// Creates the attempt directory and has a shim forked for it. Returns as soon as that is so; what
+/// comes of it is told by [`Launched::report`].
 ///
 /// # Errors
 /// [`LaunchError`], which says for each variant whether anything may have started.
-pub fn launch(launch: &Launch) -> Result<Launched, LaunchError> {
+pub fn launch(server: &ForkServer, launch: &Launch) -> Result<Launched, LaunchError> {
     check(launch)?;
     let directory =
         AttemptDirectory::open_or_create(&launch.directory).map_err(LaunchError::Directory)?;
@@ -132,33 +131,38 @@ pub fn launch(launch: &Launch) -> Result<Launched, LaunchError> {
     if directory.contains("claim").map_err(unusable)? {
         return Err(LaunchError::AlreadyClaimed { directory: launch.directory.clone() });
     }
-    let path = launch.directory.canonicalize().map_err(unusable)?;
+    let path = directory.path().map_err(unusable)?;
+    enter(&launch.working_directory).map_err(|source| LaunchError::WorkingDirectory {
+        path: launch.working_directory.clone(),
+        source,
+    })?;
 
-    let not_spawned = |source| LaunchError::Spawn { shim: launch.shim.clone(), source };
+    let not_spawned = |source| LaunchError::Spawn { shim: server.shim().to_owned(), source };
+    let order = Order::new(words(launch, &path)).map_err(|errno| match errno {
+        Errno::INVAL => LaunchError::Invalid {
+            field: "command or environment",
+            reason: "a program cannot be given a zero byte",
+        },
+        errno => not_spawned(errno.into()),
+    })?;
     let (report, report_writer) =
         pipe_with(PipeFlags::CLOEXEC).map_err(|errno| not_spawned(errno.into()))?;
-    let child = command(launch, &path, report_writer).spawn().map_err(|source| {
-        // The same error number may mean the shim or the directory: look which it is.
-        match enter(&launch.working_directory) {
-            Ok(()) => not_spawned(source),
-            Err(source) => {
-                let path = launch.working_directory.clone();
-                LaunchError::WorkingDirectory { path, source }
-            }
-        }
+    let pid = server.fork(&order, report_writer.as_fd()).map_err(|error| match error {
+        NotForked::Nothing(source) => not_spawned(source),
+        NotForked::Unknown(source) => LaunchError::Unknown { source },
     })?;
-    let shim = hold(child).map_err(|source| LaunchError::Handle { source })?;
+    let shim = hold(pid).map_err(|errno| LaunchError::Unknown { source: errno.into() })?;
     Ok(Launched { shim, report })
 }
 
 fn check(launch: &Launch) -> Result<(), LaunchError> {
     let invalid = |field, reason| Err(LaunchError::Invalid { field, reason });
     let attempt = &launch.attempt;
-    if attempt.is_empty() || attempt.len() > 255 || attempt.chars().any(char::is_control) {
+    if attempt.is_empty()
+        || attempt.len() > ATTEMPT_BYTES_MAX
+        || attempt.chars().any(char::is_control)
+    {
         return invalid("attempt", "it must be one line of 1 to 255 bytes");
-    }
-    if !launch.shim.is_absolute() {
-        return invalid("shim", "it must be an absolute path");
     }
     if launch.program.is_empty() {
         return invalid("program", "it must not be empty");
@@ -180,33 +184,31 @@ fn check(launch: &Launch) -> Result<(), LaunchError> {
     Ok(())
 }
 
-/// The command line of the shim, whose environment and working directory are the task's.
-fn command(launch: &Launch, directory: &Path, report: OwnedFd) -> Command {
-    let mut command = Command::new(&launch.shim);
-    command.env_clear();
-    command.arg("--protocol").arg(PROTOCOL_VERSION.to_string());
-    command.arg("--dir").arg(directory);
-    command.arg("--attempt").arg(&launch.attempt);
-    command.arg("--grace-ms").arg(launch.grace.as_millis().to_string());
-    command.arg("--log-bytes").arg(launch.log_bytes_max.to_string());
-    command.arg("--log-files").arg(launch.log_files_max.to_string());
-    for (name, value) in &launch.environment {
-        if is_for_the_loader(name) {
-            let mut setting = name.clone();
-            setting.push("=");
-            setting.push(value);
-            command.arg("--set").arg(setting);
-        } else {
-            command.env(name, value);
-        }
+/// What the shim is told; [`crate::shim`] reads it.
+fn words(launch: &Launch, directory: &Path) -> Vec<OsString> {
+    let mut words: Vec<OsString> = Vec::new();
+    let mut option = |name: &str, value: &OsStr| words.extend([name.into(), value.into()]);
+    option("--protocol", PROTOCOL_VERSION.to_string().as_ref());
+    option("--dir", directory.as_os_str());
+    option("--attempt", launch.attempt.as_ref());
+    option("--grace-ms", launch.grace.as_millis().to_string().as_ref());
+    option("--log-bytes", launch.log_bytes_max.to_string().as_ref());
+    option("--log-files", launch.log_files_max.to_string().as_ref());
+    option("--cwd", launch.working_directory.as_os_str());
+    let marks = [
+        (ATTEMPT_ID_VARIABLE.into(), launch.attempt.clone().into()),
+        (ATTEMPT_DIRECTORY_VARIABLE.into(), directory.into()),
+    ];
+    for (name, value) in launch.environment.iter().chain(&marks) {
+        let mut setting = name.clone();
+        setting.push("=");
+        setting.push(value);
+        option("--env", &setting);
     }
-    command.args(launch.confinement.arguments());
-    command.env(ATTEMPT_ID_VARIABLE, &launch.attempt);
-    command.env(ATTEMPT_DIRECTORY_VARIABLE, directory);
-    command.arg("--").arg(&launch.program).args(&launch.arguments);
-    command.current_dir(&launch.working_directory);
-    command.stdin(Stdio::null()).stdout(report).stderr(Stdio::null());
-    command
+    words.extend(launch.confinement.arguments());
+    words.extend(["--".into(), launch.program.clone()]);
+    words.extend(launch.arguments.iter().cloned());
+    words
 }
 
 /// Whether this process could change into the directory.
@@ -217,23 +219,11 @@ fn enter(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Variables that the dynamic loader and the allocator of the shim itself would obey. A task that
-/// preloads a library or brings its own C library must not change the shim, so these travel as
-/// arguments and enter the environment only before the program is executed.
-fn is_for_the_loader(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    name.starts_with(b"LD_") || name.starts_with(b"MALLOC_") || name == b"GLIBC_TUNABLES"
-}
-
-/// Opens the child, which cannot have been reaped yet, so that its number still means it.
-fn hold(mut child: Child) -> io::Result<ShimHandle> {
-    let pid = to_pid(child.id()).ok_or(io::ErrorKind::InvalidData)?;
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(pidfd) => Ok(ShimHandle::new(pidfd, pid)),
-        Err(errno) => {
-            child.kill()?;
-            child.wait()?;
-            Err(errno.into())
-        }
-    }
+/// Opens a child of this process that has not been reaped, so that its number still means it.
+fn hold(pid: Pid) -> rustix::io::Result<ShimHandle> {
+    pidfd_open(pid, PidfdFlags::empty()).map(|pidfd| ShimHandle::new(pidfd, pid)).or_else(|errno| {
+        kill_process(pid, Signal::KILL)?;
+        waitpid(Some(pid), WaitOptions::empty())?;
+        Err(errno)
+    })
 }

@@ -4,10 +4,10 @@
 //! an attempt is tried again, and never signal a process by its number alone. It is synchronous
 //! and Linux only; the caller waits on the descriptors that it hands out.
 //!
-//! One attempt is one directory. [`launch`] creates it and spawns `aiflow-shim`, the small
-//! process above the attempt that outlives the daemon; [`inspect`] reads the same directory later
-//! and tells, from locks and files alone, what became of the attempt. What each file says and
-//! where each crash leads is specified in `docs/supervision.md`.
+//! One attempt is one directory. [`launch`] creates it and has `aiflow-shim`, the small process
+//! above the attempt that outlives the daemon, forked by a [`ForkServer`]; [`inspect`] reads the
+//! same directory later and tells, from locks and files alone, what became of the attempt. What
+//! each file says and where each crash leads is specified in `docs/supervision.md`.
 //!
 //! The way of a caller:
 //!
@@ -22,9 +22,11 @@ mod companion;
 mod confinement;
 mod directory;
 mod discard;
+mod fork_server;
 mod handle;
 mod inspect;
 mod launch;
+mod order;
 mod output;
 mod process;
 mod records;
@@ -38,6 +40,7 @@ pub use companion::{Companion, CompanionOrder, Streams};
 pub use confinement::{Confinement, Limit};
 pub use directory::DirectoryError;
 pub use discard::{DISCARDED_PREFIX, discard};
+pub use fork_server::ForkServer;
 pub use handle::ShimHandle;
 pub use inspect::{Evidence, InspectError, ReadError, inspect, read_outcome};
 pub use launch::{LOG_BYTES_MIN, LOG_FILES_MAX, Launch, LaunchError, Launched, launch};

@@ -1,11 +1,11 @@
 //! The few system calls that neither std nor rustix offers safely, each behind a safe function.
 //!
-//! Only the shim uses them, which has one thread from its first to its last instruction; that is
-//! what makes forking and changing the environment sound. Three are for the daemon: one gives
-//! memory back, one lets little be kept, one looks users up. Besides the entry point of the binary
-//! no other file may use `unsafe`.
+//! Only the shim and the server that it is forked from use them, which have one thread from their
+//! first to their last instruction; that is what makes forking and changing the environment sound.
+//! Three are for the daemon: one gives memory back, one lets little be kept, one looks users up.
+//! Besides the entry point of the binary no other file may use `unsafe`.
 
-use std::ffi::{CStr, OsStr, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -79,12 +79,36 @@ pub(crate) fn fork() -> rustix::io::Result<Option<Pid>> {
     }
 }
 
-/// Executes a program found along `PATH`; returns only when that fails. `arguments` is the
-/// program's name and arguments, ended by a null pointer.
+/// As [`fork`], but the child is one of this process' parent, as if that had forked.
+#[expect(unsafe_code, reason = "the C library offers no fork with flags")]
+pub(crate) fn fork_sibling() -> rustix::io::Result<Option<Pid>> {
+    let flags = libc::CLONE_PARENT | libc::SIGCHLD;
+    // SAFETY: as for `fork`. Without a stack and without shared memory the child goes on with a
+    // copy of this one. The C library is not told, and goes on to believe that the child has the
+    // thread number of its parent; it asks the kernel itself where that matters, when it aborts.
+    match unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } {
+        -1 => Err(last_errno()),
+        pid => Ok(i32::try_from(pid).ok().and_then(Pid::from_raw)),
+    }
+}
+
+/// Executes a program found along the `PATH` of `environment`; returns only when that fails.
 #[expect(unsafe_code, reason = "std's exec would allocate and touch signals in the forked child")]
-pub(crate) fn execute(program: &CStr, arguments: &NullEnded<'_>) -> Errno {
-    // SAFETY: both are C strings that outlive the call, and the list ends with a null pointer.
-    unsafe { libc::execvp(program.as_ptr(), arguments.pointers.as_ptr()) };
+pub(crate) fn execute(
+    program: &CStr,
+    arguments: &NullEnded<'_>,
+    environment: &NullEnded<'_>,
+) -> Errno {
+    // The C library's own list of variables: `execvpe` would look for `PATH` in it all the same.
+    unsafe extern "C" {
+        static mut environ: *const *const c_char;
+    }
+    // SAFETY: all are C strings that outlive the call, and both lists end with a null pointer. This
+    // process has one thread, which reads its variables nowhere else.
+    unsafe {
+        environ = environment.pointers.as_ptr();
+        libc::execvp(program.as_ptr(), arguments.pointers.as_ptr());
+    }
     last_errno()
 }
 
@@ -140,13 +164,6 @@ pub(crate) fn forbid_new_privileges() -> rustix::io::Result<()> {
     // SAFETY: passes numbers only.
     let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     if result == -1 { Err(last_errno()) } else { Ok(()) }
-}
-
-/// Sets a variable for the programs that this process executes.
-#[expect(unsafe_code, reason = "changing the environment is unsafe with several threads")]
-pub(crate) fn set_variable(name: &OsStr, value: &OsStr) {
-    // SAFETY: the shim has one thread.
-    unsafe { std::env::set_var(name, value) };
 }
 
 /// Takes every signal out of its default way and returns the descriptor on which SIGTERM, SIGQUIT

@@ -13,7 +13,7 @@ mod wait;
 
 pub use daemon::{Daemon, Output, program, repository, run};
 pub use postgres::Postgres;
-pub use processes::{Process, latest_child, processes_of};
+pub use processes::{Kind, Process, latest_child, processes_of};
 pub use socket::Socket;
 pub use terminal::Terminal;
 pub use tmux::Tmux;

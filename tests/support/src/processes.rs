@@ -12,16 +12,33 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 pub struct Process {
     /// Its number, for people to read.
     pub pid: u32,
-    /// Its name, as the kernel keeps it.
-    pub name: String,
+    /// What it is for.
+    pub kind: Kind,
     fd: OwnedFd,
+}
+
+/// What a process of a home is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It stands above one attempt.
+    Shim,
+    /// Shims are forked from it.
+    ForkServer,
+    /// It does an attempt's work.
+    Task,
 }
 
 impl Process {
     fn open(pid: u32) -> Option<Self> {
         let fd = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-        Some(Self { pid, name: name.trim_end().to_owned(), fd })
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let kind = match arguments.split(|byte| *byte == 0).nth(1) {
+            Some(b"--serve") if name.trim_end() == "aiflow-shim" => Kind::ForkServer,
+            _ if name.trim_end() == "aiflow-shim" => Kind::Shim,
+            _ => Kind::Task,
+        };
+        Some(Self { pid, kind, fd })
     }
 
     /// Kills it with SIGKILL; false when it has ended before.

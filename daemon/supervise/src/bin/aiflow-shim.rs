@@ -21,7 +21,23 @@ extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
         let bytes = unsafe { CStr::from_ptr(*arguments.add(index)) }.to_bytes();
         OsStr::from_bytes(bytes).to_owned()
     };
-    c_int::from(aiflow_supervise::shim::main((1..count).map(argument)))
+    let words: Vec<OsString> = (1..count).map(argument).collect();
+    // What follows the program's name is shown by `ps`, and becomes what it should show.
+    let mut none = [];
+    let shown = match (words.first(), words.last()) {
+        (Some(_), Some(last)) => {
+            // SAFETY: the kernel lays the strings one behind the other in memory of the process
+            // that may be written; what is needed was copied above, and nobody else reads them.
+            unsafe {
+                let first = (*arguments.add(1)).cast_mut().cast::<u8>();
+                let end = (*arguments.add(count - 1)).cast::<u8>().add(last.len());
+                let length = usize::try_from(end.offset_from(first)).unwrap_or(0);
+                std::slice::from_raw_parts_mut(first, length)
+            }
+        }
+        _ => none.as_mut_slice(),
+    };
+    c_int::from(aiflow_supervise::shim::main(words.into_iter(), shown))
 }
 
 /// Stands in for functions of the unwinder that std refers to and that are never called when a

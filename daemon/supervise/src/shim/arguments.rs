@@ -1,7 +1,8 @@
-//! The command line of the shim.
+//! What a shim is told to do, in words.
 //!
-//! The daemon writes it, people do not: anything unexpected is refused as a whole.
+//! The daemon writes them, people do not: anything unexpected is refused as a whole.
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -19,8 +20,9 @@ pub(crate) struct Arguments {
     pub(crate) grace: Duration,
     pub(crate) log_bytes_max: u64,
     pub(crate) log_files_max: u32,
-    /// Variables that must reach the task but not the shim's own loader.
-    pub(crate) settings: Vec<(OsString, OsString)>,
+    pub(crate) working_directory: PathBuf,
+    /// All variables of the task but those of its secrets.
+    pub(crate) environment: BTreeMap<OsString, OsString>,
     pub(crate) confinement: Confinement,
     /// The program's name and arguments; at least one.
     pub(crate) command: Vec<CString>,
@@ -31,7 +33,7 @@ impl Arguments {
     pub(crate) fn parse(mut words: impl Iterator<Item = OsString>) -> Option<Self> {
         let (mut protocol, mut directory, mut attempt) = (None, None, None);
         let (mut grace, mut log_bytes_max, mut log_files_max) = (None, None, None);
-        let mut settings = Vec::new();
+        let (mut working_directory, mut environment) = (None, BTreeMap::new());
         let mut confinement = Confinement::default();
         loop {
             let option = words.next()?;
@@ -46,7 +48,8 @@ impl Arguments {
                 "--grace-ms" => grace = Some(Duration::from_millis(number(&value)?)),
                 "--log-bytes" => log_bytes_max = Some(number(&value)?),
                 "--log-files" => log_files_max = Some(number(&value)?),
-                "--set" => settings.push(setting(&value)?),
+                "--cwd" => working_directory = Some(PathBuf::from(value)),
+                "--env" => environment.extend([setting(&value)?]),
                 "--limit" => confinement.limits.push(parse_limit(value.to_str()?)?),
                 "--user" => confinement.user = Some(User::parse(value.to_str()?)?),
                 "--secret" => {
@@ -68,7 +71,8 @@ impl Arguments {
             grace: grace?,
             log_bytes_max: log_bytes_max?,
             log_files_max: log_files_max?,
-            settings,
+            working_directory: working_directory?,
+            environment,
             confinement,
             command,
         })
@@ -96,15 +100,18 @@ mod tests {
     }
 
     const GOOD: &str = "--protocol 1 --dir /d --attempt a --grace-ms 5 --log-bytes 9 \
-                        --log-files 2 --set LD_X=a=b --limit open_files=7 --user 1:2:2,3 \
-                        --secret KEY_FILE=/k=1 -- sh -c --";
+                        --log-files 2 --cwd /w --env LD_X=a=b --env E= \
+                        --limit open_files=7 --user 1:2:2,3 --secret KEY_FILE=/k=1 -- sh -c --";
 
     #[test]
     fn a_whole_command_line_is_read() {
         let arguments = parse(GOOD).unwrap();
         assert_eq!(arguments.directory, PathBuf::from("/d"));
         assert_eq!(arguments.grace, Duration::from_millis(5));
-        assert_eq!(arguments.settings, [(OsString::from("LD_X"), OsString::from("a=b"))]);
+        assert_eq!(arguments.working_directory, PathBuf::from("/w"));
+        let variables = [("E", ""), ("LD_X", "a=b")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(arguments.environment, BTreeMap::from(variables));
         assert_eq!(arguments.command, [c"sh".to_owned(), c"-c".to_owned(), c"--".to_owned()]);
         let Confinement { limits, user, secrets } = arguments.confinement;
         assert_eq!(limits, [(Limit::OpenFiles, 7)]);
@@ -118,7 +125,9 @@ mod tests {
             ("--protocol 1", "--protocol 2"),
             ("--attempt a ", ""),
             ("--grace-ms 5", "--grace-ms x"),
-            ("--set LD_X=a=b", "--set =b"),
+            ("--env LD_X=a=b", "--env =b"),
+            ("--env E=", "--env E"),
+            ("--cwd /w ", ""),
             ("open_files=7", "open_fools=7"),
             ("open_files=7", "open_files=many"),
             ("--user 1:2:2,3", "--user root"),

@@ -2,7 +2,6 @@
 //!
 //! It must never let the task go before `released` is in place.
 
-use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,15 +9,14 @@ use rustix::fs::{FallocateFlags, fallocate, ftruncate};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
 
-use super::Failure;
 use super::arguments::Arguments;
 use super::child::{Held, TaskOutput, fork_held};
 use super::redact::Redactor;
 use super::secrets::Secrets;
+use super::{Failure, Ground};
 use crate::directory::{AttemptDirectory, DirectoryError, Taken, write_all};
-use crate::process::{BootId, ProcessIdentity, boot_id, from_pid};
+use crate::process::{BootId, ProcessIdentity, from_pid};
 use crate::records::{Claim, Exit, Outcome, Released};
-use crate::system;
 
 /// Room kept for the exit file, bytes; far more than it ever needs.
 const EXIT_BYTES_RESERVED: u64 = 4096;
@@ -52,10 +50,9 @@ impl Attempt {
     pub(crate) fn claim(
         arguments: &Arguments,
         me: ProcessIdentity,
-        signals: OwnedFd,
+        Ground { signals, boot_id }: Ground,
     ) -> Result<Claimed, Failure> {
         let directory = AttemptDirectory::open(&arguments.directory).map_err(open_failure)?;
-        let boot_id = boot_id().map_err(Failure::at_io("read the boot id"))?;
         let attempt = arguments.attempt.clone();
         let content = Claim::Shim { attempt, process: me, boot_id: boot_id.clone() }.to_text();
         match directory.take_claim(&content, true).map_err(Failure::at_io("take the claim"))? {
@@ -69,10 +66,8 @@ impl Attempt {
     /// Forks the task, writes `released`, lets the task go. On failure the task is dead and has
     /// executed nothing.
     pub(crate) fn release(&self, arguments: &Arguments) -> Result<Task, Failure> {
-        for (name, value) in &arguments.settings {
-            let (name, value): (&OsStr, &OsStr) = (name, value);
-            system::set_variable(name, value);
-        }
+        rustix::process::chdir(&arguments.working_directory)
+            .map_err(Failure::at("enter the working directory"))?;
         let confinement = &arguments.confinement;
         let secrets = Secrets::read(&confinement.secrets, confinement.user.as_ref())?;
         let (held, output) = fork_held(arguments, &secrets, &self.claim)?;
@@ -178,13 +173,14 @@ fn open_failure(error: DirectoryError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
     use std::os::fd::AsFd;
     use std::path::Path;
     use std::process::{Command, Stdio};
     use std::time::Instant;
 
     use crate::handle::wait_readable;
-    use crate::{Evidence, inspect};
+    use crate::{Evidence, boot_id, inspect};
 
     const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -202,11 +198,13 @@ mod tests {
             grace: Duration::ZERO,
             log_bytes_max: 1 << 20,
             log_files_max: 1,
-            settings: Vec::new(),
+            working_directory: "/".into(),
+            environment: BTreeMap::new(),
             confinement: crate::Confinement::default(),
             command: command.to_vec(),
         };
-        let Ok(Claimed::Won(attempt)) = crate::shim::claim(&arguments) else { panic!() };
+        let claimed = crate::shim::claim(&arguments, Ground::prepare().unwrap());
+        let Ok(Claimed::Won(attempt)) = claimed else { panic!() };
         let halt = |child: u32| -> ! {
             std::fs::write(parent.clone() + "/new", child.to_string()).unwrap();
             std::fs::rename(parent.clone() + "/new", parent.clone() + "/halted").unwrap();
@@ -294,13 +292,16 @@ mod tests {
             grace: Duration::ZERO,
             log_bytes_max: 0,
             log_files_max: 0,
-            settings: Vec::new(),
+            working_directory: "/".into(),
+            environment: BTreeMap::new(),
             confinement: crate::Confinement::default(),
             command: Vec::new(),
         };
         let me = ProcessIdentity::of(std::process::id()).unwrap().unwrap();
         let signals = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
-        let Ok(Claimed::Won(attempt)) = Attempt::claim(&arguments, me, signals) else { panic!() };
+        let ground = Ground { signals, boot_id: boot_id().unwrap() };
+        let claimed = Attempt::claim(&arguments, me, ground);
+        let Ok(Claimed::Won(attempt)) = claimed else { panic!() };
         attempt.reserve_exit();
         assert_eq!(std::fs::metadata(directory.join("exit.new")).unwrap().len(), 4096);
         assert!(crate::read_outcome(&directory).unwrap().is_none());

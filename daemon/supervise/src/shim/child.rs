@@ -3,8 +3,10 @@
 //! The child only makes system calls. It must never execute unless a byte came through the pipe:
 //! when the shim dies first, the pipe ends and so does the child.
 
-use std::ffi::CString;
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
@@ -88,6 +90,8 @@ pub(crate) fn fork_held(
     for end in [&output, &error, &failure] {
         fcntl_setfl(end, OFlags::NONBLOCK).map_err(Failure::at("fcntl"))?;
     }
+    let variables = environment(arguments, secrets).map_err(Failure::at("environment"))?;
+    let environment = NullEnded::new(variables.iter().map(CString::as_c_str));
     let arguments = NullEnded::new(command.iter().map(CString::as_c_str));
     let shim = getpid();
 
@@ -100,7 +104,7 @@ pub(crate) fn fork_held(
             .and_then(|()| wait_for_release(go_end.as_fd()))
             .and_then(|()| system::unblock_signals().map_err(at(UNBLOCK)));
         let (step, errno) = match (failed, command.first()) {
-            (Ok(()), Some(program)) => (EXEC, system::execute(program, &arguments)),
+            (Ok(()), Some(program)) => (EXEC, system::execute(program, &arguments, &environment)),
             (Ok(()), None) => (EXEC, Errno::NOENT),
             (Err(failed), _) => failed,
         };
@@ -109,6 +113,16 @@ pub(crate) fn fork_held(
         system::exit_now(NOT_EXECUTED);
     };
     Ok((Held { pid, go, failure }, TaskOutput { output, error }))
+}
+
+/// All variables of the task, as the kernel takes them.
+fn environment(arguments: &Arguments, secrets: &Secrets) -> Result<Vec<CString>, Errno> {
+    let mut all: BTreeMap<&OsString, &OsString> = arguments.environment.iter().collect();
+    all.extend(secrets.variables.iter().map(|(name, path)| (name, path)));
+    let entry = |(name, value): (&OsString, &OsString)| {
+        CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).map_err(|_| Errno::INVAL)
+    };
+    all.into_iter().map(entry).collect()
 }
 
 struct Ends<'a> {

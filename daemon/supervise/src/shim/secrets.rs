@@ -3,7 +3,7 @@
 //! A task gets a descriptor of a file that lies in memory alone, and a variable that names it. A
 //! value must never be in an argument, a variable or a file on the disk that we write.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -14,7 +14,6 @@ use rustix::process::{Gid, Uid};
 
 use super::Failure;
 use super::redact::Redactor;
-use crate::system;
 use crate::user::User;
 
 /// Longest secret, bytes.
@@ -23,26 +22,28 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// The secrets of one task: what it inherits, and what is masked.
 pub(crate) struct Secrets {
     descriptors: Vec<OwnedFd>,
+    /// Where the task finds each.
+    pub(crate) variables: Vec<(OsString, OsString)>,
     pub(crate) redactor: Redactor,
 }
 
 impl Secrets {
-    /// Reads all, and names each in the environment of the programs that this process executes.
+    /// Reads all.
     pub(crate) fn read(
         secrets: &[(String, PathBuf)],
         user: Option<&User>,
     ) -> Result<Self, Failure> {
-        let (mut descriptors, mut values) = (Vec::new(), Vec::new());
+        let (mut descriptors, mut variables, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for (variable, file) in secrets {
             let value = read_value(file).map_err(Failure::at_io("read a secret"))?;
             let descriptor =
                 in_memory(&value, user).map_err(Failure::at_io("keep a secret in memory"))?;
             let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
-            system::set_variable(OsStr::new(variable), OsStr::new(&path));
+            variables.push((variable.into(), path.into()));
             descriptors.push(descriptor);
             values.push(value);
         }
-        Ok(Self { descriptors, redactor: Redactor::new(&values) })
+        Ok(Self { descriptors, variables, redactor: Redactor::new(&values) })
     }
 
     /// In the child: its program inherits the descriptors.

@@ -6,6 +6,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::fcntl_getpipe_size;
@@ -24,6 +25,8 @@ use crate::system::{self, End};
 
 /// As much as a pipe ordinarily holds.
 const READ_BYTES_MAX: usize = 64 * 1024;
+/// When room is kept for the exit of a task that still runs: what ends sooner does not need it.
+const RESERVE_AFTER: Duration = Duration::from_millis(100);
 
 /// How far stopping the task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +69,13 @@ pub(crate) fn until_the_end(attempt: &Attempt, task: Task, arguments: &Arguments
         log: Log::new(&attempt.directory, arguments.log_bytes_max, arguments.log_files_max),
         pumps: [Pump::new(output, Stream::Output), Pump::new(error, Stream::Error)],
         redactor,
-        buffer: vec![0; READ_BYTES_MAX],
+        // Not filled: a task that writes nothing costs no memory.
+        buffer: Vec::with_capacity(READ_BYTES_MAX),
         stop: Stop::NotAsked,
         stop_requested: false,
         killed_after_grace: false,
     };
-    let end = supervision.wait_for_end();
+    let end = supervision.wait_for_end(attempt);
     let ended_unix_micros = unix_micros();
     let left_behind = reap::end_all(held.pid, &attempt.signals);
     supervision.drain();
@@ -95,9 +99,10 @@ pub(crate) fn until_the_end(attempt: &Attempt, task: Task, arguments: &Arguments
 }
 
 impl Supervision<'_> {
-    fn wait_for_end(&mut self) -> End {
+    fn wait_for_end(&mut self, attempt: &Attempt) -> End {
+        let mut reserve_at = Some(Instant::now() + RESERVE_AFTER);
         loop {
-            let readable = self.sleep();
+            let readable = self.sleep(reserve_at);
             let signals = system::read_signals(self.signals).unwrap_or_default();
             if let Some(end) = reap::leader_end(self.task) {
                 self.stop_requested |= signals.stop || signals.kill;
@@ -110,17 +115,23 @@ impl Supervision<'_> {
                 }
             }
             self.log.flush();
+            if reserve_at.is_some_and(|at| Instant::now() >= at) {
+                attempt.reserve_exit();
+                reserve_at = None;
+            }
         }
     }
 
-    /// Waits until something happens; says which outputs may be read.
-    fn sleep(&self) -> [bool; 2] {
-        let timeout = match self.stop {
-            Stop::Graceful(until) => {
-                Timespec::try_from(until.saturating_duration_since(Instant::now())).ok()
-            }
+    /// Waits until something happens, or one of two times; says which outputs may be read.
+    fn sleep(&self, at: Option<Instant>) -> [bool; 2] {
+        let kill_at = match self.stop {
+            Stop::Graceful(until) => Some(until),
             Stop::NotAsked | Stop::Killed => None,
         };
+        let until = [at, kill_at].into_iter().flatten().min();
+        let timeout = until.and_then(|until| {
+            Timespec::try_from(until.saturating_duration_since(Instant::now())).ok()
+        });
         let mut fds = Vec::with_capacity(3);
         fds.push(PollFd::new(self.signals, PollFlags::IN));
         for pump in &self.pumps {
@@ -185,13 +196,14 @@ impl Pump {
     }
 
     /// Takes one read's worth from the pipe.
-    fn read(&mut self, buffer: &mut [u8], redactor: &Redactor, log: &mut Log<'_>) {
+    fn read(&mut self, buffer: &mut Vec<u8>, redactor: &Redactor, log: &mut Log<'_>) {
         let Some(fd) = &self.fd else { return };
-        match rustix::io::read(fd.as_fd(), &mut *buffer) {
+        buffer.clear();
+        match rustix::io::read(fd.as_fd(), spare_capacity(buffer)) {
             Ok(0) => self.fd = None,
-            Ok(count) if redactor.is_empty() => self.feed(&buffer[..count], log),
-            Ok(count) => {
-                self.held.extend_from_slice(&buffer[..count]);
+            Ok(_) if redactor.is_empty() => self.feed(buffer, log),
+            Ok(_) => {
+                self.held.extend_from_slice(buffer);
                 let shown = redactor.mask(&mut self.held, false);
                 self.feed(&shown, log);
             }

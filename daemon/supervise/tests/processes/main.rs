@@ -5,6 +5,8 @@ mod confinement;
 #[cfg(test)]
 mod footprint;
 #[cfg(test)]
+mod fork_server;
+#[cfg(test)]
 mod outcome;
 #[cfg(test)]
 mod output;

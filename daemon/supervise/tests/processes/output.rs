@@ -2,7 +2,7 @@
 
 use aiflow_supervise::{Stream, output_file_name, parse_piece};
 
-use crate::support::{Place, exited, limit_shim, start_released, wait_for_shim};
+use crate::support::{Place, exited, limited_server, start_released, wait_for_shim};
 
 #[test]
 fn both_streams_are_tagged_and_unfinished_lines_are_marked() {
@@ -92,9 +92,9 @@ fn a_full_disk_costs_output_but_neither_the_task_nor_its_end() {
     let place = Place::new();
     let mut request = place.bash("seq 1 100000; exit 8");
     // As on a full disk, a write stops half way and the next one fails.
-    limit_shim(&mut request, &place.path(""), "ulimit -f 100");
+    let server = limited_server(&place.path(""), "ulimit -f 100");
     request.log_bytes_max = 1 << 30;
-    let exit = place.run(&request);
+    let exit = place.run_by(&server, &request);
     assert_eq!(exited(&exit), 8);
     let lines = place.log_lines(1);
     let kept: usize = lines.iter().map(|line| parse_piece(line).unwrap().text.len() + 1).sum();

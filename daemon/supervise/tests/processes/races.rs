@@ -1,27 +1,14 @@
 //! Who comes first: shims, tombstones, deaths. At most one exec, whatever happens when.
 
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use aiflow_supervise::{Evidence, LaunchError, Launched, Report, launch, parse_report};
 
-use crate::support::{Place, kill, read_report, start, wait_for_shim};
+use crate::support::{Place, kill, raw_shim, read_report, server, start, wait_for_shim};
 
 const WITNESS: &str = "echo x >> $W/witness";
-
-fn raw_shim(place: &Place) -> Child {
-    Command::new(crate::support::SHIM)
-        .args(["--protocol", "1", "--grace-ms", "1", "--log-bytes", "99999", "--log-files", "1"])
-        .args(["--attempt", &place.attempt, "--dir"])
-        .arg(place.directory())
-        .args(["--", "sh", "-c", WITNESS])
-        .env("W", place.path(""))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
 
 #[test]
 fn of_racing_shims_exactly_one_executes() {
@@ -30,7 +17,8 @@ fn of_racing_shims_exactly_one_executes() {
         std::fs::create_dir(place.directory()).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(place.directory(), mode).unwrap();
-        let shims: Vec<_> = (0..4).map(|_| raw_shim(&place)).collect();
+        let mut shim = raw_shim(&place, "1", &["sh", "-c", WITNESS]);
+        let shims: Vec<_> = (0..4).map(|_| shim.stdout(Stdio::null()).spawn().unwrap()).collect();
         let mut codes: Vec<_> =
             shims.into_iter().map(|mut shim| shim.wait().unwrap().code().unwrap()).collect();
         codes.sort_unstable();
@@ -51,7 +39,7 @@ fn of_racing_launches_exactly_one_executes() {
                 .map(|_| {
                     scope.spawn(|| {
                         barrier.wait();
-                        match launch(&request) {
+                        match launch(server(), &request) {
                             Ok(launched) => is_released(launched),
                             Err(LaunchError::AlreadyClaimed { .. }) => false,
                             Err(error) => panic!("{error:?}"),
@@ -128,7 +116,8 @@ fn a_shim_killed_at_any_moment_leaves_the_truth() {
             }
         }
         let count = place.witnesses();
-        assert!(matches!(launch(&place.bash(WITNESS)), Err(LaunchError::AlreadyClaimed { .. })));
+        let again = launch(server(), &place.bash(WITNESS));
+        assert!(matches!(again, Err(LaunchError::AlreadyClaimed { .. })));
         assert_eq!(place.witnesses(), count);
     }
     println!("never started {never}, lost {lost}, ended {ended}");

@@ -7,8 +7,8 @@ use aiflow_supervise::{BootId, Evidence, InspectError, Launch, Outcome, boot_id,
 use rustix::process::Signal;
 
 use crate::support::{
-    Place, exited, is_running, kill, pidfd, signal, start, start_released, wait_for_number,
-    wait_for_shim, wait_readable, wait_until,
+    Place, exited, is_running, kill, pidfd, raw_shim, signal, start, start_released,
+    wait_for_number, wait_for_shim, wait_readable, wait_until,
 };
 
 const FAMILY: &str = "echo x >> $W/witness
@@ -33,15 +33,8 @@ fn a_missing_directory_is_buried_and_a_late_shim_runs_nothing() {
     assert!(matches!(place.inspect(), Evidence::NeverStarted));
     assert!(matches!(place.inspect_in(&other_boot()), Evidence::NeverStarted));
     // Not even when the library's own check is passed by: the shim alone decides.
-    let directory = place.directory();
-    let output = Command::new(crate::support::SHIM)
-        .args(["--protocol", "1", "--grace-ms", "1", "--log-bytes", "99999", "--log-files", "1"])
-        .args(["--attempt", &place.attempt, "--dir"])
-        .arg(&directory)
-        .args(["--", "touch"])
-        .arg(place.path("witness"))
-        .output()
-        .unwrap();
+    let witness = place.path("witness").into_os_string().into_string().unwrap();
+    let output = raw_shim(&place, "1", &["touch", &witness]).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(output.stdout.starts_with(b"refused "), "{output:?}");
     assert!(!place.path("witness").exists());
@@ -94,14 +87,8 @@ fn recovery_catches_a_process_that_keeps_moving_on() {
 fn a_shim_refuses_what_it_does_not_understand() {
     let place = Place::new();
     let arguments = |protocol: &str| {
-        let output = Command::new(crate::support::SHIM)
-            .args(["--protocol", protocol, "--grace-ms", "1", "--log-bytes", "99999"])
-            .args(["--log-files", "1", "--attempt", &place.attempt, "--dir"])
-            .arg(place.directory())
-            .args(["--", "touch"])
-            .arg(place.path("witness"))
-            .output()
-            .unwrap();
+        let witness = place.path("witness").into_os_string().into_string().unwrap();
+        let output = raw_shim(&place, protocol, &["touch", &witness]).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     assert_eq!(arguments("2"), (Some(2), "failed 22 arguments\n".to_owned()));

@@ -5,12 +5,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use aiflow_supervise::{
-    BootId, Evidence, Exit, Launch, Launched, Outcome, Piece, Report, ShimHandle, boot_id, inspect,
-    launch, output_file_name, parse_piece, parse_report, read_outcome,
+    BootId, Evidence, Exit, ForkServer, Launch, Launched, Outcome, Piece, Report, ShimHandle,
+    boot_id, inspect, launch, output_file_name, parse_piece, parse_report, read_outcome,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, pidfd_send_signal};
@@ -47,7 +49,6 @@ impl Place {
 
     pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Launch {
         Launch {
-            shim: PathBuf::from(SHIM),
             directory: self.directory(),
             attempt: self.attempt.clone(),
             program: program.into(),
@@ -74,7 +75,11 @@ impl Place {
 
     /// Launches, waits for the end and returns it.
     pub(crate) fn run(&self, launch: &Launch) -> Exit {
-        let launched = start(launch);
+        self.run_by(server(), launch)
+    }
+
+    pub(crate) fn run_by(&self, server: &ForkServer, request: &Launch) -> Exit {
+        let launched = launch(server, request).unwrap();
         wait_for_shim(&launched.shim);
         self.ended()
     }
@@ -94,17 +99,9 @@ impl Place {
     pub(crate) fn processes(&self) -> Vec<u32> {
         let Ok(directory) = self.directory().canonicalize() else { return Vec::new() };
         let mark = format!("AIFLOW_ATTEMPT_DIRECTORY={}", directory.display());
-        let is_marked = |pid: &u32| {
-            std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-                environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-            })
-        };
-        let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
-            entry
-                .ok()
-                .and_then(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()))
-        });
-        pids.filter(is_marked).collect()
+        processes(|environment| {
+            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+        })
     }
 
     /// All of the log, oldest first, as owned lines.
@@ -132,8 +129,14 @@ impl Place {
     }
 }
 
+/// The one server of this process, as a daemon has one.
+pub(crate) fn server() -> &'static ForkServer {
+    static SERVER: OnceLock<ForkServer> = OnceLock::new();
+    SERVER.get_or_init(|| ForkServer::start(SHIM.into(), Vec::new()).unwrap())
+}
+
 pub(crate) fn start(request: &Launch) -> Launched {
-    launch(request).unwrap()
+    launch(server(), request).unwrap()
 }
 
 /// Launches and returns the shim once it has released the task.
@@ -204,13 +207,35 @@ pub(crate) fn wait_for_number(path: &Path) -> u32 {
     std::fs::read_to_string(path).unwrap().trim().parse().unwrap()
 }
 
-/// Replaces the shim by a script that limits something and then becomes the shim.
-pub(crate) fn limit_shim(request: &mut Launch, directory: &Path, command: &str) {
+/// A shim that nobody forked, as no daemon starts one: the library's own checks are passed by.
+pub(crate) fn raw_shim(place: &Place, protocol: &str, command: &[&str]) -> Command {
+    let mut shim = Command::new(SHIM);
+    shim.args(["--protocol", protocol, "--grace-ms", "1", "--log-bytes", "99999"])
+        .args(["--log-files", "1", "--cwd", "/", "--env", "PATH=/usr/bin:/bin", "--env"])
+        .arg(format!("W={}", place.path("").display()))
+        .args(["--attempt", &place.attempt, "--dir"])
+        .arg(place.directory())
+        .arg("--")
+        .args(command)
+        .stdin(Stdio::null());
+    shim
+}
+
+/// All processes with such an environment.
+pub(crate) fn processes(is_wanted: impl Fn(&[u8]) -> bool) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let environment = |pid: &u32| std::fs::read(format!("/proc/{pid}/environ"));
+    pids.filter(|pid| environment(pid).is_ok_and(|bytes| is_wanted(&bytes))).collect()
+}
+
+/// A server that is limited by a command of bash, and so are its shims.
+pub(crate) fn limited_server(directory: &Path, command: &str) -> ForkServer {
     let script = directory.join("limited-shim");
     std::fs::write(&script, format!("#!/bin/bash\n{command}\nexec {SHIM} \"$@\"\n")).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&script, mode).unwrap();
-    request.shim = script;
+    ForkServer::start(script, Vec::new()).unwrap()
 }
 
 /// Whether a process is there and runs, by number: for processes of the test itself.

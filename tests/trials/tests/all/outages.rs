@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use aiflow_test_support::{Daemon, pause, program, wait_until};
+use aiflow_test_support::{Daemon, Kind, pause, program, wait_until};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -133,7 +133,7 @@ fn tasks_live_through_kills_and_an_upgrade_and_end_with_their_true_status() {
     daemon.start_run("workflow: v\ntasks: {t: {exec: [sleep, \"50\"]}}");
     let shim = wait_until("a new shim runs", || {
         let processes = aiflow_test_support::processes_of(&daemon.home());
-        processes.into_iter().find(|process| process.name == "aiflow-shim")
+        processes.into_iter().find(|process| process.kind == Kind::Shim)
     });
     let path = std::fs::read_link(format!("/proc/{}/exe", shim.pid)).unwrap();
     assert_eq!(path, upgraded.canonicalize().unwrap().join("aiflow-shim"));

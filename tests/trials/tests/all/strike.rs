@@ -5,10 +5,8 @@
 use std::time::{Duration, Instant};
 
 use aiflow_log::testing::Rng;
-use aiflow_test_support::{Daemon, Process, latest_child, pause, processes_of};
+use aiflow_test_support::{Daemon, Kind, Process, latest_child, pause, processes_of};
 
-/// How the kernel names a shim.
-const SHIM: &str = "aiflow-shim";
 /// Latest moment of a strike after the requests are out.
 const MOMENT_MAX_US: u64 = 25_000;
 /// How long a shim that is just being spawned is waited for.
@@ -23,6 +21,8 @@ pub(crate) struct Killed {
     pub(crate) shims: u64,
     /// Those of the shims that had just been spawned.
     pub(crate) shims_spawning: u64,
+    /// Processes that shims are forked from.
+    pub(crate) servers: u64,
     pub(crate) tasks: u64,
 }
 
@@ -32,6 +32,7 @@ impl Killed {
         self.daemons_starting += other.daemons_starting;
         self.shims += other.shims;
         self.shims_spawning += other.shims_spawning;
+        self.servers += other.servers;
         self.tasks += other.tasks;
     }
 }
@@ -43,24 +44,21 @@ pub(crate) fn strike(rng: &mut Rng, daemon: &mut Daemon, killed: &mut Killed) ->
         // During create: right after a spawn, within the time that the start protocol takes.
         let newborn = wait_for_spawn(daemon.pid());
         pause(Duration::from_micros(rng.below(2_000)));
-        if let Some(shim) = newborn
-            && rng.one_in(2)
-            && shim.kill()
-        {
-            killed.shims += 1;
-            killed.shims_spawning += 1;
+        if let Some(shim) = newborn.filter(|_| rng.one_in(2)) {
+            killed.shims_spawning += u64::from(kill(&shim, killed) && shim.kind == Kind::Shim);
         }
     } else {
         pause(moment);
     }
-    // The daemon; a shim; a task; each pair; all three, of which all are killed at times.
-    let who = 1 + rng.below(7);
-    let everyone = who == 7 && rng.one_in(3);
+    // The daemon; a shim; a task; what shims are forked from; each pair; three; all four, of which
+    // all are killed at times.
+    let who = 1 + rng.below(15);
+    let everyone = who == 15 && rng.one_in(3);
     let mut victims: Vec<Option<Process>> = Vec::new();
-    if who & 6 != 0 {
-        let (shims, tasks): (Vec<_>, Vec<_>) =
-            processes_of(&daemon.home()).into_iter().partition(|process| process.name == SHIM);
-        for (bit, group) in [(2, shims), (4, tasks)] {
+    if who & 14 != 0 {
+        let mut processes = processes_of(&daemon.home());
+        for (bit, kind) in [(2, Kind::Shim), (4, Kind::Task), (8, Kind::ForkServer)] {
+            let group = processes.extract_if(.., |process| process.kind == kind).collect();
             if who & bit != 0 {
                 victims.extend(choose(rng, group, everyone).into_iter().map(Some));
             }
@@ -78,17 +76,27 @@ pub(crate) fn strike(rng: &mut Rng, daemon: &mut Daemon, killed: &mut Killed) ->
                 killed.daemons += 1;
                 daemon_died = true;
             }
-            Some(process) if process.kill() => match process.name.as_str() {
-                SHIM => killed.shims += 1,
-                _ => killed.tasks += 1,
-            },
-            Some(_) => {}
+            Some(process) => {
+                kill(&process, killed);
+            }
         }
         if rng.one_in(2) {
             pause(Duration::from_micros(rng.below(500)));
         }
     }
     daemon_died
+}
+
+/// Kills a process; false when it has ended before.
+fn kill(process: &Process, killed: &mut Killed) -> bool {
+    let died = process.kill();
+    let count = match process.kind {
+        Kind::Shim => &mut killed.shims,
+        Kind::ForkServer => &mut killed.servers,
+        Kind::Task => &mut killed.tasks,
+    };
+    *count += u64::from(died);
+    died
 }
 
 /// The next child that the daemon has beside those that it has now; none if none comes.
