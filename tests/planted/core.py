@@ -127,15 +127,27 @@ bug("core: paused-trigger-fires", "a trigger that is paused fires",
 bug("core: disabled-workflow-starts", "a trigger of a workflow that is disabled fires",
     STATE + "mod.rs", "!trigger.paused && !is_disabled", "!trigger.paused")
 
-# Fans, hooks, outputs, readiness: what may lose a start or double it. Scenarios of the core find them.
+# Fans and hooks.
+
+bug("core: fan-item-lost", "the first item of a list is not done",
+    CORE + "fan.rs", "for (index, value) in (0..).zip(items) {", "for (index, value) in (0..).zip(items).skip(1) {")
+bug("core: fan-joins-early", "what waits for a fan does not wait for the last of it",
+    STATE + "fan.rs", "&& self.alive == 0;", "&& self.alive <= 1;")
+bug("core: fan-failure-not-seen", "a fan of which an item failed counts as one that succeeded",
+    STATE + "fan.rs", "_ if has(ExecutionStatus::Failed) => ExecutionStatus::Failed,\n",
+    "_ if has(ExecutionStatus::Failed) => ExecutionStatus::Success,\n")
+bug("core: list-of-nothing-waits", "a list of nothing brings no execution, and what follows waits for ever",
+    CORE + "fan.rs", "self.create_ended(run, task, start, lane, ExecutionStatus::Skipped);", "")
+bug("core: late-twice", "a run that was late is late again after a restart from a snapshot",
+    STATE + "apply.rs", "self.run_mut(id)?.late_at.take();", "self.run_mut(id)?.late_at;")
+bug("core: late-not-rebuilt", "when a run is late is forgotten at a restart from a snapshot",
+    STATE + "mod.rs", "        self.deadlines.set(Deadline::Late(id), run.late_at);\n", "")
+
+# What the simulator's stories do not have. Scenarios of the core find them.
 
 FANS = "-p aiflow-core --test all fans"
 HOOKS = "-p aiflow-core --test all hooks"
 
-bug("core: fan-item-lost", "the first item of a list is not done",
-    CORE + "fan.rs", "for (index, value) in (0..).zip(items) {", "for (index, value) in (0..).zip(items).skip(1) {", FANS)
-bug("core: fan-joins-early", "what waits for a fan does not wait for the last of it",
-    STATE + "fan.rs", "&& self.alive == 0;", "&& self.alive <= 1;", FANS)
 bug("core: fan-told-twice", "a fan that ends as before is told again",
     STATE + "fan.rs", "!self.told.is_some_and(is_same)", "!self.told.is_some_and(|told| is_same(told) && self.items > 99)", FANS)
 bug("core: hook-lost", "the end of a run does not run its hook, now and then",
@@ -143,8 +155,6 @@ bug("core: hook-lost", "the end of a run does not run its hook, now and then",
 bug("core: hook-not-adopted", "a hook that runs is forgotten when the daemon is started anew, since its run has ended",
     STATE + "mod.rs", "run.status.is_alive() || self.hook_alive(run.id).is_some();\n        self.runs",
     "run.status.is_alive();\n        self.runs", HOOKS)
-bug("core: late-twice", "a run that was late is late again after a restart from a snapshot",
-    STATE + "apply.rs", "self.run_mut(id)?.late_at.take();", "self.run_mut(id)?.late_at;", HOOKS)
 bug("core: output-of-the-attempt-before", "what an attempt said that failed is taken for what the next one says",
     STATE + "apply.rs", "            execution.outputs.clear();\n", "", "-p aiflow-core --test all outputs")
 bug("core: ready-for-ever", "an attempt is ready since the one before it was",

@@ -20,9 +20,9 @@ use rustix::process::Pid;
 use crate::order::{self, ATTEMPT_BYTES_MAX, Order};
 use crate::shim::SERVE;
 
-/// How long a server may take over one order before another takes its place; ordinarily it is a
-/// fraction of a millisecond.
-const ORDER_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a server may take over one order before another takes its place: the daemon waits, and
+/// ordinarily for a fraction of a millisecond. Too short is only dear: the directory tells.
+const ORDER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Forks shims. When its process is gone, the next order starts another. Dropping it ends the
 /// process and no shim.

@@ -36,6 +36,8 @@ pub enum Bug {
     TheWatcherDies,
     /// A launch that failed is not recorded.
     DropsALaunchThatFailed,
+    /// An order to fork a shim that was not answered is taken for one that came to nothing.
+    TakesAnOrderWithoutAnswerForFailed,
     /// Every end counts as success.
     IgnoresTheExitCode,
     /// A task that is asked to stop is recorded as stopped at once.
@@ -69,7 +71,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::AnswersBeforeItIsDurable,
         Self::ActsBeforeItIsDurable,
         Self::SplitsABatch,
@@ -85,6 +87,7 @@ impl Bug {
         Self::AdoptsTheDead,
         Self::TheWatcherDies,
         Self::DropsALaunchThatFailed,
+        Self::TakesAnOrderWithoutAnswerForFailed,
         Self::IgnoresTheExitCode,
         Self::StopsWithoutLooking,
         Self::SignalsByNumber,

@@ -72,8 +72,12 @@ impl World {
     }
 
     fn new_event(&mut self, number: usize) -> Input {
-        let (key_name, value) = match self.rng.below(40) {
+        let (key_name, value) = match self.rng.below(42) {
             0 => ("begin", format!("{{\"n\":{number}}}")),
+            40.. => {
+                let parts = &["a", "b", "c"][..self.rng.below(4) as usize];
+                ("parts", format!("{{\"n\":{number},\"parts\":{parts:?}}}"))
+            }
             1..=15 => ("go", format!("{{\"n\":{number}}}")),
             16..=23 => ("other", format!("{{\"n\":{number}}}")),
             which => {
@@ -101,9 +105,9 @@ impl World {
         let is_running = |status: RunStatus| status == RunStatus::Running;
         let input = match self.rng.below(16) {
             0..=5 => {
-                const TASKS: [&str; 7] =
-                    ["each", "third", "pair", "hourly", "hang", "tick", "stream"];
-                let task = TASKS[self.rng.below(7) as usize];
+                const TASKS: [&str; 8] =
+                    ["each", "third", "pair", "hourly", "parts", "hang", "tick", "stream"];
+                let task = TASKS[self.rng.below(8) as usize];
                 self.some_run(is_running).map(|run| Input::StopTask(run, task_name(task)))
             }
             6..=9 => {

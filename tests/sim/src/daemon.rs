@@ -257,9 +257,9 @@ impl Daemon {
         gone
     }
 
-    /// Looks after an attempt that it has launched.
-    pub(crate) fn watch(&mut self, id: AttemptId) {
-        let watch = Watch { recovered: false, before_reboot: false, told_started: false };
+    /// Looks after an attempt that it has launched, or of which its directory has to tell.
+    pub(crate) fn watch(&mut self, id: AttemptId, recovered: bool) {
+        let watch = Watch { recovered, before_reboot: false, told_started: false };
         self.watches.entry(id).or_insert(watch);
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Execution<'a> {
     pub(crate) offset: Offset,
     pub(crate) events: &'a [Offset],
     pub(crate) window: Option<Window>,
+    /// Its fan, and which item of it.
+    pub(crate) item: Option<(Offset, u32)>,
     pub(crate) finished: Option<(Offset, ExecutionStatus)>,
     /// Since its latest attempt was queued.
     stop_asked: bool,
@@ -101,12 +103,13 @@ impl<'a> History<'a> {
                     run.until.get_or_insert(logged.offset);
                 }
             }
-            Record::TaskExecutionCreated { id, events, window, .. } => {
+            Record::TaskExecutionCreated { id, events, window, item, .. } => {
                 let Some(run) = self.runs.get_mut(&id.run) else { return };
                 run.tasks.entry(id.task.as_str()).or_default().push(Execution {
                     offset: logged.offset,
                     events,
                     window: *window,
+                    item: item.as_ref().map(|item| (item.fan, item.index)),
                     finished: None,
                     stop_asked: false,
                     ends: Vec::new(),

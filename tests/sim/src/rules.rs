@@ -11,10 +11,12 @@ use crate::history::{End, Execution, History, Run};
 
 const HOUR: Span = Span::from_seconds(3600);
 const MINUTE: Span = Span::from_seconds(60);
-/// Attempts that one execution of `each` may have.
+/// Attempts that one execution of `each` may have, and of a run's hook.
 const EACH_ATTEMPTS: usize = 3;
-/// And of `hang`, whose first runs until its timeout.
+/// And of `hang`, whose first runs until its timeout, and of `parts`.
 const HANG_ATTEMPTS: usize = 2;
+/// After so long a run is late.
+const LATE_AFTER: Span = Span::from_seconds(60);
 
 /// Each rule fired as often and for what its events say, in their order.
 pub(crate) fn check(history: &History<'_>, now: Timestamp) -> Result<(), String> {
@@ -49,6 +51,8 @@ impl RunCheck<'_> {
         let in_all_runs = self.history.runs.values().map(|run| self.succeeded(run)).sum::<usize>();
         self.same("beyond", &in_all_runs, &self.run.of("beyond").len())?;
         self.same("hang", &self.starts_while_idle("hang", &other), &self.fired("hang").concat())?;
+        self.fans(&seen)?;
+        self.late()?;
         self.ticks()?;
         self.stream()?;
         for (task, executions) in &self.run.tasks {
@@ -108,6 +112,47 @@ impl RunCheck<'_> {
         events.iter().copied().filter(|offset| !is_alive_at(*offset)).collect()
     }
 
+    /// Each list has an execution for each of its items, or one that is skipped, and what follows
+    /// comes once all of them have ended.
+    fn fans(&self, seen: &[(Offset, &Event)]) -> Result<(), String> {
+        let mut expected = Vec::new();
+        for (offset, event) in seen.iter().filter(|(_, event)| event.key.as_str() == "parts") {
+            let parts = event.value.to_value()["parts"].as_array().map_or(0, Vec::len);
+            let items = 0..u32::try_from(parts).unwrap_or(u32::MAX);
+            let none = (parts == 0).then_some((*offset, None));
+            expected.extend(items.map(|index| (*offset, Some(index))).chain(none));
+        }
+        let executions = self.run.of("parts");
+        let found: Vec<_> =
+            executions.iter().map(|e| (e.events[0], e.item.map(|(_, index)| index))).collect();
+        self.same("parts", &expected, &found)?;
+        let (mut joined, mut broken) = (0, 0);
+        for fan in executions.chunk_by(|a, b| a.events == b.events) {
+            let ends: Option<Vec<_>> = fan.iter().map(|execution| execution.finished).collect();
+            let Some(ends) = ends else { continue };
+            let came_to = |status| ends.iter().any(|(_, end)| *end == status);
+            let end = ends.iter().map(|(offset, _)| *offset).max();
+            if !end.is_some_and(|end| self.run.reacts_at(end)) {
+                continue;
+            }
+            let has_failed = came_to(ExecutionStatus::Failed);
+            broken += usize::from(has_failed);
+            joined += usize::from(!has_failed && !came_to(ExecutionStatus::Stopped));
+        }
+        self.same("joined", &joined, &self.run.of("joined").len())?;
+        self.same("broken", &broken, &self.run.of("broken").len())
+    }
+
+    /// A run that takes too long runs its hook, once; it may have ended before, if it was stopped.
+    fn late(&self) -> Result<(), String> {
+        let is_due = self.run.time.plus(LATE_AFTER) <= self.now;
+        match self.run.of("on_late").len() {
+            0 if self.run.until.is_some() || !is_due => Ok(()),
+            1 if is_due => Ok(()),
+            count => self.fail("on_late", &format!("it ran {count} times")),
+        }
+    }
+
     /// Each minute has its tick, from the first to the last that has come.
     fn ticks(&self) -> Result<(), String> {
         let ticks: Vec<Window> = self.run.of("tick").iter().filter_map(|e| e.window).collect();
@@ -148,14 +193,16 @@ impl RunCheck<'_> {
         let earlier = spent.len().saturating_sub(1);
         let failed_before = !spent[..earlier].iter().any(is_success);
         let most = match task {
-            "each" => EACH_ATTEMPTS,
-            "hang" => HANG_ATTEMPTS,
+            "each" | "on_late" => EACH_ATTEMPTS,
+            "hang" | "parts" => HANG_ATTEMPTS,
             _ => 1,
         };
         let is_right = match (task, status) {
             // Somebody asked; between two attempts there is nothing else to see of it.
             (_, ExecutionStatus::Stopped) => true,
             ("stream", _) => false,
+            // A list of nothing.
+            ("parts", ExecutionStatus::Skipped) => spent.is_empty() && execution.item.is_none(),
             (_, ExecutionStatus::Success) => succeeded && failed_before && spent.len() <= most,
             (_, ExecutionStatus::Failed) => !succeeded && failed_before && spent.len() == most,
             _ => false,

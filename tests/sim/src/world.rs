@@ -25,6 +25,8 @@ use crate::rules;
 const DEFINITION: &str = "\
 workflow: w
 triggers: [{on: begin}]
+late_after: 1m
+on_late: {bash: x, retry: {attempts: 3, backoff: 1s}}
 tasks:
   each: {bash: x, overlap: queue, parallel: 2, start: {on: go}, retry: {attempts: 3, backoff: 1s}}
   third: {bash: x, overlap: queue, start: {count: {of: {on: go}, n: 3}}}
@@ -32,6 +34,10 @@ tasks:
   hourly: {bash: x, parallel: 2, start: {every: 1h, clock: {watermark: [f, w]}}}
   after: {bash: x, overlap: queue, start: {after: hourly}}
   beyond: {bash: x, overlap: queue, start: {after: w/hourly}}
+  parts: {bash: x, overlap: queue, parallel: 2, for_each: value.parts,
+    retry: {attempts: 2, backoff: 1s}, start: {on: parts}}
+  joined: {bash: x, overlap: queue, start: {after: parts}}
+  broken: {bash: x, overlap: queue, start: {after: {parts: failed}}}
   tick: {bash: x, start: {cron: \"* * * * *\"}}
   hang: {bash: x, timeout: 10s, retry: {attempts: 2, backoff: 1s}, start: {on: other}}
   stream: {kind: stream, bash: x, restart: {on: failure, backoff: 1s..4s}}
@@ -260,6 +266,10 @@ impl World {
             self.end_daemon("failed write");
             return Ok(());
         }
+        if self.fault(0, 50) {
+            self.end_daemon("killed before it acts");
+            return Ok(());
+        }
         self.release()
     }
 
@@ -279,14 +289,22 @@ impl World {
 
     fn launch(&mut self, id: AttemptId) {
         let fails = self.fault(7, 30);
-        self.note(("launch", id.to_string(), fails));
+        // What shims are forked from dies over the order, before it forks or after.
+        let is_unanswered = !fails && self.fault(7, 30);
+        let is_forked = !fails && (!is_unanswered || self.rng.one_in(2));
+        self.note(("launch", id.to_string(), is_unanswered, is_forked));
         let Some(daemon) = &mut self.daemon else { return };
-        if !fails {
+        if is_forked {
             self.host.spawn(&id);
-            daemon.watch(id);
-        } else if self.bug != Some(Bug::DropsALaunchThatFailed) {
-            let failed = Outcome::SpawnFailed { reason: "no processes left".to_owned() };
+        }
+        let failed = Outcome::SpawnFailed { reason: "no processes left".to_owned() };
+        if fails && self.bug == Some(Bug::DropsALaunchThatFailed) {
+            return;
+        }
+        if fails || is_unanswered && self.bug == Some(Bug::TakesAnOrderWithoutAnswerForFailed) {
             daemon.record_end(&id, failed, self.time);
+        } else {
+            daemon.watch(id, is_unanswered);
         }
     }
 
