@@ -133,46 +133,48 @@ impl Attempts {
         if *stop.borrow() {
             return (Outcome::NeverStarted, Usage::default());
         }
-        let failed = |reason| (Outcome::SpawnFailed { reason }, Usage::default());
-        let launched = match self.carry_out(order).await {
-            Ok(launched) => launched,
-            Err(reason) => return failed(reason),
-        };
-        match launched {
+        match self.carry_out(order).await {
             Ok(Launched { shim, report }) => {
                 self.read_report(id, report).await;
                 match wait_for_end(id, &shim, stop.clone()).await {
                     // What its own shim wrote is all the evidence there is, and reading it takes
                     // less than handing it to another thread.
-                    Ok(()) => match read_outcome(&self.home.attempt(id)) {
-                        Ok(Some(exit)) => translate(exit),
-                        Ok(None) | Err(_) => self.find_end(id, stop).await,
-                    },
+                    Ok(()) => {
+                        if let Ok(Some(exit)) = read_outcome(&self.home.attempt(id)) {
+                            return translate(exit);
+                        }
+                    }
                     Err(reason) => {
                         tracing::warn!(%id, reason, "an attempt is looked for in its directory");
-                        self.find_end(id, stop).await
                     }
                 }
             }
-            Err(NotLaunched::Perhaps) => self.find_end(id, stop).await,
-            Err(NotLaunched::Failed(reason)) => failed(reason),
+            Err(NotLaunched::Perhaps) => {}
+            Err(NotLaunched::Failed(reason)) => {
+                return (Outcome::SpawnFailed { reason }, Usage::default());
+            }
         }
+        self.find_end(id, stop).await
     }
 
     /// Only what may take long leaves the loop's thread: copying a run's files, and reading back
     /// events that are no longer at hand. The spawn itself takes less than handing it to another
     /// thread.
-    async fn carry_out(&self, order: Order) -> Result<Result<Launched, NotLaunched>, String> {
+    async fn carry_out(&self, order: Order) -> Result<Launched, NotLaunched> {
         let is_own = order.plan.confinement.run_as.is_none();
         let has_placed = is_own && self.files.has_placed(order.id.execution.run);
         if order.events.is_at_hand() && has_placed {
-            return Ok(order.carry_out());
+            return order.carry_out();
         }
         let Ok(_permit) = self.launches.acquire().await else {
-            return Err("the daemon is going down".to_owned());
+            return Err(NotLaunched::Failed("the daemon is going down".to_owned()));
         };
         let launched = tokio::task::spawn_blocking(move || order.carry_out()).await;
-        launched.map_err(|error| format!("the launch broke off: {error}"))
+        launched.unwrap_or_else(|error| {
+            // It may have gone far enough.
+            tracing::error!(%error, "a launch broke off");
+            Err(NotLaunched::Perhaps)
+        })
     }
 
     fn order(&self, id: &AttemptId, plan: LaunchPlan, known: Option<Vec<EventView>>) -> Order {
