@@ -66,6 +66,9 @@ impl Retention {
 
 /// Drops what lies before `before`, which is durably decided, in the background.
 pub(crate) fn drop_log(storage: DiskStorage, before: u64) {
+    if before == 0 {
+        return;
+    }
     tokio::task::spawn_blocking(move || match retention::drop_before(&storage, before) {
         Ok(first) => tracing::info!(first, "dropped the beginning of the log"),
         // The next start tries again.
