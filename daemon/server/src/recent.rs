@@ -8,7 +8,7 @@ use aiflow_model::wire::EventView;
 use aiflow_model::{LoggedRecord, Offset, Record};
 
 /// How many events are kept, and how long their values may be together, in bytes.
-const EVENTS_MAX: usize = 256;
+const EVENTS_MAX: usize = 1024;
 const BYTES_MAX: usize = 1 << 20;
 
 /// A ring of events, oldest first.

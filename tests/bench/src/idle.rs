@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::json;
 
 use crate::bench::Bench;
@@ -70,14 +70,16 @@ fn shim(bench: &mut Bench) -> anyhow::Result<Shim> {
     let run =
         control.start_run(&format!("workflow: sleep\ntasks:\n  sleep:\n    exec: {exec}\n"))?;
     let begin = Instant::now();
-    while !is_running(&control.call("task.list", &json!({"run": run}))?) {
+    let task = loop {
+        if let Some(pid) = running(&control.call("task.list", &json!({"run": run}))?) {
+            break pid;
+        }
         if begin.elapsed() > Duration::from_secs(10) {
             bail!("the task does not run");
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-    let pid = processes::children(daemon.pid())?;
-    let pid = *pid.first().context("the daemon has no shim")?;
+    };
+    let pid = processes::parent(task)?;
     let private =
         field(pid, "smaps_rollup", "Private_Clean")? + field(pid, "smaps_rollup", "Private_Dirty")?;
     let proportional = field(pid, "smaps_rollup", "Pss")?;
@@ -86,6 +88,8 @@ fn shim(bench: &mut Bench) -> anyhow::Result<Shim> {
     Ok(Shim { private, proportional })
 }
 
-fn is_running(executions: &serde_json::Value) -> bool {
-    executions.as_array().is_some_and(|list| list.iter().any(|view| view["status"] == "running"))
+/// The process of the one execution, when it has one.
+fn running(executions: &serde_json::Value) -> Option<u32> {
+    let pid = executions[0]["attempts"][0]["pid"].as_u64()?;
+    u32::try_from(pid).ok()
 }

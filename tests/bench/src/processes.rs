@@ -48,16 +48,9 @@ pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     Ok(crate::figures::number(ticks) / crate::figures::number(per_second))
 }
 
-/// The children of a process.
-pub(crate) fn children(parent: u32) -> anyhow::Result<Vec<u32>> {
-    let mut children = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let Ok(pid) = entry?.file_name().to_string_lossy().parse() else { continue };
-        if stat(pid, 1).is_ok_and(|found| found == u64::from(parent)) {
-            children.push(pid);
-        }
-    }
-    Ok(children)
+/// The parent of a process.
+pub(crate) fn parent(pid: u32) -> anyhow::Result<u32> {
+    Ok(u32::try_from(stat(pid, 1)?)?)
 }
 
 /// A number of `/proc/PID/stat`, counted after the program's name.

@@ -5,7 +5,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FallocateFlags, fallocate, ftruncate};
+use rustix::fs::{FallocateFlags, fallocate, fstat, ftruncate};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
 
@@ -141,7 +141,11 @@ impl Attempt {
         // Not emptied on opening: that would give the reserved room back.
         let fd = self.directory.open_to_overwrite("exit.new")?;
         write_all(&fd, text.as_bytes())?;
-        ftruncate(&fd, text.len() as u64)?;
+        let length = text.len() as u64;
+        // With room reserved it is longer than it is to be.
+        if u64::try_from(fstat(&fd)?.st_size).is_ok_and(|size| size > length) {
+            ftruncate(&fd, length)?;
+        }
         self.directory.rename("exit.new", "exit")
     }
 }
