@@ -21,10 +21,7 @@ fn server(place: &Place) -> ForkServer {
 /// Its process, while it has one.
 fn process(place: &Place) -> Option<u32> {
     let mark = format!("OF_TEST={}", place.attempt);
-    let is_marked = |environment: &[u8]| {
-        environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-    };
-    processes(is_marked).into_iter().find(|pid| shown(*pid) == ["--serve"])
+    processes(&mark).into_iter().find(|pid| shown(*pid) == ["--serve"])
 }
 
 /// Its process, as soon as that can be told.

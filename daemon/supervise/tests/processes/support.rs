@@ -99,9 +99,7 @@ impl Place {
     pub(crate) fn processes(&self) -> Vec<u32> {
         let Ok(directory) = self.directory().canonicalize() else { return Vec::new() };
         let mark = format!("AIFLOW_ATTEMPT_DIRECTORY={}", directory.display());
-        processes(|environment| {
-            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
-        })
+        processes(&mark)
     }
 
     /// All of the log, oldest first, as owned lines.
@@ -221,12 +219,15 @@ pub(crate) fn raw_shim(place: &Place, protocol: &str, command: &[&str]) -> Comma
     shim
 }
 
-/// All processes with such an environment.
-pub(crate) fn processes(is_wanted: impl Fn(&[u8]) -> bool) -> Vec<u32> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+/// All processes that have an entry in their environment.
+pub(crate) fn processes(entry: &str) -> Vec<u32> {
+    let has = |environment: &[u8]| {
+        environment.split(|byte| *byte == 0).any(|found| found == entry.as_bytes())
+    };
+    let numbers = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let environment = |pid: &u32| std::fs::read(format!("/proc/{pid}/environ"));
-    pids.filter(|pid| environment(pid).is_ok_and(|bytes| is_wanted(&bytes))).collect()
+    pids.filter(|pid| environment(pid).is_ok_and(|bytes| has(&bytes))).collect()
 }
 
 /// A server that is limited by a command of bash, and so are its shims.
